@@ -1,0 +1,74 @@
+//! Mach trap numbers: XNU's where XNU has a trap, this project's private ones for what XNU reaches
+//! by message (MIG). Private traps are called by libSystem only and return the message interface's codes.
+
+macro_rules! traps {
+    ($($name:ident = $value:literal, $text:literal;)*) => {
+        $(#[doc = $text] pub const $name: u32 = $value;)*
+        /// The trap's name for reports, or `"?"`.
+        pub const fn name(number: u32) -> &'static str {
+            match number { $($value => stringify!($name),)* _ => "?" }
+        }
+    };
+}
+
+traps! {
+    VM_ALLOCATE = 10, "(target, *addr, size, flags)";
+    VM_DEALLOCATE = 12, "(target, addr, size)";
+    VM_PROTECT = 14, "(target, addr, size, set_max, prot)";
+    VM_MAP = 15, "(target, *addr, size, mask, flags, cur_prot): anonymous memory";
+    PORT_DEALLOCATE = 18, "(task, name)";
+    THREAD_SELF = 27, "() -> port name";
+    TASK_SELF = 28, "() -> port name";
+    HOST_SELF = 29, "() -> port name";
+    TASK_FOR_PID = 45, "(target, pid, *name)";
+    SWTCH_PRI = 59, "(priority): yields";
+    THREAD_SWITCH = 61, "(thread, option, time): yields";
+    TIMEBASE_INFO = 89, "(*{numer u32, denom u32})";
+    WAIT_UNTIL = 90, "(deadline in mach_absolute_time units)";
+    // Private: 512 + the MIG routine's distance from mach_vm_allocate (4800).
+    MACH_VM_INHERIT = 515, "(target, addr, size, inherit)";
+    MACH_VM_MAP = 523, "(*VmMapArgs): all arguments in one record";
+    MACH_VM_PAGE_QUERY = 526, "(target, addr, *disposition, *ref_count)";
+    MACH_VM_REGION_RECURSE = 527, "(target, *addr, *size, *depth, *info, *count)";
+    MACH_VM_REGION = 528, "(target, *addr, *size, flavor, *info, *count)";
+    MACH_VM_PAGE_RANGE_QUERY = 532, "(target, addr, size, dispositions, *count)";
+    MACH_VM_BEHAVIOR_SET = 522, "(target, addr, size, behavior)";
+    MACH_VM_MSYNC = 521, "(target, addr, size, flags)";
+    MACH_VM_WIRE = 560, "(host, target, addr, size, prot): prot 0 unwires";
+    HOST_STATISTICS64 = 561, "(host, flavor, *info, *count)";
+    HOST_INFO = 562, "(host, flavor, *info, *count)";
+    HOST_PAGE_SIZE = 563, "(host, *size)";
+    MACH_ZONE_INFO = 564, "(host, *names[80], *info, *count in/out)";
+    TASK_INFO = 565, "(task, flavor, *info, *count)";
+    AUDIT = 566, "(*report): recounts every page and reference; root only";
+}
+
+/// The arguments of `mach_vm_map`, passed by address because they are more than registers hold.
+#[derive(Clone, Copy, Default, Debug)]
+#[repr(C)]
+pub struct VmMapArgs {
+    /// Port name of the task.
+    pub target: u32,
+    /// `VM_FLAGS_*` and the tag.
+    pub flags: u32,
+    /// User address of the address, in and out.
+    pub address: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Bits that the address must not have.
+    pub mask: u64,
+    /// Port name of a memory entry, or 0.
+    pub object: u32,
+    /// Boolean: a copy instead of sharing.
+    pub copy: u32,
+    /// Bytes into the object.
+    pub offset: u64,
+    /// `vm_prot_t`.
+    pub cur_protection: u32,
+    /// `vm_prot_t`.
+    pub max_protection: u32,
+    /// `vm_inherit_t`.
+    pub inheritance: u32,
+    /// Zero.
+    pub reserved: u32,
+}

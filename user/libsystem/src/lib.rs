@@ -1,0 +1,2 @@
+//! libSystem: the C library and the system-call layer of programs.
+#![no_std]

@@ -1,0 +1,2 @@
+//! The shell and the tools.
+#![no_std]

@@ -1,0 +1,2 @@
+//! What memory means: maps, objects, pages, faults.
+#![no_std]

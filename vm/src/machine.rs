@@ -1,0 +1,148 @@
+//! What `vm` asks of a machine.
+//!
+//! Owns: the trait [`Machine`] and the small types of its calls. Does not own: any policy. Two
+//! implementations exist: `arch::Machine` (real page tables) and `sim::SimMachine` (simulated ones).
+//!
+//! A pmap is a cache of what the maps say: it may be dropped and refilled at any time, except for
+//! wired mappings. Every call here may be made with object locks held and takes only the ranks
+//! `pmap` and `pv` (and nothing that sleeps or allocates from `vm`); what a call may need is in the
+//! reserve that the caller filled before it took a lock.
+
+use crate::addr::{PageId, Pages, Range, VirtAddr};
+use crate::batch::TlbBatch;
+use abi::Protection;
+
+/// How memory behind a mapping is cached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CacheMode {
+    /// Ordinary memory.
+    #[default]
+    WriteBack,
+    /// Frame buffers: writes gather, nothing is cached.
+    WriteCombining,
+    /// Device registers: no reordering, no gathering.
+    Device,
+}
+
+/// How a page is entered into a pmap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mapping {
+    /// What the entry permits. `Protection::NONE` is never entered.
+    pub protection: Protection,
+    /// The mapping may not be dropped by `page_protect`.
+    pub wired: Wired,
+    /// Caching.
+    pub cache: CacheMode,
+}
+
+/// Whether a mapping is wired.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Wired {
+    /// May be dropped and faulted again.
+    #[default]
+    No,
+    /// Stays until it is removed by its owner.
+    Yes,
+}
+
+bitflags::bitflags! {
+    /// What the hardware noted about a page.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+    pub struct RefMod: u8 {
+        /// Used through some mapping since it was last cleared.
+        const REFERENCED = 1;
+        /// Written through some mapping since it was last cleared.
+        const MODIFIED = 2;
+    }
+}
+
+/// Why a mapping could not be entered: the reserve lacks something. Drop all locks, call
+/// [`Machine::pmap_refill`], look everything up again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NeedReserve;
+
+/// Memory is exhausted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shortage;
+
+/// Where page-table frames come from and go to. Implemented by `vm` over its free list.
+pub trait FrameSource {
+    /// A frame with undefined contents, or `None` if there is none (or a fault is injected).
+    fn take(&mut self) -> Option<PageId>;
+    /// Gives a frame back that no TLB can reach any more.
+    fn give(&mut self, page: PageId);
+}
+
+/// A machine: page tables, frames, TLBs. CPUs, preemption and blocking come by [`sync::Platform`].
+pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
+    /// log2 of the page size. The only place where it stands.
+    const PAGE_SHIFT: u32;
+    /// Bytes of a page.
+    const PAGE_SIZE: u64 = 1 << Self::PAGE_SHIFT;
+
+    /// An address space's page tables, with their own locks inside.
+    type Pmap: Send + Sync;
+    /// Table frames and reverse-map entries held for one operation.
+    type Reserve: Default + Send;
+    /// The invalidations that a batch has gathered and not yet made.
+    type Flush: Default + Send;
+
+    /// Fills a frame with zeros. The caller owns the page (busy or not yet in an object).
+    fn zero_page(&self, page: PageId);
+    /// Copies a whole frame. The caller keeps writers away from `from` (write-protected or busy).
+    fn copy_page(&self, from: PageId, to: PageId);
+    /// Reads bytes of a frame; `offset + into.len()` is at most a page.
+    fn read_page(&self, page: PageId, offset: usize, into: &mut [u8]);
+    /// Writes bytes of a frame; `offset + from.len()` is at most a page.
+    fn write_page(&self, page: PageId, offset: usize, from: &[u8]);
+    /// Makes instructions that were stored into the frame visible to instruction fetch.
+    fn sync_instructions(&self, page: PageId);
+
+    /// The kernel's pmap.
+    fn kernel_pmap(&self) -> &Self::Pmap;
+    /// A new, empty user pmap.
+    fn pmap_create(&self, frames: &mut dyn FrameSource) -> Result<Self::Pmap, Shortage>;
+    /// Ends a pmap that no CPU runs on: removes what is left in it, and gives its tables back once
+    /// no TLB can hold them.
+    fn pmap_destroy(&self, pmap: Self::Pmap, frames: &mut dyn FrameSource);
+    /// Fills a reserve until one [`Machine::pmap_enter`] at `at` cannot answer `NeedReserve` for
+    /// want of tables or reverse-map entries. No spin lock may be held.
+    fn pmap_refill(&self, pmap: &Self::Pmap, at: VirtAddr, reserve: &mut Self::Reserve, frames: &mut dyn FrameSource) -> Result<(), Shortage>;
+    /// Gives back what a reserve still holds.
+    fn pmap_unreserve(&self, reserve: &mut Self::Reserve, frames: &mut dyn FrameSource);
+
+    /// Maps `page` at `at`, replacing what was there. A replaced mapping, and a lowered permission,
+    /// is invalidated by the batch; a mapping where none was needs no invalidation. Raising the
+    /// permission of the same page needs none either (a stale entry faults and is looked up again).
+    fn pmap_enter(&self, pmap: &Self::Pmap, at: VirtAddr, page: PageId, mapping: Mapping, reserve: &mut Self::Reserve, batch: &mut TlbBatch<'_, Self>) -> Result<(), NeedReserve>;
+    /// Removes every mapping in the range, wired ones too. Empty tables may be retired into the batch.
+    fn pmap_remove(&self, pmap: &Self::Pmap, range: Range, batch: &mut TlbBatch<'_, Self>);
+    /// Takes permissions away: each mapping in the range keeps only those also in `protection`.
+    /// Never grants any. `NONE` removes.
+    fn pmap_protect(&self, pmap: &Self::Pmap, range: Range, protection: Protection, batch: &mut TlbBatch<'_, Self>);
+    /// What is mapped at `at`.
+    fn pmap_extract(&self, pmap: &Self::Pmap, at: VirtAddr) -> Option<(PageId, Protection)>;
+    /// Sets or clears the wired mark of a mapping that exists.
+    fn pmap_change_wiring(&self, pmap: &Self::Pmap, at: VirtAddr, wired: Wired);
+    /// Mapped pages (the resident size).
+    fn pmap_resident(&self, pmap: &Self::Pmap) -> Pages;
+    /// Frames that the pmap's tables take.
+    fn pmap_tables(&self, pmap: &Self::Pmap) -> Pages;
+
+    /// Lowers every mapping of a page, in all pmaps; `NONE` disconnects it. Wired mappings are
+    /// lowered but never disconnected (invariant I-PAGE-3: the caller does not disconnect a wired
+    /// page). Returns what the hardware had noted, which a disconnect collects from all mappings.
+    fn page_protect(&self, page: PageId, protection: Protection, batch: &mut TlbBatch<'_, Self>) -> RefMod;
+    /// What the hardware noted, over all mappings and what `page_protect` collected before.
+    fn page_refmod(&self, page: PageId) -> RefMod;
+    /// Clears it. A cleared `REFERENCED` needs no invalidation; a cleared `MODIFIED` does.
+    fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>);
+    /// Mappings of the page.
+    fn page_mappings(&self, page: PageId) -> usize;
+
+    /// Makes all gathered invalidations on all CPUs and returns when no TLB holds a stale entry.
+    /// Called with no spin lock held.
+    fn flush(&self, flush: &mut Self::Flush);
+    /// Whether nothing has been gathered.
+    fn flush_is_empty(flush: &Self::Flush) -> bool;
+}

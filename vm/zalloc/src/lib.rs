@@ -1,0 +1,2 @@
+//! Zones: typed, fallible allocation.
+#![no_std]
