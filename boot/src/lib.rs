@@ -21,7 +21,9 @@ mod aarch64;
 mod x86_64;
 
 pub use arguments::{Arguments, Console, Mode};
-pub use info::{BootInfo, CpuDescription, KernelImage, MemoryKind, MemoryRange, PhysRange, VirtRange};
+pub use info::{
+    BootInfo, CpuDescription, KernelImage, MemoryKind, MemoryRange, PhysRange, VirtRange,
+};
 
 /// The version that the first line prints.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
