@@ -7,11 +7,15 @@
 
 pub mod errno;
 pub mod kern_return;
+pub mod proc;
 pub mod prot;
 pub mod record;
 pub mod region;
+pub mod signal;
 pub mod stat;
 pub mod syscall;
+pub mod sysctl;
+pub mod termios;
 pub mod trap;
 pub mod vm_flags;
 
