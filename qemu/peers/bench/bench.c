@@ -1,0 +1,99 @@
+/*
+ * bench.c -- the benchmarks on Vellum: `bench [GROUP…]`, all of them without arguments.
+ *
+ * Prints `bench NAME VALUE UNIT` lines; `cargo vellum bench` boots this under icount
+ * and sets the figures beside those of Linux (../linux runs the same groups.h).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <mach/mach.h>
+#include "gen.h"
+#include "layer-darwin.h"
+#include "output.h"
+
+static size_t PG;
+
+static void die(const char *what)
+{
+	say("info FAIL %s errno %d\n", what, errno);
+	flush();
+	exit(1);
+}
+static void settle(void) { flush(); }
+
+/* all faults of the machine: nothing else runs */
+static long task_faults(void)
+{
+	vm_statistics64_data_t s;
+	mach_msg_type_number_t n = HOST_VM_INFO64_COUNT;
+	return host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info64_t)&s, &n) ? -1 : (long)s.faults;
+}
+/* bytes in live elements of the zones a mapping lives in */
+static long map_bytes(void)
+{
+	static mach_zone_name_t names[128];
+	static mach_zone_info_t info[128];
+	mach_msg_type_number_t n = 128;
+	long t = 0;
+
+	if (mach_zone_info_list(mach_host_self(), names, info, &n))
+		return -1;
+	for (unsigned i = 0; i < n; i++)
+		if (!strncmp(names[i].mzn_name, "VM map", 6) || !strncmp(names[i].mzn_name, "vm objects", 10))
+			t += (long)(info[i].mzi_count * info[i].mzi_elem_size);
+	return t;
+}
+
+#include "groups.h"
+
+int main(int argc, char **argv)
+{
+	static const struct { const char *name; void (*f)(void); } t[] = {
+		{ "calib", t_calib }, { "null", t_null }, { "anon", t_anon }, { "mmap", t_mmap },
+		{ "mprotect", t_mprotect }, { "fork", t_fork }, { "forklater", t_forklater },
+		{ "cow", t_cow }, { "regions", t_regions }, { "ctx", t_ctx },
+	};
+	uint64_t boot = counter();
+	int known = 0;
+
+	counter_init();
+	PG = (size_t)sysconf(_SC_PAGESIZE);
+	bench("boot_to_init", (double)boot * counter_ns, "boot");
+	value("page_size", (double)PG, "bytes");
+	for (int i = 0; i < 4; i++) {
+		uint64_t a = now(), b = now();
+		if (!i || diff(a, b) < pair_cost)
+			pair_cost = diff(a, b);
+	}
+	for (unsigned i = 0; i < sizeof t / sizeof *t; i++) {
+		int wanted = argc < 2;
+		for (int a = 1; a < argc; a++)
+			wanted |= !strcmp(argv[a], t[i].name);
+		if (!wanted)
+			continue;
+		known++;
+		settle();
+		t[i].f();
+		flush();
+	}
+	if (!known) {
+		fprintf(stderr, "bench: no such group; groups: ");
+		for (unsigned i = 0; i < sizeof t / sizeof *t; i++)
+			fprintf(stderr, "%s%s", i ? " " : "", t[i].name);
+		fprintf(stderr, "\n");
+		return 64;
+	}
+	return 0;
+}
