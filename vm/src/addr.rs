@@ -34,7 +34,11 @@ pub struct Range {
 impl Range {
     /// The range from `start` to `end`; an inverted pair becomes the empty range at `start`.
     pub const fn new(start: VirtAddr, end: VirtAddr) -> Self {
-        if end.0 < start.0 { Self { start, end: start } } else { Self { start, end } }
+        if end.0 < start.0 {
+            Self { start, end: start }
+        } else {
+            Self { start, end }
+        }
     }
 
     /// Bytes.

@@ -10,6 +10,7 @@
 
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
+use crate::page::{PageArray, PageList};
 use abi::Protection;
 
 /// How memory behind a mapping is cached.
@@ -33,6 +34,19 @@ pub struct Mapping {
     pub wired: Wired,
     /// Caching.
     pub cache: CacheMode,
+    /// Whether the page's reverse map knows this mapping.
+    pub tracking: Tracking,
+}
+
+/// Whether a mapping is in its page's reverse map.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Tracking {
+    /// `page_protect`, `page_refmod` and `page_mappings` see the mapping.
+    #[default]
+    Tracked,
+    /// They do not: the shared zero frame (always entered without write permission, never lowered
+    /// by page, thousands of mappings), device windows. Leaves by `pmap_remove` or replacement only.
+    Untracked,
 }
 
 /// Whether a mapping is wired.
@@ -71,6 +85,12 @@ pub trait FrameSource {
     fn take(&mut self) -> Option<PageId>;
     /// Gives a frame back that no TLB can reach any more.
     fn give(&mut self, page: PageId);
+    /// Gives many frames back.
+    fn give_list(&mut self, pages: PageArray<'_>, mut list: PageList) {
+        while let Some(page) = list.pop(pages) {
+            self.give(page);
+        }
+    }
 }
 
 /// A machine: page tables, frames, TLBs. CPUs, preemption and blocking come by [`sync::Platform`].
@@ -107,19 +127,39 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn pmap_destroy(&self, pmap: Self::Pmap, frames: &mut dyn FrameSource);
     /// Fills a reserve until one [`Machine::pmap_enter`] at `at` cannot answer `NeedReserve` for
     /// want of tables or reverse-map entries. No spin lock may be held.
-    fn pmap_refill(&self, pmap: &Self::Pmap, at: VirtAddr, reserve: &mut Self::Reserve, frames: &mut dyn FrameSource) -> Result<(), Shortage>;
+    fn pmap_refill(
+        &self,
+        pmap: &Self::Pmap,
+        at: VirtAddr,
+        reserve: &mut Self::Reserve,
+        frames: &mut dyn FrameSource,
+    ) -> Result<(), Shortage>;
     /// Gives back what a reserve still holds.
     fn pmap_unreserve(&self, reserve: &mut Self::Reserve, frames: &mut dyn FrameSource);
 
     /// Maps `page` at `at`, replacing what was there. A replaced mapping, and a lowered permission,
     /// is invalidated by the batch; a mapping where none was needs no invalidation. Raising the
     /// permission of the same page needs none either (a stale entry faults and is looked up again).
-    fn pmap_enter(&self, pmap: &Self::Pmap, at: VirtAddr, page: PageId, mapping: Mapping, reserve: &mut Self::Reserve, batch: &mut TlbBatch<'_, Self>) -> Result<(), NeedReserve>;
+    fn pmap_enter(
+        &self,
+        pmap: &Self::Pmap,
+        at: VirtAddr,
+        page: PageId,
+        mapping: Mapping,
+        reserve: &mut Self::Reserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NeedReserve>;
     /// Removes every mapping in the range, wired ones too. Empty tables may be retired into the batch.
     fn pmap_remove(&self, pmap: &Self::Pmap, range: Range, batch: &mut TlbBatch<'_, Self>);
     /// Takes permissions away: each mapping in the range keeps only those also in `protection`.
     /// Never grants any. `NONE` removes.
-    fn pmap_protect(&self, pmap: &Self::Pmap, range: Range, protection: Protection, batch: &mut TlbBatch<'_, Self>);
+    fn pmap_protect(
+        &self,
+        pmap: &Self::Pmap,
+        range: Range,
+        protection: Protection,
+        batch: &mut TlbBatch<'_, Self>,
+    );
     /// What is mapped at `at`.
     fn pmap_extract(&self, pmap: &Self::Pmap, at: VirtAddr) -> Option<(PageId, Protection)>;
     /// Sets or clears the wired mark of a mapping that exists.
@@ -132,13 +172,22 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// Lowers every mapping of a page, in all pmaps; `NONE` disconnects it. Wired mappings are
     /// lowered but never disconnected (invariant I-PAGE-3: the caller does not disconnect a wired
     /// page). Returns what the hardware had noted, which a disconnect collects from all mappings.
-    fn page_protect(&self, page: PageId, protection: Protection, batch: &mut TlbBatch<'_, Self>) -> RefMod;
+    fn page_protect(
+        &self,
+        page: PageId,
+        protection: Protection,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> RefMod;
     /// What the hardware noted, over all mappings and what `page_protect` collected before.
     fn page_refmod(&self, page: PageId) -> RefMod;
     /// Clears it. A cleared `REFERENCED` needs no invalidation; a cleared `MODIFIED` does.
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>);
-    /// Mappings of the page.
+    /// Tracked mappings of the page.
     fn page_mappings(&self, page: PageId) -> usize;
+    /// Whether any tracked mapping of the page exists: asked at every free (I-PAGE-1), so quick.
+    fn page_is_mapped(&self, page: PageId) -> bool {
+        self.page_mappings(page) != 0
+    }
 
     /// Makes all gathered invalidations on all CPUs and returns when no TLB holds a stale entry.
     /// Called with no spin lock held.

@@ -1,0 +1,217 @@
+//! The page array: one record per managed frame.
+//!
+//! Owns: [`Page`], all of it atomics, and [`PageArray`], which finds a record by its number.
+//! Does not own: what a page contains (its frame, `Machine`), who has it (the slots of `object`).
+//! Locks: links and queue state belong to the lock of the queue the page is in; the owner is a hint
+//! that its reader checks again under the object's lock; the counts and marks are atomic by themselves.
+
+pub mod list;
+pub mod queue;
+
+use crate::addr::PageId;
+use crate::machine::RefMod;
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+pub use list::PageList;
+pub use queue::PageQueue;
+
+/// No page: the end of a list.
+pub(crate) const NO_PAGE: u32 = u32::MAX;
+
+/// Where a page is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum PageState {
+    /// Taken by the boot, or by nobody yet: wired from the start.
+    Boot = 0,
+    /// In the global free queue.
+    Free = 1,
+    /// In a CPU's magazine of free pages.
+    FreeLocal = 2,
+    /// In no queue: on its way, in a batch, or held by who took it.
+    Held = 3,
+    /// In an active queue.
+    Active = 4,
+    /// In the inactive queue.
+    Inactive = 5,
+    /// In the speculative queue.
+    Speculative = 6,
+    /// Belongs to an object and has wirings: in no queue.
+    Wired = 7,
+    /// The kernel's own: page tables, zone chunks, the zero frame.
+    Kernel = 8,
+}
+
+impl PageState {
+    const fn from_bits(bits: u8) -> Self {
+        match bits {
+            1 => Self::Free,
+            2 => Self::FreeLocal,
+            3 => Self::Held,
+            4 => Self::Active,
+            5 => Self::Inactive,
+            6 => Self::Speculative,
+            7 => Self::Wired,
+            8 => Self::Kernel,
+            _ => Self::Boot,
+        }
+    }
+}
+
+/// Who has a page: the number of an object and the page's index in it. A hint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Owner {
+    /// The object's number, its lowest 24 bits.
+    pub object: u32,
+    /// The page's index in the object: its lowest 40 bits.
+    pub index: u64,
+}
+
+/// The record of one frame: 24 bytes.
+#[derive(Default)]
+#[repr(C)]
+pub struct Page {
+    pub(crate) next: AtomicU32,
+    pub(crate) prev: AtomicU32,
+    owner: AtomicU64,
+    wirings: AtomicU32,
+    state: AtomicU8,
+    marks: AtomicU8,
+    shard: AtomicU8,
+    _spare: AtomicU8,
+}
+
+const OWNER_INDEX_BITS: u32 = 40;
+const OWNER_INDEX: u64 = (1 << OWNER_INDEX_BITS) - 1;
+
+impl Page {
+    /// A record of a page that nobody has.
+    pub const fn new() -> Self {
+        Self {
+            next: AtomicU32::new(NO_PAGE),
+            prev: AtomicU32::new(NO_PAGE),
+            owner: AtomicU64::new(0),
+            wirings: AtomicU32::new(0),
+            state: AtomicU8::new(0),
+            marks: AtomicU8::new(0),
+            shard: AtomicU8::new(0),
+            _spare: AtomicU8::new(0),
+        }
+    }
+
+    /// Where the page is.
+    #[inline]
+    pub fn state(&self) -> PageState {
+        PageState::from_bits(self.state.load(Relaxed))
+    }
+
+    /// Puts the page elsewhere. The caller holds what the old and the new place need.
+    #[inline]
+    pub(crate) fn set_state(&self, state: PageState) {
+        self.state.store(state as u8, Relaxed);
+    }
+
+    /// Which of the active queues the page is in, if it is active.
+    #[inline]
+    pub(crate) fn shard(&self) -> usize {
+        usize::from(self.shard.load(Relaxed))
+    }
+
+    #[inline]
+    pub(crate) fn set_shard(&self, shard: usize) {
+        self.shard.store((shard & 0xff) as u8, Relaxed);
+    }
+
+    /// Who has the page, as far as it is known without a lock.
+    pub fn owner(&self) -> Owner {
+        let bits = self.owner.load(Relaxed);
+        Owner {
+            object: (bits >> OWNER_INDEX_BITS) as u32,
+            index: bits & OWNER_INDEX,
+        }
+    }
+
+    /// Notes who has the page. The object's lock is held for writing.
+    #[inline]
+    pub(crate) fn set_owner(&self, object: u32, index: u64) {
+        let bits = u64::from(object) << OWNER_INDEX_BITS | (index & OWNER_INDEX);
+        self.owner.store(bits, Relaxed);
+    }
+
+    /// How many wirings hold the page.
+    #[inline]
+    pub fn wirings(&self) -> u32 {
+        self.wirings.load(Relaxed)
+    }
+
+    /// One wiring more, or `None` if the count is full. Answers the count before.
+    pub(crate) fn add_wiring(&self) -> Option<u32> {
+        self.wirings
+            .fetch_update(Relaxed, Relaxed, |count| count.checked_add(1))
+            .ok()
+    }
+
+    /// One wiring less. Answers the count after, or `None` if there was none (I-PAGE-4).
+    pub(crate) fn remove_wiring(&self) -> Option<u32> {
+        self.wirings
+            .fetch_update(Relaxed, Relaxed, |count| count.checked_sub(1))
+            .ok()
+            .map(|before| before.wrapping_sub(1))
+    }
+
+    pub(crate) fn clear_wirings(&self) {
+        self.wirings.store(0, Relaxed);
+    }
+
+    /// What was noted about the page in software: by `vm` when it filled or wrote the page.
+    #[inline]
+    pub fn marks(&self) -> RefMod {
+        RefMod::from_bits_truncate(self.marks.load(Relaxed))
+    }
+
+    /// Notes a use or a change.
+    #[inline]
+    pub(crate) fn mark(&self, marks: RefMod) {
+        let old = self.marks.load(Relaxed);
+        if old & marks.bits() != marks.bits() {
+            self.marks.fetch_or(marks.bits(), Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set_marks(&self, marks: RefMod) {
+        self.marks.store(marks.bits(), Relaxed);
+    }
+}
+
+/// The records of all managed frames.
+#[derive(Clone, Copy)]
+pub struct PageArray<'a>(&'a [Page]);
+
+impl<'a> PageArray<'a> {
+    /// The array over its storage. At most `u32::MAX - 1` records count.
+    pub const fn new(storage: &'a [Page]) -> Self {
+        Self(storage)
+    }
+
+    /// The record of a page.
+    #[inline]
+    pub fn get(self, page: PageId) -> &'a Page {
+        &self.0[page.0 as usize]
+    }
+
+    /// How many frames are managed.
+    pub const fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no frame at all.
+    pub const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All page numbers, in order.
+    pub fn ids(self) -> impl Iterator<Item = PageId> {
+        (0..self.0.len()).map(|number| PageId(number as u32))
+    }
+}
