@@ -1,0 +1,99 @@
+//! This CPU: its number, its word, its rest, its name.
+//!
+//! Owns: identification and idling. Does not own: other CPUs' start (a later issue), registers'
+//! settings at boot (`boot`).
+
+use super::context;
+use aarch64_cpu::registers::{CNTVCT_EL0, CPACR_EL1, MIDR_EL1, Readable, Writeable};
+use core::arch::asm;
+use core::fmt;
+use core::sync::atomic::Ordering;
+
+/// CPUs that the kernel has room for.
+pub const MAX_CPUS: usize = 8;
+
+/// Index of the CPU that asks, below [`MAX_CPUS`]. Stable only while preemption is forbidden.
+#[inline(always)]
+pub fn id() -> usize {
+    context::this_cpu().id
+}
+
+/// Gives way inside a spin loop.
+#[inline(always)]
+pub fn relax() {
+    core::hint::spin_loop();
+}
+
+/// Rests until an interrupt has been handled. Called with interrupts masked, and returns so; one
+/// that arrives before the rest begins ends it at once (`wfi` wakes for masked interrupts).
+pub fn wait_for_interrupt() {
+    // SAFETY: the handlers balance what they touch.
+    unsafe {
+        asm!(
+            "dsb sy",
+            "wfi",
+            "msr daifclr, #2",
+            "isb",
+            "msr daifset, #2",
+            options(nostack)
+        )
+    };
+}
+
+/// A counter that only grows: the virtual counter (with the host's `--icount`, instructions).
+#[inline(always)]
+pub fn cycle_count() -> u64 {
+    CNTVCT_EL0.get()
+}
+
+/// Stores the kernel's word for this CPU.
+pub fn set_local(word: *const ()) {
+    context::this_cpu()
+        .local
+        .store(word.cast_mut(), Ordering::Relaxed);
+}
+
+/// The kernel's word for this CPU. Stable only while preemption is forbidden.
+#[inline(always)]
+pub fn local() -> *const () {
+    context::this_cpu().local.load(Ordering::Relaxed)
+}
+
+/// Lets programs use the vector registers. Each CPU, once.
+pub(super) fn init() {
+    CPACR_EL1.write(CPACR_EL1::FPEN::TrapNothing);
+    aarch64_cpu::asm::barrier::isb(aarch64_cpu::asm::barrier::SY);
+}
+
+/// What the CPU calls itself.
+pub fn description() -> impl fmt::Display {
+    Model(MIDR_EL1.get())
+}
+
+/// MIDR_EL1.
+struct Model(u64);
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let implementer = self.0 >> 24 & 0xff;
+        let part = self.0 >> 4 & 0xfff;
+        let revision = (self.0 >> 20 & 0xf, self.0 & 0xf);
+        let name = match (implementer, part) {
+            (0x41, 0xd03) => "Cortex-A53",
+            (0x41, 0xd05) => "Cortex-A55",
+            (0x41, 0xd07) => "Cortex-A57",
+            (0x41, 0xd08) => "Cortex-A72",
+            (0x41, 0xd0b) => "Cortex-A76",
+            (0x41, 0xd0c) => "Neoverse-N1",
+            (0x00, 0x051) => "QEMU max",
+            _ => {
+                return write!(
+                    f,
+                    "CPU {implementer:#04x}:{part:#05x} r{}p{}",
+                    revision.0, revision.1
+                );
+            }
+        };
+        write!(f, "{name} r{}p{}", revision.0, revision.1)
+    }
+}

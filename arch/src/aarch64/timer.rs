@@ -1,0 +1,90 @@
+//! Time: the virtual counter and its one-shot timer, and the real-time clock.
+//!
+//! Owns: their scales. Does not own: who waits for what (`kernel`). The counter is the same on all
+//! CPUs; the timer is each CPU's own.
+
+use crate::devices::DeviceRange;
+use crate::layout::DEVICE_WINDOW_BASE;
+use aarch64_cpu::registers::{
+    CNTFRQ_EL0, CNTKCTL_EL1, CNTV_CTL_EL0, CNTV_CVAL_EL0, CNTVCT_EL0, Readable, Writeable,
+};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000_000_000;
+
+/// The counter at `init`.
+static START: AtomicU64 = AtomicU64::new(0);
+/// Nanoseconds per tick, times 2^32.
+static NS_PER_TICK: AtomicU64 = AtomicU64::new(1 << 32);
+/// Ticks per nanosecond, times 2^32.
+static TICKS_PER_NS: AtomicU64 = AtomicU64::new(1 << 32);
+/// The real-time clock's window, 0 if there is none.
+static CLOCK: AtomicUsize = AtomicUsize::new(0);
+
+const fn scale(value: u64, by: u64) -> u64 {
+    ((value as u128 * by as u128) >> 32) as u64
+}
+
+/// Starts time. A frequency of 0 (no firmware set it) counts as 1 GHz.
+pub(super) fn init(clock: Option<DeviceRange>) {
+    let hz = match CNTFRQ_EL0.get() & 0xffff_ffff {
+        0 => SECOND,
+        hz => hz,
+    };
+    NS_PER_TICK.store(
+        ((u128::from(SECOND) << 32) / u128::from(hz)) as u64,
+        Ordering::Relaxed,
+    );
+    TICKS_PER_NS.store((hz << 32) / SECOND, Ordering::Relaxed);
+    START.store(CNTVCT_EL0.get(), Ordering::Relaxed);
+    if let Some(clock) = clock {
+        CLOCK.store(
+            (DEVICE_WINDOW_BASE + clock.start) as usize,
+            Ordering::Relaxed,
+        );
+    }
+    init_cpu();
+}
+
+/// Sets this CPU's timer up: silent, and the counter readable by programs.
+pub(super) fn init_cpu() {
+    quiet();
+    CNTKCTL_EL1.write(CNTKCTL_EL1::EL0VCTEN::SET);
+}
+
+/// Nanoseconds since `init`.
+#[inline]
+pub fn now() -> u64 {
+    let ticks = CNTVCT_EL0.get().wrapping_sub(START.load(Ordering::Relaxed));
+    scale(ticks, NS_PER_TICK.load(Ordering::Relaxed))
+}
+
+/// Makes this CPU's timer interrupt once, when [`now`] reaches `ns`; at once if it has. `u64::MAX`:
+/// never.
+#[inline]
+pub fn set_deadline(ns: u64) {
+    if ns == u64::MAX {
+        quiet();
+        return;
+    }
+    // Rounded up, so that the deadline has passed when the interrupt comes.
+    let ticks = scale(ns, TICKS_PER_NS.load(Ordering::Relaxed)).saturating_add(1);
+    CNTV_CVAL_EL0.set(START.load(Ordering::Relaxed).saturating_add(ticks));
+    CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::SET);
+}
+
+/// Silences this CPU's timer.
+#[inline]
+pub(super) fn quiet() {
+    CNTV_CTL_EL0.set(0);
+}
+
+/// Seconds since 1970, 0 without a clock.
+pub fn wall_clock() -> u64 {
+    match CLOCK.load(Ordering::Relaxed) {
+        0 => 0,
+        // SAFETY: `init` stored the window of a PL031, whose first register is the time.
+        base => u64::from(unsafe { (base as *const u32).read_volatile() }),
+    }
+}
