@@ -10,7 +10,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod console;
 pub mod cpio;
 pub mod macho;
 pub mod sched;
 pub mod shared;
+pub mod vfs;
