@@ -16,11 +16,11 @@ pub struct DeviceRange {
 pub struct Devices {
     /// The serial line (aarch64: PL011; x86_64 uses ports).
     pub serial: Option<DeviceRange>,
-    /// The serial line's interrupt (aarch64: GIC number).
+    /// The serial line's interrupt (aarch64: GIC number; x86_64: IOAPIC line).
     pub serial_interrupt: Option<u32>,
-    /// aarch64: GICv2 distributor.
+    /// aarch64: GICv2 distributor. x86_64: IOAPIC.
     pub distributor: Option<DeviceRange>,
-    /// aarch64: GICv2 CPU interface.
+    /// aarch64: GICv2 CPU interface. x86_64: local APIC.
     pub cpu_interface: Option<DeviceRange>,
     /// aarch64: the virtual timer's interrupt (GIC number).
     pub timer_interrupt: Option<u32>,

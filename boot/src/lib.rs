@@ -17,7 +17,7 @@ pub mod report;
 
 #[cfg(all(target_os = "none", target_arch = "aarch64"))]
 mod aarch64;
-#[cfg(all(target_os = "none", target_arch = "x86_64"))]
+#[cfg(any(test, all(target_os = "none", target_arch = "x86_64")))]
 mod x86_64;
 
 pub use arguments::{Arguments, Console, Mode};

@@ -1,1 +1,45 @@
-//! x86_64: QEMU's `q35`.
+//! x86_64: QEMU's `q35`, xAPIC, 16550.
+//!
+//! Owns: the machine's registers and every entry into the kernel. Encodings (`descriptors`,
+//! `decode`, `frame`, `rtc`'s calendar) compile on every host. Does not own: page tables (`pmap`),
+//! how the machine came up (`boot`).
+
+pub mod decode;
+pub mod descriptors;
+pub mod frame;
+#[cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "the calendar is tested on hosts")
+)]
+mod rtc;
+
+/// What needs the machine itself.
+macro_rules! on_the_machine {
+    ($($(#[$attribute:meta])* $visibility:vis mod $name:ident;)*) => {
+        $(#[cfg(all(target_os = "none", target_arch = "x86_64"))] $(#[$attribute])* $visibility mod $name;)*
+    };
+}
+
+on_the_machine! {
+    pub mod apic;
+    pub mod context;
+    pub mod cpu;
+    mod entry;
+    pub mod frames;
+    pub mod interrupts;
+    mod ioapic;
+    mod msr;
+    pub mod patch;
+    mod percpu;
+    mod pit;
+    pub mod power;
+    pub mod preempt;
+    pub mod serial;
+    pub mod timer;
+    pub mod trap;
+    pub mod user;
+    mod vectors;
+}
+
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
+pub use entry::init;

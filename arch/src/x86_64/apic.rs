@@ -1,0 +1,109 @@
+//! This CPU's local APIC (xAPIC, memory-mapped): end of interrupt, its timer, IPIs.
+//!
+//! Owns: its registers. Does not own: what the timer means (`timer`), routing (`ioapic`).
+//! Locks: none: a CPU sees only its own. Sources: Intel SDM 3A §11.
+
+use super::{interrupts, msr, vectors};
+use crate::layout::DEVICE_WINDOW_BASE;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Where the registers are unless the firmware says otherwise.
+pub const DEFAULT_ADDRESS: u64 = 0xfee0_0000;
+
+const ID: u64 = 0x20;
+const TASK_PRIORITY: u64 = 0x80;
+const END_OF_INTERRUPT: u64 = 0xb0;
+const SPURIOUS: u64 = 0xf0;
+const COMMAND_LOW: u64 = 0x300;
+const COMMAND_HIGH: u64 = 0x310;
+const LVT_TIMER: u64 = 0x320;
+const LVT_LINT0: u64 = 0x350;
+const LVT_LINT1: u64 = 0x360;
+const LVT_ERROR: u64 = 0x370;
+const INITIAL_COUNT: u64 = 0x380;
+const CURRENT_COUNT: u64 = 0x390;
+const DIVIDE: u64 = 0x3e0;
+
+const MASKED: u32 = 1 << 16;
+const DELIVER_NMI: u32 = 4 << 8;
+const SOFTWARE_ENABLE: u32 = 1 << 8;
+const DIVIDE_BY_1: u32 = 0xb;
+const DELIVERY_PENDING: u32 = 1 << 12;
+
+static WINDOW: AtomicU64 = AtomicU64::new(DEVICE_WINDOW_BASE + DEFAULT_ADDRESS);
+
+#[inline(always)]
+fn register(offset: u64) -> *mut u32 {
+    (WINDOW.load(Ordering::Relaxed) + offset) as *mut u32
+}
+
+#[inline(always)]
+fn read(offset: u64) -> u32 {
+    // SAFETY: boot maps the registers, uncached, at the window, and they stay there.
+    unsafe { register(offset).read_volatile() }
+}
+
+#[inline(always)]
+fn write(offset: u64, value: u32) {
+    // SAFETY: as for `read`; the offsets and values are this file's.
+    unsafe { register(offset).write_volatile(value) };
+}
+
+/// Turns this CPU's APIC on, with everything but NMI masked.
+///
+/// # Safety
+/// `address` is the registers' physical address, mapped at the device window; the interrupt table
+/// is loaded; interrupts are masked.
+pub(super) unsafe fn init(address: u64) {
+    WINDOW.store(DEVICE_WINDOW_BASE + address, Ordering::Relaxed);
+    // SAFETY: every 64-bit CPU has the register; bit 11 enables the APIC.
+    unsafe { msr::write(msr::APIC_BASE, msr::read(msr::APIC_BASE) | 1 << 11) };
+    write(LVT_TIMER, MASKED | u32::from(vectors::TIMER));
+    write(LVT_LINT0, MASKED);
+    write(LVT_LINT1, DELIVER_NMI);
+    write(LVT_ERROR, MASKED);
+    write(DIVIDE, DIVIDE_BY_1);
+    write(TASK_PRIORITY, 0);
+    write(SPURIOUS, SOFTWARE_ENABLE | u32::from(vectors::SPURIOUS));
+    end_of_interrupt();
+}
+
+/// The hardware's number of this CPU.
+pub fn hardware_id() -> u32 {
+    read(ID) >> 24
+}
+
+/// Tells the APIC that the interrupt in service has been taken.
+#[inline(always)]
+pub(super) fn end_of_interrupt() {
+    write(END_OF_INTERRUPT, 0);
+}
+
+/// Lets the timer count down once from `ticks` and interrupt; 0 stops it.
+#[inline(always)]
+pub(super) fn start_timer(ticks: u32) {
+    write(LVT_TIMER, u32::from(vectors::TIMER));
+    write(INITIAL_COUNT, ticks);
+}
+
+/// Lets the timer count down from the top without interrupting, to be measured.
+pub(super) fn start_silent_timer() {
+    write(LVT_TIMER, MASKED | u32::from(vectors::TIMER));
+    write(INITIAL_COUNT, u32::MAX);
+}
+
+/// What the timer has left.
+pub(super) fn timer_count() -> u32 {
+    read(CURRENT_COUNT)
+}
+
+/// Sends `Interrupt::Ipi` to the CPU that the hardware calls `target`.
+pub fn send_ipi(target: u32) {
+    let saved = interrupts::disable();
+    while read(COMMAND_LOW) & DELIVERY_PENDING != 0 {
+        core::hint::spin_loop();
+    }
+    write(COMMAND_HIGH, target << 24);
+    write(COMMAND_LOW, u32::from(vectors::IPI));
+    interrupts::restore(saved);
+}

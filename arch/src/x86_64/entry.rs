@@ -1,0 +1,57 @@
+//! The machine's start as far as `arch` is concerned, and the assembly's constants.
+//!
+//! Owns: the order of `init`.
+
+use super::descriptors::{USER_CODE, USER_DATA};
+use super::frame::{SYSCALL_MARK, TrapFrame};
+use super::{apic, ioapic, msr, percpu, serial, timer, trap};
+use crate::devices::Devices;
+use core::arch::global_asm;
+use core::mem::offset_of;
+
+global_asm!(
+    include_str!("entry.s"),
+    frame_rbp = const offset_of!(TrapFrame, rbp),
+    frame_r10 = const offset_of!(TrapFrame, r10),
+    frame_r9 = const offset_of!(TrapFrame, r9),
+    frame_r8 = const offset_of!(TrapFrame, r8),
+    frame_rax = const offset_of!(TrapFrame, rax),
+    frame_rdx = const offset_of!(TrapFrame, rdx),
+    frame_rsi = const offset_of!(TrapFrame, rsi),
+    frame_rdi = const offset_of!(TrapFrame, rdi),
+    frame_vector = const offset_of!(TrapFrame, vector),
+    frame_rip = const offset_of!(TrapFrame, rip),
+    frame_cs = const offset_of!(TrapFrame, cs),
+    frame_rflags = const offset_of!(TrapFrame, rflags),
+    frame_rsp = const offset_of!(TrapFrame, rsp),
+    kernel_stack = const percpu::KERNEL_STACK,
+    user_stack = const percpu::USER_STACK,
+    preempt = const percpu::PREEMPT,
+    user_data = const USER_DATA,
+    user_code = const USER_CODE,
+    syscall_mark = const SYSCALL_MARK,
+    ist_size = const percpu::IST_STACK_SIZE,
+    gs_base = const msr::GS_BASE,
+);
+
+/// Sets the boot CPU up: descriptors, traps, interrupt controllers, clock. Interrupts stay masked.
+///
+/// # Safety
+/// Called once, on the boot CPU, with interrupts masked, on the final tables, with the devices'
+/// registers mapped at their windows.
+pub unsafe fn init(devices: &Devices) {
+    let local_apic = devices.cpu_interface.map_or(apic::DEFAULT_ADDRESS, |range| range.start);
+    let ioapic = devices.distributor.map_or(ioapic::DEFAULT_ADDRESS, |range| range.start);
+    if let Some(line) = devices.serial_interrupt.and_then(|line| u8::try_from(line).ok()) {
+        serial::set_line(line);
+    }
+    // SAFETY: the caller's; the order is each step's requirement.
+    unsafe {
+        percpu::init(0);
+        trap::init();
+        trap::load();
+        ioapic::init(ioapic);
+        apic::init(local_apic);
+    }
+    timer::init();
+}
