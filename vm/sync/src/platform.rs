@@ -79,7 +79,7 @@ pub fn block<P: Platform, G>(event: Event, guard: G) {
 /// Preemption is off while this lives.
 #[must_use]
 pub struct NoPreempt<P: Platform> {
-    _here: core::marker::PhantomData<(*mut (), fn() -> P)>,
+    _here: core::marker::PhantomData<*mut fn() -> P>,
 }
 
 impl<P: Platform> NoPreempt<P> {

@@ -27,7 +27,7 @@ impl<const N: usize> SeqValue<N> for [u64; N] {
 
 /// A value of `N` words under a sequence number, which is odd while a writer is at work.
 pub struct SeqLock<P, T, const N: usize> {
-    _types: PhantomData<(fn() -> P, fn() -> T)>,
+    _types: PhantomData<fn() -> (P, T)>,
     sequence: AtomicU64,
     words: [AtomicU64; N],
 }

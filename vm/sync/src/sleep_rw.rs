@@ -28,7 +28,7 @@ const READER: u64 = 1 << 32;
 
 /// A reader-writer lock whose waiters sleep. `R` is its place in the lock order.
 pub struct SleepRwLock<P, R, T: ?Sized> {
-    _types: PhantomData<(fn() -> P, fn() -> R)>,
+    _types: PhantomData<fn() -> (P, R)>,
     state: AtomicU64,
     value: UnsafeCell<T>,
 }

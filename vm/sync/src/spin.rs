@@ -12,7 +12,7 @@ use core::ops::{Deref, DerefMut};
 
 /// A lock for short work that never sleeps. `R` is its place in the lock order.
 pub struct SpinLock<P, R, T: ?Sized> {
-    _types: PhantomData<(fn() -> P, fn() -> R)>,
+    _types: PhantomData<fn() -> (P, R)>,
     locked: AtomicBool,
     value: UnsafeCell<T>,
 }

@@ -17,7 +17,7 @@ const READER: u32 = 1;
 
 /// A reader-writer lock for short work that never sleeps.
 pub struct SpinRwLock<P, R, T: ?Sized> {
-    _types: PhantomData<(fn() -> P, fn() -> R)>,
+    _types: PhantomData<fn() -> (P, R)>,
     /// `WRITER`, `WANTED` (a writer waits), and the number of readers. At most one reader per CPU.
     state: AtomicU32,
     value: UnsafeCell<T>,
