@@ -15,4 +15,5 @@ pub mod cpio;
 pub mod macho;
 pub mod sched;
 pub mod shared;
+pub mod task;
 pub mod vfs;

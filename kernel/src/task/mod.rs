@@ -1,0 +1,3 @@
+//! Tasks: an address space, its threads, files and signals.
+
+pub mod table;
