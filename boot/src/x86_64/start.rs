@@ -137,10 +137,19 @@ extern "C" fn boot_main(start_info: u64, slide: u64) -> ! {
     let found = found.as_slice();
     cpus[..found.len()].copy_from_slice(found);
 
+    // The first tables do not reach further: nothing is taken from there.
+    let beyond = PhysRange {
+        start: REACH,
+        end: u64::MAX,
+    };
+    map.mark(beyond, MemoryKind::Reserved)
+        .unwrap_or_else(|error| refuse_map(error));
     let windows = [devices.cpu_interface, devices.distributor];
     let root = build_tables(map, &image, windows.into_iter().flatten())
         .unwrap_or_else(|OutOfMemory| fail(format_args!("boot: no memory for page tables")));
-    map.finish().unwrap_or_else(|error| refuse_map(error));
+    map.finish()
+        .and_then(|()| map.mark(beyond, MemoryKind::Usable))
+        .unwrap_or_else(|error| refuse_map(error));
 
     // SAFETY: the image is still writable and no entry is in use; the tables map all that runs
     // from here on, at the same addresses; this is the boot CPU's only pass.
