@@ -9,6 +9,9 @@
 extern crate std;
 
 pub mod arguments;
+pub mod cell;
+#[cfg(any(test, all(target_os = "none", target_arch = "aarch64")))]
+pub mod device_tree;
 pub mod info;
 pub mod memory;
 

@@ -1,0 +1,158 @@
+//! The first page tables: built once, before anything can share them.
+//!
+//! Owns: descriptors of the kernel's half for this granule, in blocks where the format allows.
+//! Does not own: page tables afterwards (`arch`'s pmap goes on with these).
+
+/// log2 of the granule.
+pub const PAGE_SHIFT: u32 = if cfg!(feature = "granule-4k") { 12 } else { 14 };
+/// Bytes of a granule.
+pub const PAGE_SIZE: u64 = 1 << PAGE_SHIFT;
+/// Address bits that one table resolves.
+const TABLE_BITS: u32 = PAGE_SHIFT - 3;
+/// Address bits of each half.
+pub const ADDRESS_BITS: u32 = 47;
+/// The level of the root table: 47 bits take levels 1–3 of 16 KiB, 0–3 of 4 KiB.
+const ROOT_LEVEL: u32 = if cfg!(feature = "granule-4k") { 0 } else { 1 };
+const LAST_LEVEL: u32 = 3;
+/// The lowest level at which a descriptor may map a block.
+const FIRST_BLOCK_LEVEL: u32 = if cfg!(feature = "granule-4k") { 1 } else { 2 };
+
+const VALID: u64 = 1;
+/// A table (above the last level) or a page (at the last).
+const TABLE_OR_PAGE: u64 = 2;
+const ADDRESS_MASK: u64 = (1 << 48) - PAGE_SIZE;
+
+/// Places in MAIR_EL1.
+pub mod memory_type {
+    /// Normal, write-back.
+    pub const WRITE_BACK: u64 = 0;
+    /// Device-nGnRE.
+    pub const DEVICE: u64 = 2;
+}
+
+/// MAIR_EL1: 0 write-back, 1 non-cacheable (write-combining), 2 device-nGnRE.
+pub const MAIR: u64 = 0x04_44_ff;
+
+/// Protection and memory type of a mapping.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Attributes(u64);
+
+impl Attributes {
+    const READ_ONLY: u64 = 1 << 7;
+    const INNER_SHAREABLE: u64 = 3 << 8;
+    const ACCESSED: u64 = 1 << 10;
+    const NO_KERNEL_EXECUTE: u64 = 1 << 53;
+    const NO_USER_EXECUTE: u64 = 1 << 54;
+
+    const fn normal(bits: u64) -> Self {
+        Self(
+            bits | memory_type::WRITE_BACK << 2
+                | Self::INNER_SHAREABLE
+                | Self::ACCESSED
+                | Self::NO_USER_EXECUTE,
+        )
+    }
+
+    /// Code: r-x.
+    pub const TEXT: Self = Self::normal(Self::READ_ONLY);
+    /// Constants: r--.
+    pub const RODATA: Self = Self::normal(Self::READ_ONLY | Self::NO_KERNEL_EXECUTE);
+    /// Data: rw-.
+    pub const DATA: Self = Self::normal(Self::NO_KERNEL_EXECUTE);
+    /// Everything, only until the final tables are in use.
+    pub const EARLY: Self = Self::normal(0);
+    /// Device registers: rw-.
+    pub const DEVICE: Self = Self(
+        memory_type::DEVICE << 2 | Self::ACCESSED | Self::NO_USER_EXECUTE | Self::NO_KERNEL_EXECUTE,
+    );
+}
+
+/// No frame was left for a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoFrame;
+
+/// A tree of tables, reached at their physical addresses.
+pub struct Tables<F: FnMut() -> Option<u64>> {
+    root: u64,
+    take: F,
+}
+
+impl<F: FnMut() -> Option<u64>> Tables<F> {
+    /// An empty tree.
+    ///
+    /// # Safety
+    /// `take` gives frames of `PAGE_SIZE` bytes that are nobody's, and physical addresses are
+    /// mapped to themselves while the tree is built.
+    pub unsafe fn new(take: F) -> Result<Self, NoFrame> {
+        let mut tables = Self { root: 0, take };
+        tables.root = tables.table()?;
+        Ok(tables)
+    }
+
+    /// The root's physical address.
+    pub fn root(&self) -> u64 {
+        self.root
+    }
+
+    /// Maps `size` bytes; everything is a multiple of the granule. What is mapped there already
+    /// is replaced.
+    pub fn map(
+        &mut self,
+        mut at: u64,
+        mut physical: u64,
+        mut size: u64,
+        attributes: Attributes,
+    ) -> Result<(), NoFrame> {
+        while size > 0 {
+            let mut table = self.root;
+            let mut level = ROOT_LEVEL;
+            loop {
+                let shift = PAGE_SHIFT + (LAST_LEVEL - level) * TABLE_BITS;
+                let span = 1u64 << shift;
+                let bits = if level == ROOT_LEVEL {
+                    ADDRESS_BITS - shift
+                } else {
+                    TABLE_BITS
+                };
+                let index = at >> shift & ((1 << bits) - 1);
+                let entry = (table + index * 8) as *mut u64;
+                let is_leaf = level == LAST_LEVEL
+                    || level >= FIRST_BLOCK_LEVEL
+                        && (at | physical) & (span - 1) == 0
+                        && size >= span;
+                if is_leaf {
+                    let kind = if level == LAST_LEVEL {
+                        TABLE_OR_PAGE
+                    } else {
+                        0
+                    };
+                    // SAFETY: the entry lies in a table of this tree.
+                    unsafe { entry.write(physical | attributes.0 | kind | VALID) };
+                    at = at.wrapping_add(span);
+                    physical += span;
+                    size -= span;
+                    break;
+                }
+                // SAFETY: as above.
+                let old = unsafe { entry.read() };
+                table = if old & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE {
+                    old & ADDRESS_MASK
+                } else {
+                    let new = self.table()?;
+                    // SAFETY: as above.
+                    unsafe { entry.write(new | TABLE_OR_PAGE | VALID) };
+                    new
+                };
+                level += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&mut self) -> Result<u64, NoFrame> {
+        let frame = (self.take)().ok_or(NoFrame)?;
+        // SAFETY: the frame is nobody's (`new`).
+        unsafe { core::ptr::write_bytes(frame as *mut u8, 0, PAGE_SIZE as usize) };
+        Ok(frame)
+    }
+}
