@@ -8,22 +8,26 @@ const PAGE_FAULT_WRITE: u64 = 1 << 1;
 const PAGE_FAULT_RESERVED_BIT: u64 = 1 << 3;
 const PAGE_FAULT_FETCH: u64 = 1 << 4;
 
-/// Why `vector` (0–31) was taken. `fault_address` is CR2 (page faults only), `pc` the interrupted
-/// program counter.
-pub fn decode(vector: u8, error: u64, fault_address: u64, pc: u64) -> Cause {
-    match vector {
+/// Why a page fault was taken: its error code, and CR2.
+#[inline]
+pub const fn decode_page_fault(error: u64, address: u64) -> Cause {
+    if error & PAGE_FAULT_RESERVED_BIT != 0 {
         // A reserved bit in an entry is a broken table, which no page can mend.
-        14 if error & PAGE_FAULT_RESERVED_BIT != 0 => Cause::Other(14),
-        14 => Cause::PageFault {
-            address: fault_address,
-            access: if error & PAGE_FAULT_FETCH != 0 {
-                Access::Execute
-            } else if error & PAGE_FAULT_WRITE != 0 {
-                Access::Write
-            } else {
-                Access::Read
-            },
-        },
+        return Cause::Other(14);
+    }
+    let access = if error & PAGE_FAULT_FETCH != 0 {
+        Access::Execute
+    } else if error & PAGE_FAULT_WRITE != 0 {
+        Access::Write
+    } else {
+        Access::Read
+    };
+    Cause::PageFault { address, access }
+}
+
+/// Why `vector` (0–31, page faults apart) was taken at `pc`.
+pub const fn decode(vector: u8, pc: u64) -> Cause {
+    match vector {
         0 => Cause::DivideError,
         1 | 3 => Cause::Breakpoint,
         6 => Cause::IllegalInstruction,
@@ -33,7 +37,7 @@ pub fn decode(vector: u8, error: u64, fault_address: u64, pc: u64) -> Cause {
         16 | 19 => Cause::FloatingPoint,
         // The CPU does not say which address.
         17 => Cause::Alignment { address: pc },
-        other => Cause::Other(other.into()),
+        other => Cause::Other(other as u32),
     }
 }
 
@@ -43,7 +47,7 @@ mod tests {
 
     #[test]
     fn page_faults_tell_address_and_access() {
-        let fault = |error| decode(14, error, 0x1234, 0);
+        let fault = |error| decode_page_fault(error, 0x1234);
         let cause = |access| Cause::PageFault {
             address: 0x1234,
             access,
@@ -59,7 +63,7 @@ mod tests {
 
     #[test]
     fn other_vectors_have_their_causes() {
-        let cause = |vector| decode(vector, 0, 0, 0x77);
+        let cause = |vector| decode(vector, 0x77);
         assert_eq!(cause(0), Cause::DivideError);
         assert_eq!(cause(3), Cause::Breakpoint);
         assert_eq!(cause(6), Cause::IllegalInstruction);

@@ -60,29 +60,44 @@ trap_stubs:
     jmp debug_entry
     .elseif (vector == 2) || (vector == 8) || (vector == 18)
     jmp fatal_entry
+    .elseif (vector == 14)
+    jmp page_fault_entry
+    .elseif (vector < 32)
+    jmp exception_entry
     .else
-    jmp trap_entry
+    jmp interrupt_entry
     .endif
     .set vector, vector + 1
 .endr
 
+# An entry that may come from either ring, and its handler. Page faults and interrupts have their
+# own: what they share is written once and what they do not need is not run.
+.macro ENTRY name, handler
 .balign 16
-trap_entry:
+\name\()_entry:
     test byte ptr [rsp + 24], 3         # CS: from ring 3?
     jz 1f
     swapgs
 1:  CLAC
-trap_on_thread_stack:
+\name\()_on_thread_stack:
     PUSH_REGISTERS
     cld
     xor ebp, ebp
     mov rdi, rsp
-    call trap_enter
+    call \handler
     test byte ptr [rsp + {frame_cs}], 3
-    jz 2f
+    jz leave
+    swapgs
+    jmp leave
+.endm
+    ENTRY exception, exception_enter
+    ENTRY interrupt, interrupt_enter
+    ENTRY page_fault, page_fault_enter
+
 leave_to_user:
     swapgs
-2:  pop r15
+leave:
+    pop r15
     pop r14
     pop r13
     pop r12
@@ -118,7 +133,7 @@ debug_entry:
     push [rax + 16]
     push [rax + 8]
     mov rax, [rax]
-    jmp trap_on_thread_stack
+    jmp exception_on_thread_stack
 
 fatal_entry:
     CLAC

@@ -12,6 +12,20 @@ const INTERRUPT_FLAG: u64 = 1 << 9;
 #[must_use = "the flag must be restored"]
 pub struct Saved(u64);
 
+impl Saved {
+    /// The same as a word, for `sync`.
+    #[inline(always)]
+    pub fn into_word(self) -> usize {
+        self.0 as usize
+    }
+
+    /// What [`Saved::into_word`] answered.
+    #[inline(always)]
+    pub fn from_word(word: usize) -> Self {
+        Self(word as u64)
+    }
+}
+
 /// Masks interrupts on this CPU and says what they were.
 #[inline(always)]
 pub fn disable() -> Saved {

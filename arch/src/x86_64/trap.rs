@@ -7,7 +7,7 @@ use super::descriptors::{Gate, GateUse, STAR_VALUE, TablePointer};
 use super::{apic, interrupts, msr, percpu, preempt, timer, vectors};
 use core::cell::UnsafeCell;
 
-pub use super::decode::decode;
+pub use super::decode::{decode, decode_page_fault};
 pub use super::frame::TrapFrame;
 pub use crate::cause::{Access, Cause, Interrupt, Syscall, SyscallClass};
 pub use abi::signal::x86_64::MContext;
@@ -84,29 +84,40 @@ pub(super) unsafe fn load() {
     }
 }
 
-/// Every entry but system calls and the fatal ones, from `entry.s`; interrupts are masked.
+/// Page faults, from `entry.s`; interrupts are masked.
 #[unsafe(no_mangle)]
-extern "C" fn trap_enter(frame: &mut TrapFrame) {
-    let vector = frame.vector as u8;
-    if vector < 32 {
-        let fault_address = if vector == 14 { read_fault_address() } else { 0 };
-        let cause = decode(vector, frame.error, fault_address, frame.rip);
-        if frame.interrupts_enabled() {
-            interrupts::enable();
-        }
-        kernel_trap(frame, cause);
-        interrupts::mask();
-    } else {
-        interrupt(vector);
-        if !frame.is_user() {
-            if percpu::read_u32::<{ percpu::PREEMPT }>() == 0 && frame.interrupts_enabled() {
-                kernel_preempt();
-            }
-            return;
-        }
+extern "C" fn page_fault_enter(frame: &mut TrapFrame) {
+    let cause = decode_page_fault(frame.error, read_fault_address());
+    handle(frame, cause);
+}
+
+/// Other exceptions that can be returned from, from `entry.s`; interrupts are masked.
+#[unsafe(no_mangle)]
+extern "C" fn exception_enter(frame: &mut TrapFrame) {
+    let cause = decode(frame.vector as u8, frame.rip);
+    handle(frame, cause);
+}
+
+#[inline(always)]
+fn handle(frame: &mut TrapFrame, cause: Cause) {
+    if frame.interrupts_enabled() {
+        interrupts::enable();
     }
+    kernel_trap(frame, cause);
+    interrupts::mask();
     if frame.is_user() {
         user_exit(frame);
+    }
+}
+
+/// Devices, timer and other CPUs, from `entry.s`; interrupts are masked.
+#[unsafe(no_mangle)]
+extern "C" fn interrupt_enter(frame: &mut TrapFrame) {
+    interrupt(frame.vector as u8);
+    if frame.is_user() {
+        user_exit(frame);
+    } else if percpu::read_u32::<{ percpu::PREEMPT }>() == 0 && frame.interrupts_enabled() {
+        kernel_preempt();
     }
 }
 
@@ -143,14 +154,26 @@ extern "C" fn syscall_enter(frame: &mut TrapFrame) {
 
 /// The last thing before a program goes on; interrupts are masked, on return too.
 #[unsafe(no_mangle)]
+#[inline]
 extern "C" fn user_exit(frame: &mut TrapFrame) {
+    if percpu::read_u32::<{ percpu::PREEMPT }>() & percpu::NO_AST == 0 {
+        serve_ast(frame);
+    }
+    debug_assert_eq!(
+        preempt::count(),
+        0,
+        "preemption is forbidden on return to user"
+    );
+    frame.make_returnable();
+}
+
+#[cold]
+fn serve_ast(frame: &mut TrapFrame) {
     while percpu::read_u32::<{ percpu::PREEMPT }>() & percpu::NO_AST == 0 {
         interrupts::enable();
         kernel_return_to_user(frame);
         interrupts::mask();
     }
-    debug_assert_eq!(preempt::count(), 0, "preemption is forbidden on return to user");
-    frame.make_returnable();
 }
 
 /// Entries that nothing can return from, on a stack of their own.
