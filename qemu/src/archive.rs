@@ -65,6 +65,14 @@ impl Archive {
         self.add_tree(host, name, guest.ends_with('/'), 0)
     }
 
+    /// Puts a program of ours at the absolute guest path.
+    ///
+    /// Its bytes are read at once: another build may replace the file before the archive is written.
+    pub fn program(&mut self, host: &Path, guest: &str) -> Result<(), Failure> {
+        let bytes = std::fs::read(host).context(format_args!("cannot read {}", host.display()))?;
+        self.file(guest, 0o755, bytes)
+    }
+
     /// One `--add` argument: `HOST:GUEST`, split at the last colon.
     pub fn add(&mut self, argument: &str) -> Result<(), Failure> {
         let wrong = |why: &str| {

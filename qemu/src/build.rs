@@ -4,7 +4,10 @@
 //! Does not own: how each part is built (`kernel`, `user`, `cc`), what a run adds to the archive (`archive`).
 
 pub mod cargo;
+pub mod cc;
+pub mod fresh;
 pub mod kernel;
+pub mod user;
 
 use crate::archive::Archive;
 use crate::failure::{Context, Failure};
@@ -54,9 +57,12 @@ pub fn everything(
     if files.is_dir() {
         archive.host(&files, "/")?;
     }
-    for name in ["/bin", "/etc", "/dev", "/usr/lib"] {
+    for name in ["/bin", "/etc", "/dev", "/usr/lib", "/var"] {
         archive.folder(name, 0o755)?;
     }
     archive.folder("/tmp", 0o1777)?;
+    for program in user::programs(arch, flavor, &lock)? {
+        archive.program(&program.path, &program.guest)?;
+    }
     Ok((image, archive))
 }

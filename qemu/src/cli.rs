@@ -2,9 +2,13 @@
 //!
 //! Owns: what `--help` says. The forms are a contract; other things are built on them.
 
+use crate::build::cc::CcOptions;
 use crate::failure::Failure;
 use crate::machine::{Arch, Clock, Granule, Machine, Memory};
+use crate::project;
+use crate::test::report::Format;
 use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
 
 /// Builds, boots, tests and measures the Vellum kernel in QEMU.
 #[derive(Parser)]
@@ -26,7 +30,30 @@ pub enum Command {
     /// Boot the kernel: to the shell on a terminal, through the tour without one, or through CMDS
     #[command(after_help = RUN_HELP)]
     Run(RunOptions),
+    /// Run the in-kernel and user-mode tests; with --all everything there is to test
+    #[command(after_help = TEST_HELP)]
+    Test(TestOptions),
+    /// Compile C against the SDK to a Mach-O program for the guest
+    #[command(after_help = CC_HELP)]
+    Cc(CcOptions),
+    /// Run the benchmarks, in guest instructions, beside Linux's figures
+    Bench(BenchOptions),
+    /// Say what this machine has and what it lacks
+    Doctor(DoctorOptions),
+    /// Format, lints, documentation, the direction of the arrows
+    Check,
+    /// Break the code in known ways; each breakage must make its named test fail
+    Mutants(MutantsOptions),
+    /// Run the model tests for long, with new seeds
+    Soak(SoakOptions),
 }
+
+const TEST_HELP: &str = "\
+Exit code: 0 all passed, 1 a test failed, 125 the machine failed before it could plan its tests, 126 it never started.
+Every failure names its seed and the one command that repeats it.";
+
+const CC_HELP: &str = "\
+Put the program into the guest with: cargo vellum run --add PROG:/bin/PROG --exec PROG";
 
 const RUN_HELP: &str = "\
 Exit code with --exec: that of CMDS (killed by a signal: 128+n); 124 timeout; 125 the machine failed \
@@ -52,14 +79,15 @@ pub struct MachineOptions {
 
 impl MachineOptions {
     /// The machine of this architecture.
-    pub fn machine(&self, arch: Arch, icount: Clock) -> Result<Machine, Failure> {
+    pub fn machine(&self, arch: Arch, clock: Clock) -> Result<Machine, Failure> {
         Ok(Machine {
             arch,
             memory: self.memory.clone(),
             smp: self.smp,
             cpu: self.cpu.clone(),
             granule: Machine::granule(arch, self.granule)?,
-            icount,
+            clock,
+            program: project::program("VELLUM_QEMU", arch.qemu()),
         })
     }
 }
@@ -97,4 +125,84 @@ pub struct RunOptions {
     /// Let the clock count instructions: 1 ns each, the same in every run
     #[arg(long)]
     pub icount: bool,
+}
+
+/// Options of `test`.
+#[derive(Args)]
+pub struct TestOptions {
+    /// Run only tests whose name contains this
+    pub filter: Option<String>,
+    /// Architecture [default: both]
+    #[arg(long, value_name = "A")]
+    pub arch: Option<Arch>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub machine: MachineOptions,
+    /// Print the names of the tests instead of running them
+    #[arg(long)]
+    pub list: bool,
+    /// How results are printed
+    #[arg(long, value_name = "FORMAT", default_value = "pretty")]
+    pub format: Format,
+    /// Seed of the order and of the guest's random numbers [default: a new one, printed]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Boot once for each test
+    #[arg(long)]
+    pub isolate: bool,
+    /// Also the host's tests, and aarch64 with the 4 KiB granule: everything
+    #[arg(long, conflicts_with_all = ["filter", "arch", "list", "format", "isolate", "granule"])]
+    pub all: bool,
+}
+
+/// Options of `bench`.
+#[derive(Args)]
+pub struct BenchOptions {
+    /// Run only groups of benchmarks of this name
+    pub name: Option<String>,
+    /// Architecture [default: both]
+    #[arg(long, value_name = "A")]
+    pub arch: Option<Arch>,
+    /// Also write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Instead of our figures make those of another kernel again
+    #[arg(long, value_name = "KERNEL")]
+    pub peer: Option<Peer>,
+}
+
+/// Another kernel whose figures can be made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Peer {
+    /// Debian's Linux.
+    Linux,
+}
+
+/// Options of `doctor`.
+#[derive(Args)]
+pub struct DoctorOptions {
+    /// Install what is missing
+    #[arg(long)]
+    pub fix: bool,
+}
+
+/// Options of `mutants`.
+#[derive(Args)]
+pub struct MutantsOptions {
+    /// Only mutants whose name contains this
+    pub filter: Option<String>,
+    /// Print the mutants and their tests instead of trying them
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// Options of `soak`.
+#[derive(Args)]
+pub struct SoakOptions {
+    /// For how many minutes; 0 is one round
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub minutes: u64,
+    /// The first seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }

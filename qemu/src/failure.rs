@@ -63,6 +63,11 @@ impl Failure {
         }
     }
 
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
     /// Prints the message to stderr and gives the exit code.
     pub fn report(&self) -> ExitCode {
         eprintln!("vellum: {}", self.message);

@@ -4,7 +4,6 @@
 //! Does not own: what is booted (`build`), for how long and how it ends (`guest`).
 
 use crate::failure::Failure;
-use crate::project;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
@@ -58,7 +57,8 @@ impl Arch {
         }
     }
 
-    fn qemu(self) -> &'static str {
+    /// The program that plays it.
+    pub fn qemu(self) -> &'static str {
         match self {
             Arch::X86_64 => "qemu-system-x86_64",
             Arch::Aarch64 => "qemu-system-aarch64",
@@ -136,8 +136,10 @@ pub struct Machine {
     pub cpu: String,
     /// The page size of the kernel's page tables.
     pub granule: Granule,
-    /// Whether the virtual clock counts instructions.
-    pub icount: Clock,
+    /// What the guest's clock follows.
+    pub clock: Clock,
+    /// The QEMU that plays it: the architecture's, or what `VELLUM_QEMU` names.
+    pub program: OsString,
 }
 
 /// What the guest's clock follows.
@@ -172,7 +174,7 @@ impl Machine {
         console: Console,
         folder: &Path,
     ) -> Command {
-        let mut command = Command::new(project::program("VELLUM_QEMU", self.arch.qemu()));
+        let mut command = Command::new(&self.program);
         command.args(self.devices());
         command.args([
             "-m",
@@ -208,7 +210,7 @@ impl Machine {
                 ]);
             }
         }
-        if self.icount == Clock::Instructions {
+        if self.clock == Clock::Instructions {
             command.args([
                 "-accel",
                 "tcg,thread=single",
@@ -232,7 +234,7 @@ impl Machine {
     }
 
     fn devices(&self) -> Vec<OsString> {
-        let clock = match self.icount {
+        let clock = match self.clock {
             // One tick of the counter per instruction.
             Clock::Instructions if self.arch == Arch::Aarch64 => ",cntfrq=1000000000",
             _ => "",

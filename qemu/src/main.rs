@@ -4,17 +4,22 @@
 //! Does not own: how a guest is built (`build`), booted (`guest`), judged (`outcome`, `test`).
 
 mod archive;
+mod bench;
 mod build;
+mod check;
 mod cli;
+mod doctor;
 mod failure;
 mod gdb;
 mod guest;
 mod machine;
+mod mutants;
 mod outcome;
 mod progress;
 mod project;
 mod record;
 mod run;
+mod test;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -34,6 +39,13 @@ fn main() -> ExitCode {
     }
     let result = match command {
         cli::Command::Run(options) => run::run(&options),
+        cli::Command::Test(options) => test::run(&options),
+        cli::Command::Cc(options) => build::cc::run(&options),
+        cli::Command::Bench(options) => bench::run(&options),
+        cli::Command::Doctor(options) => doctor::run(&options),
+        cli::Command::Check => check::run(),
+        cli::Command::Mutants(options) => mutants::run(&options),
+        cli::Command::Soak(options) => check::soak(&options),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -1,0 +1,272 @@
+//! `bench`: the benchmarks in guest instructions, beside the best of Linux's columns.
+//!
+//! Owns: the boot under icount, the table, the JSON file.
+//! Does not own: the benchmarks (`qemu/peers/bench`), Linux's figures (`qemu/peers/linux`).
+
+use crate::build::{self, kernel};
+use crate::cli::{BenchOptions, Peer};
+use crate::failure::{Context, Failure};
+use crate::guest::{Event, Guest};
+use crate::machine::{Arch, Clock, Console, Granule, Machine};
+use crate::outcome::{Heard, LastWord, Outcome};
+use crate::progress::Spinner;
+use crate::record::{Item, Record};
+use crate::{project, run};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// Linux was measured with this much RAM.
+const MEMORY: &str = "512M";
+/// All benchmarks of one machine, on a slow host.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+/// One measured figure.
+#[derive(Clone, Debug, PartialEq)]
+struct Figure {
+    name: String,
+    value: f64,
+    unit: String,
+}
+
+/// Linux's best column for one benchmark.
+#[derive(Clone, Debug, PartialEq)]
+struct Best {
+    value: f64,
+    column: String,
+}
+
+/// Runs the command; the result is its exit code.
+pub fn run(options: &BenchOptions) -> Result<u8, Failure> {
+    if options.peer == Some(Peer::Linux) {
+        return linux(options);
+    }
+    let mut all = Vec::new();
+    for arch in Arch::ALL {
+        if options.arch.is_some_and(|asked| asked != arch) {
+            continue;
+        }
+        let best = linux_best(arch)?;
+        let figures = measure(arch, options.name.as_deref())?;
+        print_table(arch, &figures, &best);
+        all.extend(figures.iter().map(|figure| {
+            let peer = best.get(&figure.name);
+            json!({
+                "machine": arch.name(), "name": figure.name, "value": figure.value, "unit": figure.unit,
+                "linux": peer.map(|peer| peer.value), "linux_column": peer.map(|peer| peer.column.clone()),
+                "ratio": peer.map(|peer| figure.value / peer.value),
+            })
+        }));
+    }
+    if let Some(path) = &options.json {
+        let text =
+            serde_json::to_string_pretty(&all).context("cannot write the figures as JSON")?;
+        std::fs::write(path, text + "\n")
+            .context(format_args!("cannot write {}", path.display()))?;
+    }
+    Ok(0)
+}
+
+/// Runs the script that makes the peer's figures, with its output for the person.
+fn linux(options: &BenchOptions) -> Result<u8, Failure> {
+    if options.name.is_some() || options.json.is_some() {
+        return Err(Failure::not_started(
+            "--peer linux makes all figures in its own files; leave NAME and --json out",
+        ));
+    }
+    let script = project::root().join("qemu/peers/linux/run.sh");
+    let status = Command::new("sh")
+        .arg(&script)
+        .status()
+        .context(format_args!("cannot start {}", script.display()))?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1))
+}
+
+/// Boots the benchmarks and collects their figures.
+fn measure(arch: Arch, name: Option<&str>) -> Result<Vec<Figure>, Failure> {
+    let machine = Machine {
+        arch,
+        memory: MEMORY.parse().map_err(Failure::plain)?,
+        smp: 1,
+        cpu: "max".into(),
+        granule: if arch == Arch::Aarch64 {
+            Granule::Large
+        } else {
+            Granule::Small
+        },
+        clock: Clock::Instructions,
+        program: project::program("VELLUM_QEMU", arch.qemu()),
+    };
+    let (image, mut archive) = build::everything(arch, machine.granule, kernel::Flavor::Release)?;
+    archive.file(
+        "/etc/exec",
+        0o644,
+        format!("bench {}\n", name.unwrap_or_default()),
+    )?;
+    let folder = project::run_folder()?;
+    let archive = run::write_archive(&archive, folder.path())?;
+    let _spinner = Spinner::start(&format!("benchmarks on {arch}"));
+    let command = machine.command(
+        &image,
+        &archive,
+        "console=record mode=exec seed=1",
+        Console::Records,
+        folder.path(),
+    );
+    let mut guest = Guest::start(command, folder.path())?;
+    let deadline = Instant::now() + LIMIT;
+    let mut output = Vec::new();
+    let (mut heard, mut status, mut last_word) = (Heard::No, None, None);
+    let mut figures = Vec::new();
+    let outcome = loop {
+        match guest.next(Some(deadline))? {
+            Event::Item(item) => {
+                heard = Heard::Yes;
+                match item {
+                    Item::Data(bytes) => output.extend(bytes),
+                    Item::Record(Record::Exit { status: ended }) => status = Some(ended),
+                    Item::Record(Record::Panic { msg }) => last_word = Some(LastWord::Panic(msg)),
+                    Item::Record(Record::Fail { msg }) => last_word = Some(LastWord::Unfit(msg)),
+                    Item::Record(Record::Bench { name, value, unit }) => {
+                        figures.push(Figure { name, value, unit })
+                    }
+                    Item::Record(_) | Item::Broken(_) => {}
+                }
+            }
+            Event::Ended(exit) => break Outcome::of(&exit, last_word, heard),
+            Event::Deadline => break Outcome::Hang("the benchmarks".into(), LIMIT.as_secs()),
+        }
+    };
+    let text = String::from_utf8_lossy(&output);
+    figures.extend(text.lines().filter_map(figure));
+    match (outcome, status) {
+        (Outcome::Orderly, Some(0)) if !figures.is_empty() => Ok(figures),
+        (Outcome::Orderly, status) => {
+            let status = status.map_or("no status".into(), |status| format!("status {status}"));
+            Err(Failure::plain(format_args!(
+                "the benchmarks on {arch} gave {status} and {} figures:\n{text}",
+                figures.len()
+            )))
+        }
+        (outcome, _) => Err(Failure::machine(format_args!(
+            "benchmarks on {arch}: {outcome}\n{text}"
+        ))),
+    }
+}
+
+/// The figure of a line `bench NAME VALUE UNIT`.
+fn figure(line: &str) -> Option<Figure> {
+    let mut words = line.split_whitespace();
+    if words.next() != Some("bench") {
+        return None;
+    }
+    let (name, value, unit) = (words.next()?, words.next()?, words.next()?);
+    let value = value.parse().ok().filter(|value: &f64| value.is_finite())?;
+    Some(Figure {
+        name: name.into(),
+        value,
+        unit: unit.into(),
+    })
+}
+
+/// Linux's best column per benchmark, out of `figures.json`:
+/// `{"x86_64": {"NAME": {"COLUMN": VALUE, …}, …}, "aarch64": …}`.
+fn linux_best(arch: Arch) -> Result<BTreeMap<String, Best>, Failure> {
+    let path = project::root().join("qemu/peers/linux/figures.json");
+    let what = format!("cannot read {}", path.display());
+    let text = std::fs::read_to_string(&path).context(&what)?;
+    let table: BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>> =
+        serde_json::from_str(&text).context(&what)?;
+    let machine = table
+        .get(arch.name())
+        .ok_or_else(|| Failure::plain(format_args!("{}: no {arch}", path.display())))?;
+    let best = machine.iter().filter_map(|(name, columns)| {
+        let (column, value) = columns.iter().min_by(|a, b| a.1.total_cmp(b.1))?;
+        Some((
+            name.clone(),
+            Best {
+                value: *value,
+                column: column.clone(),
+            },
+        ))
+    });
+    Ok(best.collect())
+}
+
+fn print_table(arch: Arch, figures: &[Figure], best: &BTreeMap<String, Best>) {
+    println!("\n{arch}, {MEMORY}: guest instructions");
+    println!(
+        "{:<34} {:>14} {:<14} {:>14} {:>7}  Linux column",
+        "operation", "Vellum", "unit", "Linux", "ratio"
+    );
+    for figure in figures {
+        let ours = shown(figure.value);
+        match best.get(&figure.name) {
+            Some(peer) => println!(
+                "{:<34} {ours:>14} {:<14} {:>14} {:>7.3}  {}",
+                figure.name,
+                figure.unit,
+                shown(peer.value),
+                figure.value / peer.value,
+                peer.column
+            ),
+            None => println!(
+                "{:<34} {ours:>14} {:<14} {:>14} {:>7}",
+                figure.name, figure.unit, "-", "-"
+            ),
+        }
+    }
+}
+
+/// A figure with thousands separated, and decimals only where they tell.
+fn shown(value: f64) -> String {
+    if value.abs() < 100.0 {
+        return format!("{value:.2}");
+    }
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        let left = digits.len() - place;
+        if place > 0 && left % 3 == 0 && !text.ends_with('-') {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_figures_are_read_and_nothing_else() {
+        let wanted = Figure {
+            name: "null_syscall".into(),
+            value: 95.25,
+            unit: "insn/op".into(),
+        };
+        assert_eq!(figure("bench null_syscall 95.25 insn/op"), Some(wanted));
+        for line in [
+            "info FAIL x",
+            "bench x",
+            "bench x nan y",
+            "benchmark a 1 b",
+            "",
+        ] {
+            assert_eq!(figure(line), None);
+        }
+    }
+
+    #[test]
+    fn figures_are_shown_with_separators() {
+        assert_eq!(
+            [0.768, 99.5, 100.4, 1234.0, 7_269_000.0, -1500.0].map(shown),
+            ["0.77", "99.50", "100", "1,234", "7,269,000", "-1,500"]
+        );
+    }
+}

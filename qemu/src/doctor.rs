@@ -1,0 +1,122 @@
+//! `doctor`: a line per requirement, ok or how to fix it.
+//!
+//! Owns: the list of what is needed and by whom. Does not own: the installation (`qemu/setup.sh`).
+
+use crate::cli::DoctorOptions;
+use crate::failure::{Context, Failure};
+use crate::machine::Arch;
+use crate::project;
+use std::process::{Command, Stdio};
+
+/// One requirement: what it is, how to see it, how to fix it.
+struct Requirement {
+    name: String,
+    found: Option<String>,
+    fix: String,
+}
+
+/// Runs the command; the result is 0 if nothing is missing.
+pub fn run(options: &DoctorOptions) -> Result<u8, Failure> {
+    if options.fix {
+        let status = Command::new("sh")
+            .arg(project::root().join("qemu/setup.sh"))
+            .status()
+            .context("cannot start sh")?;
+        if !status.success() {
+            return Err(Failure::plain("not everything could be installed"));
+        }
+    }
+    let mut missing = 0;
+    for requirement in requirements() {
+        match requirement.found {
+            Some(version) => println!("ok       {}: {version}", requirement.name),
+            None => {
+                println!("missing  {}: {}", requirement.name, requirement.fix);
+                missing += 1;
+            }
+        }
+    }
+    match missing {
+        0 => Ok(0),
+        _ if options.fix => Err(Failure::plain(format_args!(
+            "{missing} requirements are still missing"
+        ))),
+        _ => Err(Failure::plain(format_args!(
+            "{missing} requirements are missing; `cargo vellum doctor --fix` installs them"
+        ))),
+    }
+}
+
+fn requirements() -> Vec<Requirement> {
+    let mut all = vec![
+        program("a C compiler and linker", "cc", "gcc libc6-dev"),
+        program("clang, for C programs of the guest", "clang", "clang"),
+    ];
+    for arch in Arch::ALL {
+        let package = match arch {
+            Arch::X86_64 => "qemu-system-x86",
+            Arch::Aarch64 => "qemu-system-arm",
+        };
+        all.push(program(&format!("QEMU for {arch}"), arch.qemu(), package));
+    }
+    all.push(program("git, for `make mutants`", "git", "git"));
+    all.push(Requirement {
+        name: "the Rust toolchain of rust-toolchain.toml".into(),
+        found: first_line(
+            Command::new("rustc")
+                .arg("--version")
+                .current_dir(project::root()),
+        ),
+        fix: "type: rustup toolchain install".into(),
+    });
+    for target in Arch::ALL
+        .iter()
+        .flat_map(|arch| [arch.kernel_target(), arch.user_target()])
+    {
+        let library = first_line(
+            Command::new("rustc")
+                .args(["--print", "target-libdir", "--target", target])
+                .current_dir(project::root()),
+        );
+        all.push(Requirement {
+            name: format!("Rust's library for {target}"),
+            found: library
+                .filter(|path| std::path::Path::new(path).is_dir())
+                .map(|_| "installed".into()),
+            fix: format!("type: rustup target add {target}"),
+        });
+    }
+    for (name, tool) in [("rustfmt", "rustfmt"), ("clippy", "cargo-clippy")] {
+        all.push(Requirement {
+            name: format!("{name}, for `make check`"),
+            found: first_line(
+                Command::new(tool)
+                    .arg("--version")
+                    .current_dir(project::root()),
+            ),
+            fix: format!("type: rustup component add {name}"),
+        });
+    }
+    all
+}
+
+fn program(name: &str, program: &str, packages: &str) -> Requirement {
+    Requirement {
+        name: name.into(),
+        found: first_line(Command::new(program).arg("--version")),
+        fix: format!("type: apt-get install --no-install-recommends {packages}"),
+    }
+}
+
+/// The first line that a command prints, if it can be run and succeeds.
+fn first_line(command: &mut Command) -> Option<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .next()
+        .map(|line| line.trim().to_string())
+}

@@ -1,0 +1,270 @@
+//! The contract of the command line, on the real guest: exit codes, streams, `--add`, `cc`.
+//!
+//! Owns nothing; it calls the command as a person would and looks at what came out.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+type Check = Result<(), Failed>;
+
+/// What the command gave.
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn vellum(arguments: &[&str]) -> Ran {
+    let output: Output = Command::new(env!("CARGO_BIN_EXE_vellum"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the command starts");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn exec(arch: &str, commands: &str, more: &[&str]) -> Ran {
+    let mut arguments = vec!["run", "--arch", arch, "--quiet", "--exec", commands];
+    arguments.extend(more);
+    vellum(&arguments)
+}
+
+/// Fails with everything that the command said.
+fn expect(ran: &Ran, code: i32, out: &str) -> Check {
+    if ran.code == code && ran.out == out {
+        return Ok(());
+    }
+    Err(format!(
+        "wanted {code} and {out:?}, got {} and {:?}; stderr: {}",
+        ran.code, ran.out, ran.err
+    )
+    .into())
+}
+
+fn says(ran: &Ran, code: i32, err: &str) -> Check {
+    if ran.code == code && ran.err.contains(err) {
+        return Ok(());
+    }
+    Err(format!(
+        "wanted {code} and {err:?} on stderr, got {} and {:?}; stdout: {:?}",
+        ran.code, ran.err, ran.out
+    )
+    .into())
+}
+
+/// What holds on each machine.
+fn on_machine(arch: &'static str) -> Vec<Trial> {
+    type Body = fn(&'static str) -> Check;
+    let bodies: [(&str, Body); 13] = [
+        ("output_is_byte_for_byte", |arch| {
+            expect(
+                &exec(arch, "echo hello; echo 'a  b'", &[]),
+                0,
+                "hello\na  b\n",
+            )
+        }),
+        ("quiet_prints_nothing_else", |arch| {
+            let ran = exec(arch, "true", &[]);
+            expect(&ran, 0, "")?;
+            if ran.err.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("stderr: {}", ran.err).into())
+            }
+        }),
+        ("boot_text_goes_to_stderr", |arch| {
+            let ran = vellum(&["run", "--arch", arch, "--exec", "echo out"]);
+            expect(&ran, 0, "out\n")?;
+            says(&ran, 0, "Vellum")
+        }),
+        ("exit_code_is_that_of_the_commands", |arch| {
+            expect(&exec(arch, "exit 7", &[]), 7, "")
+        }),
+        ("the_last_command_counts", |arch| {
+            expect(&exec(arch, "true; false", &[]), 1, "")
+        }),
+        ("a_signal_is_128_and_its_number", |arch| {
+            expect(&exec(arch, "kill -9 $$", &[]), 137, "")
+        }),
+        (
+            "the_codes_of_the_contract_pass_through_and_are_named",
+            |arch| {
+                for code in [124, 125, 126] {
+                    let ran = exec(arch, &format!("exit {code}"), &[]);
+                    says(
+                        &ran,
+                        code,
+                        &format!("the commands themselves ended with status {code}"),
+                    )?;
+                }
+                Ok(())
+            },
+        ),
+        ("standard_input_is_empty", |arch| {
+            expect(&exec(arch, "cat; echo end", &[]), 0, "end\n")
+        }),
+        ("standard_error_arrives_on_stdout", |arch| {
+            let ran = exec(arch, "cat /nonexistent", &[]);
+            if ran.code != 0 && ran.out.contains("No such file or directory") && ran.err.is_empty()
+            {
+                return Ok(());
+            }
+            Err(format!("got {} {:?} {:?}", ran.code, ran.out, ran.err).into())
+        }),
+        ("a_timeout_is_124", |arch| {
+            says(
+                &exec(arch, "sleep 1000", &["--timeout", "5"]),
+                124,
+                "timeout",
+            )
+        }),
+        ("a_bad_boot_argument_is_125", |arch| {
+            says(
+                &exec(arch, "true", &["--append", "nonsense=1"]),
+                125,
+                "unknown argument `nonsense=1`",
+            )
+        }),
+        ("added_files_keep_bytes_and_replace", |arch| {
+            let folder = tempfile::tempdir()?;
+            let bytes: Vec<u8> = (0..=255u8).chain(*b"\n").collect();
+            std::fs::write(folder.path().join("bytes"), &bytes)?;
+            let add = format!("{}:/data/deep/bytes", folder.path().join("bytes").display());
+            let output = Command::new(env!("CARGO_BIN_EXE_vellum"))
+                .args([
+                    "run",
+                    "--arch",
+                    arch,
+                    "--quiet",
+                    "--add",
+                    &add,
+                    "--exec",
+                    "cat /data/deep/bytes",
+                ])
+                .stdin(Stdio::null())
+                .output()?;
+            if output.stdout == bytes {
+                Ok(())
+            } else {
+                Err(format!("{output:?}").into())
+            }
+        }),
+        ("a_c_program_compiles_and_runs", |arch| {
+            let folder = tempfile::tempdir()?;
+            let (source, program) = (folder.path().join("p.c"), folder.path().join("p"));
+            std::fs::write(
+                &source,
+                "#include <stdio.h>\nint main(int argc, char **argv) { printf(\"%d %s\\n\", argc, argv[1]); return 3; }\n",
+            )?;
+            compile(arch, &source, &program)?;
+            let add = format!("{}:/bin/p", program.display());
+            expect(&exec(arch, "p word", &["--add", &add]), 3, "2 word\n")
+        }),
+    ];
+    bodies
+        .map(|(name, body)| Trial::test(format!("{arch}::{name}"), move || body(arch)))
+        .into()
+}
+
+fn compile(arch: &str, source: &Path, program: &Path) -> Check {
+    let (source, program) = (source.display().to_string(), program.display().to_string());
+    let ran = vellum(&["cc", "--arch", arch, &source, "-o", &program]);
+    expect(&ran, 0, "")
+}
+
+/// What needs no guest.
+fn without_machine() -> Vec<Trial> {
+    let usage = |name: &str, arguments: &'static [&'static str], why: &'static str| {
+        Trial::test(format!("usage::{name}"), move || {
+            says(&vellum(arguments), 126, why)
+        })
+    };
+    let mut trials = vec![
+        usage(
+            "an_unknown_option_is_126",
+            &["run", "--nonsense"],
+            "--nonsense",
+        ),
+        usage(
+            "an_unknown_architecture_is_126",
+            &["run", "--arch", "mips"],
+            "x86_64",
+        ),
+        usage("no_command_is_126", &[], "Usage"),
+        usage(
+            "a_strange_amount_of_memory_is_126",
+            &["run", "--memory", "lots"],
+            "256M",
+        ),
+        usage(
+            "x86_64_has_no_16k_granule",
+            &["run", "--granule", "16k", "--exec", "true"],
+            "4 KiB only",
+        ),
+        usage(
+            "an_add_without_a_colon_is_126",
+            &["run", "--add", "x", "--exec", "true"],
+            "no colon",
+        ),
+        usage(
+            "an_added_file_must_exist",
+            &["run", "--add", "/nonexistent:/x", "--exec", "true"],
+            "cannot read",
+        ),
+        usage(
+            "an_added_path_is_absolute",
+            &["run", "--add", "Cargo.toml:x", "--exec", "true"],
+            "not absolute",
+        ),
+        usage("cc_wants_a_source", &["cc", "-o", "x"], "no source file"),
+    ];
+    for command in [
+        "run", "test", "cc", "bench", "doctor", "check", "mutants", "soak",
+    ] {
+        trials.push(Trial::test(
+            format!("usage::{command}_has_help"),
+            move || {
+                let ran = vellum(&[command, "--help"]);
+                if ran.code == 0 && ran.out.contains("Usage") && ran.out.lines().count() > 3 {
+                    return Ok(());
+                }
+                Err(format!("{} {:?} {:?}", ran.code, ran.out, ran.err).into())
+            },
+        ));
+    }
+    trials.push(Trial::test(
+        "usage::a_qemu_that_is_not_there_is_126",
+        || {
+            let output = Command::new(env!("CARGO_BIN_EXE_vellum"))
+                .args(["run", "--exec", "true"])
+                .env("VELLUM_QEMU", "/nonexistent/qemu")
+                .stdin(Stdio::null())
+                .output()?;
+            let err = String::from_utf8_lossy(&output.stderr).into_owned();
+            says(
+                &Ran {
+                    code: output.status.code().unwrap_or(-1),
+                    out: String::new(),
+                    err,
+                },
+                126,
+                "cannot start /nonexistent/qemu",
+            )
+        },
+    ));
+    trials
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials = without_machine();
+    for arch in ["x86_64", "aarch64"] {
+        trials.extend(on_machine(arch));
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
