@@ -35,12 +35,12 @@ impl Context {
     /// The topmost `size_of::<TrapFrame>()` bytes stay untouched: a user frame may lie there.
     pub fn new(stack_top: usize, entry: extern "C" fn(usize) -> !, arg: usize) -> Self {
         let words: [usize; 8] = [
-            0,               // r15
-            0,               // r14
-            entry as usize,  // r13
-            arg,             // r12
-            0,               // rbx
-            0,               // rbp
+            0,              // r15
+            0,              // r14
+            entry as usize, // r13
+            arg,            // r12
+            0,              // rbx
+            0,              // rbp
             context_start as *const () as usize,
             0, // keeps the stack aligned at the start
         ];
@@ -147,7 +147,11 @@ impl UserState {
     ///
     /// [`restore`]: Self::restore
     pub fn set_thread_pointer(&mut self, address: u64) {
-        self.thread_pointer = if address < crate::layout::USER_END { address } else { 0 };
+        self.thread_pointer = if address < crate::layout::USER_END {
+            address
+        } else {
+            0
+        };
     }
 
     /// Writes x87 and SSE state, as last saved, into a signal context.

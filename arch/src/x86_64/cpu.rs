@@ -12,6 +12,12 @@ use x86::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags};
 
 /// CPUs that the kernel has room for.
 pub const MAX_CPUS: usize = 8;
+/// The machine's name, as `uname` and the host command have it.
+pub const NAME: &str = "x86_64";
+/// `CPU_TYPE_X86_64`: which Mach-O files run here.
+pub const MACHO_CPU_TYPE: u32 = 0x0100_0007;
+/// Bytes that a call pushes.
+pub const RETURN_ADDRESS_BYTES: u64 = 8;
 
 bitflags::bitflags! {
     /// What the CPU offers of what the kernel uses.
@@ -59,7 +65,10 @@ pub fn detect() -> Result<(), MissingFeature> {
     found.set(Features::RDRAND, basic.ecx & 1 << 30 != 0);
     found.set(Features::PGE, basic.edx & 1 << 13 != 0);
     found.set(Features::PAT, basic.edx & 1 << 16 != 0);
-    found.set(Features::AVX, basic.ecx & 1 << 26 != 0 && basic.ecx & 1 << 28 != 0);
+    found.set(
+        Features::AVX,
+        basic.ecx & 1 << 26 != 0 && basic.ecx & 1 << 28 != 0,
+    );
     if __cpuid(0).eax >= 7 {
         let more = __cpuid_count(7, 0);
         found.set(Features::SMEP, more.ebx & 1 << 7 != 0);
@@ -82,10 +91,6 @@ pub fn features() -> Features {
     Features::from_bits_retain(FEATURES.load(Ordering::Relaxed))
 }
 
-/// Page attribute table: 0 write-back, 1 write-combining, 2 uncached unless the range registers
-/// say otherwise, 3 uncached; 4–7 the same again.
-pub const PAT_VALUE: u64 = 0x0007_0106_0007_0106;
-
 /// Turns on what makes the page tables' bits mean what they say. On each CPU, before the final
 /// tables are loaded.
 ///
@@ -99,9 +104,12 @@ pub unsafe fn enable_protections() {
     // SAFETY: each bit is set only where the CPU has it; the caller vouches for the tables.
     unsafe {
         let execute_disable_and_syscall = 1 << 11 | 1;
-        msr::write(msr::EFER, msr::read(msr::EFER) | execute_disable_and_syscall);
+        msr::write(
+            msr::EFER,
+            msr::read(msr::EFER) | execute_disable_and_syscall,
+        );
         if features.contains(Features::PAT) {
-            msr::write(msr::PAT, PAT_VALUE);
+            msr::write(msr::PAT, crate::pmap::format::x86_64::PAT);
         }
         let cr0 = Cr0::read() - Cr0Flags::EMULATE_COPROCESSOR - Cr0Flags::TASK_SWITCHED;
         Cr0::write(
@@ -109,7 +117,10 @@ pub unsafe fn enable_protections() {
         );
         let mut cr4 = Cr4::read() | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
         for (feature, flag) in [
-            (Features::SMEP, Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
+            (
+                Features::SMEP,
+                Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION,
+            ),
             (Features::SMAP, Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
             (Features::UMIP, Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),
             (Features::PGE, Cr4Flags::PAGE_GLOBAL),
@@ -213,7 +224,14 @@ impl fmt::Display for Description {
                 bytes.copy_from_slice(&word.to_le_bytes());
             }
         }
-        let end = name.iter().position(|&byte| byte == 0).unwrap_or(name.len());
-        f.write_str(core::str::from_utf8(&name[..end]).unwrap_or("x86-64 CPU").trim())
+        let end = name
+            .iter()
+            .position(|&byte| byte == 0)
+            .unwrap_or(name.len());
+        f.write_str(
+            core::str::from_utf8(&name[..end])
+                .unwrap_or("x86-64 CPU")
+                .trim(),
+        )
     }
 }

@@ -82,6 +82,12 @@ impl Gdt {
     }
 }
 
+impl Default for Gdt {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// What `lgdt` and `lidt` read.
 #[repr(C, packed)]
 pub struct TablePointer {
@@ -120,6 +126,12 @@ impl TaskState {
     /// Gives interrupt stack `number` (1–7) its top.
     pub const fn set_interrupt_stack(&mut self, number: usize, top: u64) {
         self.interrupt_stacks[number - 1] = top;
+    }
+}
+
+impl Default for TaskState {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

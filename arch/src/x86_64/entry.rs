@@ -40,9 +40,16 @@ global_asm!(
 /// Called once, on the boot CPU, with interrupts masked, on the final tables, with the devices'
 /// registers mapped at their windows.
 pub unsafe fn init(devices: &Devices) {
-    let local_apic = devices.cpu_interface.map_or(apic::DEFAULT_ADDRESS, |range| range.start);
-    let ioapic = devices.distributor.map_or(ioapic::DEFAULT_ADDRESS, |range| range.start);
-    if let Some(line) = devices.serial_interrupt.and_then(|line| u8::try_from(line).ok()) {
+    let local_apic = devices
+        .cpu_interface
+        .map_or(apic::DEFAULT_ADDRESS, |range| range.start);
+    let ioapic = devices
+        .distributor
+        .map_or(ioapic::DEFAULT_ADDRESS, |range| range.start);
+    if let Some(line) = devices
+        .serial_interrupt
+        .and_then(|line| u8::try_from(line).ok())
+    {
         serial::set_line(line);
     }
     // SAFETY: the caller's; the order is each step's requirement.

@@ -48,9 +48,10 @@ pub(super) unsafe fn init(address: u64) {
         write(REDIRECTION + 2 * line + 1, 0);
     }
     // The 8259s: vectors out of the CPU's own range, cascade on line 2, 8086 mode, all masked.
-    for (command, offset, cascade) in
-        [(0x20u16, vectors::LEGACY, 4u8), (0xa0, vectors::LEGACY + 8, 2)]
-    {
+    for (command, offset, cascade) in [
+        (0x20u16, vectors::LEGACY, 4u8),
+        (0xa0, vectors::LEGACY + 8, 2),
+    ] {
         let mut control = Port::<u8>::new(command);
         let mut data = Port::<u8>::new(command + 1);
         // SAFETY: the ports are the 8259s' on every PC, and nothing else drives them.

@@ -7,12 +7,12 @@
 pub mod decode;
 pub mod descriptors;
 pub mod frame;
-pub mod tlb;
 #[cfg_attr(
     not(target_os = "none"),
     allow(dead_code, reason = "the calendar is tested on hosts")
 )]
 mod rtc;
+pub mod tlb;
 
 /// What needs the machine itself.
 macro_rules! on_the_machine {

@@ -16,16 +16,16 @@ const GIGAHERTZ: u64 = 1_000_000_000;
 static NS_PER_TICK: AtomicU64 = AtomicU64::new(1 << 32);
 /// Timer ticks per nanosecond, in units of 2^-32.
 static TIMER_PER_NS: AtomicU64 = AtomicU64::new(1 << 32);
-/// The counter when the clock started.
-static START: AtomicU64 = AtomicU64::new(0);
+/// The counter's ticks per second.
+static FREQUENCY: AtomicU64 = AtomicU64::new(GIGAHERTZ);
 
 /// Measures both counters. Once, on the boot CPU, after `apic::init`.
 pub(super) fn init() {
-    START.store(cpu::cycle_count(), Ordering::Relaxed);
     let mut rates = measure(pit::FREQUENCY / 10_000);
     if !(rates.is_nanoseconds()) {
         rates = measure(pit::FREQUENCY / 100);
     }
+    FREQUENCY.store(rates.counter.max(1), Ordering::Relaxed);
     NS_PER_TICK.store(ratio(GIGAHERTZ, rates.counter), Ordering::Relaxed);
     TIMER_PER_NS.store(ratio(rates.timer, GIGAHERTZ), Ordering::Relaxed);
     apic::start_timer(0);
@@ -82,11 +82,26 @@ fn scale(value: u64, ratio: u64) -> u64 {
     ((u128::from(value) * u128::from(ratio)) >> 32) as u64
 }
 
-/// Nanoseconds since boot; never goes back on one CPU.
+/// Nanoseconds since boot, which is when the counter was 0; never goes back on one CPU.
 #[inline]
 pub fn now() -> u64 {
-    let ticks = cpu::cycle_count().wrapping_sub(START.load(Ordering::Relaxed));
-    scale(ticks, NS_PER_TICK.load(Ordering::Relaxed))
+    scale(cpu::cycle_count(), NS_PER_TICK.load(Ordering::Relaxed))
+}
+
+/// The fraction that turns the counter that programs read (`rdtsc`) into nanoseconds of [`now`].
+pub fn timebase() -> (u32, u32) {
+    let (mut numerator, mut denominator) = (GIGAHERTZ, FREQUENCY.load(Ordering::Relaxed));
+    let (mut a, mut b) = (numerator, denominator);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    numerator /= a;
+    denominator /= a;
+    while denominator > u64::from(u32::MAX) {
+        numerator = (numerator >> 1).max(1);
+        denominator >>= 1;
+    }
+    (numerator as u32, denominator as u32)
 }
 
 /// Sets this CPU's deadline, in nanoseconds since boot; `Interrupt::Timer` comes once, at or after

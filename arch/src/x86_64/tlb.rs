@@ -58,7 +58,11 @@ pub struct Pcid(u16);
 impl Pcid {
     /// The identifier with this number, if it has 12 bits.
     pub const fn new(number: u16) -> Option<Self> {
-        if number < 1 << 12 { Some(Self(number)) } else { None }
+        if number < 1 << 12 {
+            Some(Self(number))
+        } else {
+            None
+        }
     }
 }
 
@@ -119,7 +123,9 @@ mod execute {
         // writes of CR4: they run without global pages, which only costs time.
         unsafe {
             match step {
-                Step::Page(at) => asm!("invlpg [{}]", in(reg) at.0, options(nostack, preserves_flags)),
+                Step::Page(at) => {
+                    asm!("invlpg [{}]", in(reg) at.0, options(nostack, preserves_flags))
+                }
                 Step::Reload => asm!(
                     "mov {scratch}, cr3",
                     "mov cr3, {scratch}",
@@ -168,7 +174,10 @@ mod tests {
     use vm::addr::Range;
 
     fn range(start: u64, pages: u64) -> Range {
-        Range { start: VirtAddr(start), end: VirtAddr(start + (pages << 12)) }
+        Range {
+            start: VirtAddr(start),
+            end: VirtAddr(start + (pages << 12)),
+        }
     }
 
     fn collect(flush: &Flush, loaded: u64) -> Vec<Step> {
@@ -206,18 +215,33 @@ mod tests {
     #[test]
     fn the_last_page_of_the_address_space_ends_the_loop() {
         let mut flush = Flush::default();
-        let last = Range { start: VirtAddr(0xffff_ffff_ffff_e000), end: VirtAddr(0xffff_ffff_ffff_f000) };
+        let last = Range {
+            start: VirtAddr(0xffff_ffff_ffff_e000),
+            end: VirtAddr(0xffff_ffff_ffff_f000),
+        };
         flush.add(Tag::KERNEL, last);
-        assert_eq!(collect(&flush, 0), [Step::Page(VirtAddr(0xffff_ffff_ffff_e000))]);
+        assert_eq!(
+            collect(&flush, 0),
+            [Step::Page(VirtAddr(0xffff_ffff_ffff_e000))]
+        );
     }
 
     #[test]
     fn control_register_and_descriptor_follow_the_manual() {
         let pcid = Pcid::new(0xabc).unwrap();
         assert_eq!(Pcid::new(0x1000), None);
-        assert_eq!(cr3(PhysAddr(0x0012_3000), pcid, OnLoad::Forget), 0x0012_3abc);
-        assert_eq!(cr3(PhysAddr(0x0012_3000), pcid, OnLoad::Keep), 0x8000_0000_0012_3abc);
-        assert_eq!(Invpcid::Address(pcid, VirtAddr(0x7000)).encode(), (0, [0xabc, 0x7000]));
+        assert_eq!(
+            cr3(PhysAddr(0x0012_3000), pcid, OnLoad::Forget),
+            0x0012_3abc
+        );
+        assert_eq!(
+            cr3(PhysAddr(0x0012_3000), pcid, OnLoad::Keep),
+            0x8000_0000_0012_3abc
+        );
+        assert_eq!(
+            Invpcid::Address(pcid, VirtAddr(0x7000)).encode(),
+            (0, [0xabc, 0x7000])
+        );
         assert_eq!(Invpcid::Context(pcid).encode(), (1, [0xabc, 0]));
         assert_eq!(Invpcid::AllAndGlobal.encode(), (2, [0, 0]));
         assert_eq!(Invpcid::All.encode(), (3, [0, 0]));

@@ -106,7 +106,7 @@ fn handle(frame: &mut TrapFrame, cause: Cause) {
     kernel_trap(frame, cause);
     interrupts::mask();
     if frame.is_user() {
-        user_exit(frame);
+        before_user(frame);
     }
 }
 
@@ -115,7 +115,7 @@ fn handle(frame: &mut TrapFrame, cause: Cause) {
 extern "C" fn interrupt_enter(frame: &mut TrapFrame) {
     interrupt(frame.vector as u8);
     if frame.is_user() {
-        user_exit(frame);
+        before_user(frame);
     } else if percpu::read_u32::<{ percpu::PREEMPT }>() == 0 && frame.interrupts_enabled() {
         kernel_preempt();
     }
@@ -152,10 +152,15 @@ extern "C" fn syscall_enter(frame: &mut TrapFrame) {
     kernel_syscall(frame);
 }
 
-/// The last thing before a program goes on; interrupts are masked, on return too.
+/// The long way out of a system call and the first way into a program, from `entry.s`.
 #[unsafe(no_mangle)]
-#[inline]
 extern "C" fn user_exit(frame: &mut TrapFrame) {
+    before_user(frame);
+}
+
+/// The last thing before a program goes on; interrupts are masked, on return too.
+#[inline(always)]
+fn before_user(frame: &mut TrapFrame) {
     if percpu::read_u32::<{ percpu::PREEMPT }>() & percpu::NO_AST == 0 {
         serve_ast(frame);
     }
@@ -185,7 +190,12 @@ extern "C" fn trap_fatal(frame: &TrapFrame) -> ! {
         8 => "double fault (is the kernel stack exhausted?)",
         _ => "machine check",
     };
-    panic!("{what}: pc {:#x}, sp {:#x}, cr2 {:#x}", frame.rip, frame.rsp, read_fault_address());
+    panic!(
+        "{what}: pc {:#x}, sp {:#x}, cr2 {:#x}",
+        frame.rip,
+        frame.rsp,
+        read_fault_address()
+    );
 }
 
 fn read_fault_address() -> u64 {

@@ -71,11 +71,14 @@ pub fn copy_in_string(to: &mut [u8], from: u64) -> Result<usize, UserFault> {
 /// If the frame is that of a user copy, makes the copy fail and returns true; otherwise the fault
 /// is the kernel's own.
 pub fn recover(frame: &mut TrapFrame) -> bool {
-    let inside = |start: *const u8, end: *const u8| {
-        (start as u64..end as u64).contains(&frame.rip)
-    };
-    let copying = inside(&raw const user_copy_faulting, &raw const user_copy_faulting_end)
-        || inside(&raw const user_string_faulting, &raw const user_string_faulting_end);
+    let inside = |start: *const u8, end: *const u8| (start as u64..end as u64).contains(&frame.rip);
+    let copying = inside(
+        &raw const user_copy_faulting,
+        &raw const user_copy_faulting_end,
+    ) || inside(
+        &raw const user_string_faulting,
+        &raw const user_string_faulting_end,
+    );
     if copying && !frame.is_user() {
         frame.rip = user_copy_failed as *const () as u64;
         return true;
