@@ -115,7 +115,7 @@ fn an_upgrade_beside_another_reader_lets_go() {
     let lock = SleepRwLock::<Host, Map, u32>::new(3);
     let (one, two) = (lock.read(), lock.try_read().expect("shared"));
     assert!(SleepRwLock::try_upgrade(one).is_err());
-    let writer = SleepRwLock::try_upgrade(two).ok().expect("the only reader");
+    let writer = SleepRwLock::try_upgrade(two).expect("the only reader");
     assert!(lock.try_read().is_none());
     drop(writer);
     assert!(lock.try_write().is_some());

@@ -110,3 +110,42 @@ impl<const SHIFT: u32> ChunkSource for HostChunks<SHIFT> {
         &self.injector
     }
 }
+
+/// Chunks of host memory by their address, for machines that must not use unsafe code.
+#[derive(Default)]
+pub struct HostArena(std::sync::Mutex<std::collections::BTreeSet<usize>>);
+
+impl HostArena {
+    /// A new chunk of `bytes` (a power of two), aligned to its size.
+    pub fn alloc(&self, bytes: usize) -> ChunkMemory {
+        let chunk = host_chunk(bytes);
+        self.known().insert(chunk.address().as_ptr() as usize);
+        chunk
+    }
+
+    /// Frees a chunk of this arena.
+    ///
+    /// # Panics
+    /// If it is not this arena's.
+    pub fn free(&self, chunk: ChunkMemory) {
+        let at = chunk.address().as_ptr() as usize;
+        assert!(
+            self.known().remove(&at),
+            "a chunk comes back to another arena"
+        );
+        // SAFETY: the address was in the set, so `host_chunk` made the chunk; there is only one
+        // `ChunkMemory` of it.
+        unsafe { free_host_chunk(chunk) }
+    }
+
+    /// Chunks that are out.
+    pub fn out(&self) -> usize {
+        self.known().len()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeSet<usize>> {
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

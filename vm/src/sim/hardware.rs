@@ -1,0 +1,143 @@
+//! The state of the simulated machine.
+//!
+//! Owns: frames and their bytes, page tables, reverse maps, TLBs, counters. Does not own: who may call
+//! what; the checks are where the calls are.
+
+use super::tlb::Tlb;
+use crate::addr::PageId;
+use crate::machine::{RefMod, Wired};
+use abi::Protection;
+use std::collections::{BTreeMap, HashMap};
+
+/// A page-table entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pte {
+    pub page: PageId,
+    pub protection: Protection,
+    pub wired: Wired,
+    pub tracked: bool,
+    pub refmod: RefMod,
+}
+
+/// The leaf tables of an address space; the root is a frame too.
+pub(super) struct Tables {
+    pub root: PageId,
+    /// Frame of each leaf table that exists.
+    pub leaves: BTreeMap<u64, PageId>,
+    /// By virtual page number.
+    pub entries: BTreeMap<u64, Pte>,
+}
+
+/// A frame of RAM.
+#[derive(Default)]
+pub(super) struct Frame {
+    /// Nothing until it is first used; then a page.
+    pub bytes: Vec<u8>,
+    /// (pmap, virtual page) of each tracked mapping.
+    pub mappings: Vec<(u64, u64)>,
+    /// What disconnected mappings had noted.
+    pub collected: RefMod,
+    /// It is a page table now.
+    pub is_table: bool,
+}
+
+/// What happened, for coverage.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Counts {
+    /// Accesses that a TLB entry answered.
+    pub tlb_hits: u64,
+    /// Accesses that walked the tables.
+    pub walks: u64,
+    /// Walks that began at a table the CPU remembered.
+    pub table_hits: u64,
+    /// Accesses that faulted.
+    pub faults: u64,
+    /// Entries that flushes took out of TLBs.
+    pub flushed: u64,
+    /// Flushes.
+    pub flushes: u64,
+    /// Times that `pmap_enter` wanted more in its reserve.
+    pub need_reserve: u64,
+    /// Leaf tables that were retired.
+    pub tables_retired: u64,
+    /// Times that the baton went to another thread.
+    pub switches: u64,
+}
+
+pub(super) struct Hardware {
+    pub page_bytes: usize,
+    pub frames: Vec<Frame>,
+    pub pmaps: HashMap<u64, Tables>,
+    pub next_pmap: u64,
+    pub tlbs: Vec<Tlb>,
+    pub counts: Counts,
+}
+
+impl Hardware {
+    pub fn new(frames: usize, page_bytes: usize, cpus: usize) -> Self {
+        Hardware {
+            page_bytes,
+            frames: (0..frames).map(|_| Frame::default()).collect(),
+            pmaps: HashMap::new(),
+            next_pmap: 1,
+            tlbs: (0..cpus).map(|_| Tlb::default()).collect(),
+            counts: Counts::default(),
+        }
+    }
+
+    pub fn frame(&mut self, page: PageId) -> &mut Frame {
+        &mut self.frames[page.0 as usize]
+    }
+
+    /// A frame's bytes. What a frame contains before it is filled is junk, not zeros.
+    pub fn bytes(&mut self, page: PageId) -> &mut [u8] {
+        let page_bytes = self.page_bytes;
+        let bytes = &mut self.frame(page).bytes;
+        if bytes.is_empty() {
+            bytes.resize(page_bytes, 0xdd);
+        }
+        bytes
+    }
+
+    pub fn tables(&mut self, pmap: u64) -> &mut Tables {
+        self.pmaps
+            .get_mut(&pmap)
+            .expect("a pmap that was destroyed is used")
+    }
+
+    /// Whether any TLB still leads to the frame.
+    pub fn reached(&self, page: PageId) -> bool {
+        self.tlbs.iter().any(|tlb| tlb.reaches(page))
+    }
+
+    /// Whether a program could write the frame: by a page table or by a TLB.
+    pub fn writable(&self, page: PageId) -> bool {
+        let by_tables = self.frames[page.0 as usize]
+            .mappings
+            .iter()
+            .any(|(pmap, at)| {
+                let entry = self
+                    .pmaps
+                    .get(pmap)
+                    .and_then(|tables| tables.entries.get(at));
+                entry.is_some_and(|entry| entry.protection.contains(Protection::WRITE))
+            });
+        by_tables || self.tlbs.iter().any(|tlb| tlb.writes(page))
+    }
+
+    /// Forgets one tracked mapping of a frame, and keeps what its entry had noted.
+    pub fn unmap_frame(&mut self, entry: Pte, pmap: u64, at: u64) {
+        if !entry.tracked {
+            return;
+        }
+        let frame = self.frame(entry.page);
+        let index = frame
+            .mappings
+            .iter()
+            .position(|mapping| *mapping == (pmap, at));
+        frame
+            .mappings
+            .swap_remove(index.expect("a tracked mapping is in the reverse map"));
+        frame.collected |= entry.refmod;
+    }
+}

@@ -1,0 +1,30 @@
+//! A simulated machine (feature `sim`): RAM, page tables and CPUs whose TLBs forget nothing.
+//!
+//! Owns: [`SimMachine`], an implementation of [`Machine`](crate::Machine) that a test looks into, and
+//! the checks that real hardware does not make. Does not own: the reference model and the programs
+//! that are run against it (`vm/tests/model`).
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `hardware` | frames, page tables, reverse maps, counters: one value behind one host mutex |
+//! | `tlb` | what a CPU remembers: translations, and tables it may still walk |
+//! | `pmap` | page-table operations on the hardware |
+//! | `machine` | the trait's calls; the access of a program through a CPU |
+//! | `baton` | threads of which one runs at a time; a seed picks which |
+//!
+//! A TLB entry stays until a flush names it. So these faults of `vm` show at once, each as a panic that
+//! names the invariant: a frame freed or refilled while a TLB or a page table still has it (I-TLB-1),
+//! a page copied while it can be written (I-TLB-3), a stale entry that grants more than the page
+//! table after an operation has ended (I-TLB-4, [`SimMachine::audit_tlbs`]), a wired page
+//! disconnected (I-PAGE-3).
+
+mod baton;
+mod hardware;
+mod machine;
+mod pmap;
+mod tlb;
+
+pub use baton::Baton;
+pub use hardware::Counts;
+pub use machine::{Access, SimFault, SimMachine};
+pub use pmap::{SimFlush, SimPmap, SimReserve};

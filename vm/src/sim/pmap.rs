@@ -1,0 +1,255 @@
+//! Page tables of the simulated machine.
+//!
+//! Owns: what enters, leaves and changes in them, what a batch must flush, when a leaf table is
+//! retired. Two levels: a root frame, and leaf tables with as many entries as 8-byte words fit.
+
+use super::hardware::{Hardware, Pte, Tables};
+use crate::addr::PageId;
+use crate::machine::{Mapping, NeedReserve, RefMod, Tracking, Wired};
+use abi::Protection;
+
+/// An address space, by number. Numbers are never used again.
+#[derive(Debug)]
+pub struct SimPmap {
+    pub(super) id: u64,
+}
+
+/// What one operation holds for `pmap_enter`: frames for tables, and reverse-map entries. The first
+/// mapping of a page needs no reverse-map entry.
+#[derive(Default, Debug)]
+pub struct SimReserve {
+    pub(super) tables: Vec<PageId>,
+    pub(super) reverse: u32,
+}
+
+/// The translations and tables that must leave the TLBs.
+#[derive(Default, Debug)]
+pub struct SimFlush {
+    pub(super) entries: Vec<(u64, u64)>,
+    pub(super) tables: Vec<(u64, u64)>,
+}
+
+impl SimFlush {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.tables.is_empty()
+    }
+}
+
+impl Hardware {
+    pub fn leaf_bits(&self) -> u32 {
+        self.page_bytes.ilog2() - 3
+    }
+
+    pub fn create(&mut self, root: PageId) -> u64 {
+        let id = self.next_pmap;
+        self.next_pmap += 1;
+        self.frame(root).is_table = true;
+        self.pmaps.insert(
+            id,
+            Tables {
+                root,
+                leaves: Default::default(),
+                entries: Default::default(),
+            },
+        );
+        id
+    }
+
+    pub fn needs(&mut self, pmap: u64, at: u64) -> bool {
+        let leaf = at >> self.leaf_bits();
+        !self.tables(pmap).leaves.contains_key(&leaf)
+    }
+
+    pub fn enter(
+        &mut self,
+        pmap: u64,
+        at: u64,
+        page: PageId,
+        mapping: Mapping,
+        reserve: &mut SimReserve,
+        flush: &mut SimFlush,
+    ) -> Result<(), NeedReserve> {
+        assert!(
+            !mapping.protection.is_empty(),
+            "a mapping that permits nothing is entered"
+        );
+        let tracked = mapping.tracking == Tracking::Tracked;
+        assert!(
+            tracked || !mapping.protection.contains(Protection::WRITE),
+            "an untracked mapping is writable"
+        );
+        assert!(!self.frame(page).is_table, "a page table is mapped");
+        let leaf = at >> self.leaf_bits();
+        let old = self.tables(pmap).entries.get(&at).copied();
+        let same = old.is_some_and(|old| old.page == page && old.tracked == tracked);
+        let wants_reverse = tracked && !same && !self.frame(page).mappings.is_empty();
+        let wants_table = self.needs(pmap, at);
+        if (wants_reverse && reserve.reverse == 0) || (wants_table && reserve.tables.is_empty()) {
+            self.counts.need_reserve += 1;
+            return Err(NeedReserve);
+        }
+        if wants_reverse {
+            reserve.reverse -= 1;
+        }
+        if wants_table && let Some(table) = reserve.tables.pop() {
+            self.tables(pmap).leaves.insert(leaf, table);
+        }
+        let mut refmod = RefMod::empty();
+        match old {
+            Some(old) if same => {
+                refmod = old.refmod;
+                if !mapping.protection.contains(old.protection) {
+                    flush.entries.push((pmap, at));
+                }
+            }
+            Some(old) => {
+                self.unmap_frame(old, pmap, at);
+                flush.entries.push((pmap, at));
+            }
+            None => {}
+        }
+        if tracked && !same {
+            self.frame(page).mappings.push((pmap, at));
+        }
+        let entry = Pte {
+            page,
+            protection: mapping.protection,
+            wired: mapping.wired,
+            tracked,
+            refmod,
+        };
+        self.tables(pmap).entries.insert(at, entry);
+        Ok(())
+    }
+
+    /// Removes the mappings of `pages`; answers leaf tables that are empty now.
+    pub fn remove(
+        &mut self,
+        pmap: u64,
+        pages: std::ops::Range<u64>,
+        flush: &mut SimFlush,
+    ) -> Vec<PageId> {
+        let found: Vec<(u64, Pte)> = self
+            .tables(pmap)
+            .entries
+            .range(pages)
+            .map(|(at, entry)| (*at, *entry))
+            .collect();
+        let mut retired = Vec::new();
+        for (at, entry) in found {
+            self.unmap_frame(entry, pmap, at);
+            flush.entries.push((pmap, at));
+            self.tables(pmap).entries.remove(&at);
+            retired.extend(self.retire_if_empty(pmap, at, flush));
+        }
+        retired
+    }
+
+    fn retire_if_empty(&mut self, pmap: u64, at: u64, flush: &mut SimFlush) -> Option<PageId> {
+        let bits = self.leaf_bits();
+        let leaf = at >> bits;
+        let tables = self.tables(pmap);
+        if tables
+            .entries
+            .range(leaf << bits..(leaf + 1) << bits)
+            .next()
+            .is_some()
+        {
+            return None;
+        }
+        let frame = tables.leaves.remove(&leaf)?;
+        flush.tables.push((pmap, leaf));
+        self.counts.tables_retired += 1;
+        Some(frame)
+    }
+
+    pub fn protect(
+        &mut self,
+        pmap: u64,
+        pages: std::ops::Range<u64>,
+        protection: Protection,
+        flush: &mut SimFlush,
+    ) {
+        for (at, entry) in self.tables(pmap).entries.range_mut(pages) {
+            if !protection.contains(entry.protection) {
+                entry.protection &= protection;
+                flush.entries.push((pmap, *at));
+            }
+        }
+    }
+
+    /// Lowers all tracked mappings of a page, as `Machine::page_protect`; answers what was noted, and
+    /// leaf tables that are empty now.
+    pub fn page_protect(
+        &mut self,
+        page: PageId,
+        protection: Protection,
+        flush: &mut SimFlush,
+    ) -> (RefMod, Vec<PageId>) {
+        let mut retired = Vec::new();
+        for (pmap, at) in self.frame(page).mappings.clone() {
+            let entry = *self
+                .tables(pmap)
+                .entries
+                .get(&at)
+                .expect("the reverse map leads to an entry");
+            if protection.contains(entry.protection) {
+                continue;
+            }
+            let left = entry.protection & protection;
+            flush.entries.push((pmap, at));
+            if left.is_empty() {
+                assert!(
+                    entry.wired == Wired::No,
+                    "I-PAGE-3: a wired page is disconnected"
+                );
+                self.unmap_frame(entry, pmap, at);
+                self.tables(pmap).entries.remove(&at);
+                retired.extend(self.retire_if_empty(pmap, at, flush));
+            } else if let Some(entry) = self.tables(pmap).entries.get_mut(&at) {
+                entry.protection = left;
+            }
+        }
+        (self.refmod(page), retired)
+    }
+
+    pub fn refmod(&mut self, page: PageId) -> RefMod {
+        let mappings = self.frame(page).mappings.clone();
+        let collected = self.frame(page).collected;
+        mappings.iter().fold(collected, |all, (pmap, at)| {
+            all | self
+                .tables(*pmap)
+                .entries
+                .get(at)
+                .map_or(RefMod::empty(), |entry| entry.refmod)
+        })
+    }
+
+    pub fn clear_refmod(&mut self, page: PageId, which: RefMod, flush: &mut SimFlush) {
+        self.frame(page).collected &= !which;
+        for (pmap, at) in self.frame(page).mappings.clone() {
+            if let Some(entry) = self.tables(pmap).entries.get_mut(&at) {
+                if entry.refmod.contains(RefMod::MODIFIED) && which.contains(RefMod::MODIFIED) {
+                    flush.entries.push((pmap, at));
+                }
+                entry.refmod &= !which;
+            }
+        }
+    }
+
+    /// Takes what a flush names out of every TLB.
+    pub fn flush(&mut self, flush: &mut SimFlush) {
+        self.counts.flushes += 1;
+        self.counts.flushed += (flush.entries.len() + flush.tables.len()) as u64;
+        for tlb in &mut self.tlbs {
+            for (pmap, at) in &flush.entries {
+                tlb.forget(*pmap, *at);
+            }
+            for (pmap, leaf) in &flush.tables {
+                tlb.forget_table(*pmap, *leaf);
+            }
+        }
+        flush.entries.clear();
+        flush.tables.clear();
+    }
+}
