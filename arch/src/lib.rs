@@ -13,6 +13,9 @@ extern crate std;
 pub mod cause;
 pub mod devices;
 pub mod layout;
+#[cfg(target_os = "none")]
+pub mod machine;
+pub mod pmap;
 
 pub mod aarch64;
 pub mod x86_64;
@@ -21,3 +24,5 @@ pub mod x86_64;
 pub use aarch64::*;
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
 pub use x86_64::*;
+#[cfg(target_os = "none")]
+pub use machine::Machine;

@@ -9,6 +9,20 @@ use core::arch::asm;
 #[must_use = "the mask must be restored"]
 pub struct Saved(u64);
 
+impl Saved {
+    /// The same as a word, for `sync`.
+    #[inline(always)]
+    pub fn into_word(self) -> usize {
+        self.0 as usize
+    }
+
+    /// What [`Saved::into_word`] answered.
+    #[inline(always)]
+    pub fn from_word(word: usize) -> Self {
+        Self(word as u64)
+    }
+}
+
 const MASKED: u64 = 1 << 7;
 
 /// Masks interrupts and answers how it was before.

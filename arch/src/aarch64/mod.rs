@@ -6,6 +6,7 @@
 
 pub mod esr;
 pub mod mcontext;
+pub mod tlb;
 
 macro_rules! machine {
     ($($(#[$doc:meta])* $module:ident;)*) => {
@@ -20,6 +21,7 @@ machine! {
     cache;
     context;
     cpu;
+    frames;
     gic;
     interrupts;
     power;

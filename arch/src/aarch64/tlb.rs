@@ -197,7 +197,10 @@ mod tests {
     const SPACE: Tag = Tag(7 << 16 | 0x1234);
 
     fn range(start: u64, end: u64) -> Range {
-        Range { start: VirtAddr(start), end: VirtAddr(end) }
+        Range {
+            start: VirtAddr(start),
+            end: VirtAddr(end),
+        }
     }
 
     fn collect(flush: &Flush, page_shift: u32) -> Vec<Step> {
@@ -209,9 +212,15 @@ mod tests {
     #[test]
     fn tlbi_encoding() {
         assert_eq!(asid_operand(0x1234), 0x1234_0000_0000_0000);
-        assert_eq!(page_operand(0x1234, VirtAddr(0x7fff_ffff_c000)), 0x1234_0007_ffff_fffc);
+        assert_eq!(
+            page_operand(0x1234, VirtAddr(0x7fff_ffff_c000)),
+            0x1234_0007_ffff_fffc
+        );
         // Bits 63 to 56 of a kernel address do not reach the identifier's field, bits 55 to 48 fill bits 43 to 36.
-        assert_eq!(page_operand(0, VirtAddr(0xffff_c000_0000_4000)), 0x0000_0fff_c000_0000_0004 >> 4 << 4 | 4);
+        assert_eq!(
+            page_operand(0, VirtAddr(0xffff_c000_0000_4000)),
+            0x0000_0fff_c000_0000_0004 >> 4 << 4 | 4
+        );
         assert_eq!(page_operand(0, VirtAddr(0xffff_c000_0000_4000)) >> 44, 0);
         assert_eq!(ttbr0(PhysAddr(0x4000_4000), 0x1234), 0x1234_0000_4000_4000);
     }
@@ -237,12 +246,24 @@ mod tests {
         let mut flush = Flush::default();
         flush.add(SPACE, range(0x1000, 0x2000));
         flush.add_tables();
-        assert_eq!(collect(&flush, 12)[1], Step::Invalidate(Tlbi::Page, 0x1234_0000_0000_0001));
+        assert_eq!(
+            collect(&flush, 12)[1],
+            Step::Invalidate(Tlbi::Page, 0x1234_0000_0000_0001)
+        );
         let mut flush = Flush::default();
-        flush.add(Tag::KERNEL, range(0xffff_c000_0000_0000, 0xffff_c000_0000_1000));
-        assert_eq!(collect(&flush, 12)[1], Step::Invalidate(Tlbi::PageAllLast, 0x0000_0fff_c000_0000));
+        flush.add(
+            Tag::KERNEL,
+            range(0xffff_c000_0000_0000, 0xffff_c000_0000_1000),
+        );
+        assert_eq!(
+            collect(&flush, 12)[1],
+            Step::Invalidate(Tlbi::PageAllLast, 0x0000_0fff_c000_0000)
+        );
         flush.add_tables();
-        assert_eq!(collect(&flush, 12)[1], Step::Invalidate(Tlbi::PageAll, 0x0000_0fff_c000_0000));
+        assert_eq!(
+            collect(&flush, 12)[1],
+            Step::Invalidate(Tlbi::PageAll, 0x0000_0fff_c000_0000)
+        );
     }
 
     #[test]
@@ -266,7 +287,11 @@ mod tests {
         page_steps(SPACE, VirtAddr(0x4000), |step| all.push(step));
         assert_eq!(
             all,
-            [Step::StoreBarrier, Step::Invalidate(Tlbi::PageLast, 0x1234_0000_0000_0004), Step::Barrier]
+            [
+                Step::StoreBarrier,
+                Step::Invalidate(Tlbi::PageLast, 0x1234_0000_0000_0004),
+                Step::Barrier
+            ]
         );
     }
 }

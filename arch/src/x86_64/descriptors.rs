@@ -50,7 +50,7 @@ impl Gdt {
     ///
     /// # Safety
     /// The table and the task state stay where they are for ever.
-    #[cfg(target_os = "none")]
+    #[cfg(all(target_os = "none", target_arch = "x86_64"))]
     pub unsafe fn load(&self) {
         let pointer = TablePointer {
             limit: (size_of::<Self>() - 1) as u16,

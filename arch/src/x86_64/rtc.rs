@@ -40,7 +40,7 @@ fn seconds(reading: Reading, status_b: u8) -> u64 {
     ((days * 24 + hour) * 60 + value(reading.minute)) * 60 + value(reading.second)
 }
 
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
 fn register(index: u8) -> u8 {
     use x86::instructions::port::Port;
     // SAFETY: the ports are the PC's CMOS; bit 7 of the index would mask NMI and stays clear.
@@ -50,7 +50,7 @@ fn register(index: u8) -> u8 {
     }
 }
 
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
 fn read() -> Reading {
     Reading {
         second: register(0),
@@ -63,7 +63,7 @@ fn read() -> Reading {
 }
 
 /// Seconds since 1970 (UTC), from the real-time clock.
-#[cfg(target_os = "none")]
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
 pub fn wall_clock() -> u64 {
     const UPDATING: u8 = 0x80;
     // Two equal readings outside an update are a time; a broken clock still ends the loop.

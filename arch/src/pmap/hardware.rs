@@ -1,0 +1,81 @@
+//! What the page-table code asks of a CPU: words of tables, roots, invalidations.
+//!
+//! Owns: the trait [`Hardware`], and the [`Tag`] that names an address space in a TLB. Does not own:
+//! formats (`format`) or when an invalidation is due (`flush`). Two kinds of implementation exist: the
+//! target's (`machine`), and the tests' frames in host memory with TLBs that keep stale entries.
+
+use super::flush::Flush;
+use super::format::Space;
+use core::ptr::NonNull;
+use core::sync::atomic::AtomicU64;
+use vm::addr::{PhysAddr, VirtAddr};
+
+/// What names an address space in TLBs: the root's address where there are no address-space
+/// identifiers, else generation and identifier (`asid`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tag(pub u64);
+
+impl Tag {
+    /// No CPU has run on it since its last identifier went out of use: no TLB holds anything of it.
+    pub const NONE: Self = Self(0);
+    /// The kernel's mappings, which are in all address spaces.
+    pub const KERNEL: Self = Self(u64::MAX);
+}
+
+/// A CPU's memory management, and access to the memory that holds its tables.
+///
+/// # Safety
+/// `word` and `bytes` answer the same memory for the same address, as long as the frame exists, and
+/// `zero_frame` and `copy_frame` write nothing else.
+pub unsafe trait Hardware: sync::Platform + Send + Sync {
+    /// log2 of how many address-space identifiers there are; 0 if there are none.
+    fn asid_bits(&self) -> u32;
+
+    /// The word of RAM at a physical address.
+    ///
+    /// # Safety
+    /// `at` is a multiple of 8 in a frame of RAM that is the page-table code's: a table, a pool
+    /// frame, or a frame in a reserve.
+    unsafe fn word(&self, at: PhysAddr) -> &AtomicU64;
+
+    /// The byte of RAM at a physical address, good for the rest of its frame, and, if the frames
+    /// after it are RAM too, for those.
+    fn bytes(&self, at: PhysAddr) -> NonNull<u8>;
+
+    /// Fills a frame with zeros.
+    ///
+    /// # Safety
+    /// The frame is RAM and the caller's to write.
+    unsafe fn zero_frame(&self, frame: PhysAddr);
+
+    /// Copies a frame.
+    ///
+    /// # Safety
+    /// Both frames are RAM; `to` is the caller's to write, and nobody writes `from` meanwhile.
+    unsafe fn copy_frame(&self, from: PhysAddr, to: PhysAddr);
+
+    /// Makes stored instructions visible to instruction fetches.
+    fn sync_instructions(&self, frame: PhysAddr);
+
+    /// The page that holds a byte of RAM, by its address: the reverse of `bytes`.
+    fn physical(&self, at: NonNull<u8>) -> PhysAddr;
+
+    /// Orders entries that were made before against walks that follow: after an absent entry became
+    /// present. User mappings need only the order of stores, because a fault that came too early is
+    /// looked up again; the kernel's must be usable at once.
+    fn publish(&self, space: Space);
+
+    /// Invalidates one page of one address space on all CPUs, now. Only formats that break before
+    /// they make use it.
+    fn invalidate_page(&self, tag: Tag, at: VirtAddr);
+
+    /// Makes the invalidations that `flush` has gathered, on all CPUs.
+    fn invalidate(&self, flush: &Flush);
+
+    /// Invalidates everything but the kernel's mappings, on all CPUs: identifiers are used again.
+    fn invalidate_spaces(&self);
+
+    /// Makes this CPU walk the tables under `root` for user addresses, under identifier `asid`.
+    /// Called with preemption off.
+    fn load_root(&self, root: PhysAddr, asid: u16);
+}

@@ -1,0 +1,147 @@
+//! Pmaps begin, run and end.
+//!
+//! Owns: making and unmaking roots, which root each CPU walks. Locks: none, or the pmap's alone.
+
+use super::hardware::{Hardware, Tag};
+use super::record::{LIVE, USED_SHIFT};
+use super::{Flush, Paging, Pmap, PteFormat, Shape, Space, control};
+use crate::layout::USER_END;
+use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use sync::SpinLock;
+use vm::addr::PhysAddr;
+use vm::machine::{FrameSource, Shortage};
+
+impl<F: PteFormat, H: Hardware> Paging<F, H> {
+    pub(super) fn create(&self, frames: &mut dyn FrameSource) -> Result<Pmap<H>, Shortage> {
+        let control = self.node_or_frame(frames)?;
+        let Some(page) = frames.take() else {
+            self.node_give(control);
+            self.give_unused(frames);
+            return Err(Shortage);
+        };
+        let root = self.address_of(page);
+        // SAFETY: the source gave the frame to us; no CPU walks it.
+        unsafe { self.hardware.zero_frame(root) };
+        self.share_kernel_half(root);
+        let tag = if self.hardware.asid_bits() == 0 {
+            Tag(root.0)
+        } else {
+            Tag::NONE
+        };
+        self.control_init(control, tag);
+        self.word(control.0 + control::TABLES).store(1, Relaxed);
+        self.record(root).become_table(control.0, 0);
+        Ok(Pmap {
+            root,
+            control,
+            space: Space::User,
+            shape: SpinLock::new(Shape::new()),
+        })
+    }
+
+    /// Where one root serves both halves, the upper half's entries are the kernel's for ever: boot has
+    /// made all their tables.
+    fn share_kernel_half(&self, root: PhysAddr) {
+        let first = F::index(USER_END, F::LEVELS - 1);
+        if first == 0 {
+            return;
+        }
+        for index in first as u64..1 << F::ROOT_BITS {
+            let entry = self.word(self.kernel.root.0 + 8 * index).load(Relaxed);
+            self.word(root.0 + 8 * index).store(entry, Relaxed);
+        }
+    }
+
+    pub(super) fn destroy(&self, pmap: Pmap<H>, frames: &mut dyn FrameSource) {
+        assert!(
+            pmap.space == Space::User,
+            "I-PMAP-4: the kernel's pmap stays"
+        );
+        self.leave(&pmap);
+        let mut doomed = 0;
+        self.doom(&pmap, pmap.root.0, F::LEVELS - 1, &mut doomed);
+        let mut flush = Flush::default();
+        flush.add_tables();
+        flush.add_space(Tag(self
+            .word(pmap.control.0 + control::CONTEXT)
+            .load(Relaxed)));
+        if !flush.is_empty() {
+            self.hardware.invalidate(&flush);
+        }
+        while doomed != 0 {
+            let record = self.record(PhysAddr(doomed));
+            let next = record.more.load(Relaxed);
+            record.become_page();
+            frames.give(self.page_at(PhysAddr(doomed)));
+            doomed = next;
+        }
+        self.node_give(pmap.control);
+        self.give_unused(frames);
+    }
+
+    /// Chains a table and those below it through their records, after removing what they map.
+    fn doom(&self, pmap: &Pmap<H>, table: u64, level: usize, doomed: &mut u64) {
+        let record = self.record(PhysAddr(table));
+        let mut live = record.live();
+        if level == 0 {
+            let mut location = table;
+            while live != 0 && location < table + Self::PAGE_SIZE {
+                let entry = self.word(location).load(Relaxed);
+                if entry != 0 && self.remove_entry(location, entry) {
+                    live -= 1;
+                }
+                location += 8;
+            }
+        } else {
+            let used = record.more.load(Relaxed) & !LIVE;
+            let sixteenth = Self::PAGE_SIZE / 16;
+            for part in (0..16).filter(|part| used & 1 << (USED_SHIFT + part) != 0) {
+                let start = table + u64::from(part) * sixteenth;
+                for location in (start..start + sixteenth).step_by(8) {
+                    let entry = self.word(location).load(Relaxed);
+                    if live != 0 && F::is_table(entry, level) {
+                        self.doom(pmap, F::address(entry).0, level - 1, doomed);
+                        live -= 1;
+                    }
+                }
+            }
+        }
+        record.more.store(*doomed, Relaxed);
+        *doomed = table;
+    }
+
+    /// Makes this CPU walk the pmap's tables for user addresses. Preemption is off.
+    #[inline]
+    pub fn activate(&self, pmap: &Pmap<H>) {
+        let cpu = H::cpu();
+        let active = &self.active[cpu].0;
+        if active.load(Relaxed) == pmap.root.0 {
+            return;
+        }
+        let context = self.word(pmap.control.0 + control::CONTEXT);
+        let asid = if self.hardware.asid_bits() == 0 {
+            0
+        } else {
+            self.asids
+                .activate(cpu, context, || self.hardware.invalidate_spaces())
+        };
+        active.store(pmap.root.0, Release);
+        self.hardware.load_root(pmap.root, asid);
+    }
+
+    /// Makes this CPU walk no user tables. Preemption is off.
+    pub fn deactivate(&self) {
+        let active = &self.active[H::cpu()].0;
+        if active.swap(self.empty_root.0, AcqRel) != self.empty_root.0 {
+            self.hardware.load_root(self.empty_root, 0);
+        }
+    }
+
+    /// This CPU leaves a pmap that ends.
+    fn leave(&self, pmap: &Pmap<H>) {
+        let _here = sync::NoPreempt::<H>::new();
+        if self.active[H::cpu()].0.load(Relaxed) == pmap.root.0 {
+            self.deactivate();
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is known about each frame: who maps it, or what table it is.
+//!
+//! Owns: [`FrameRecord`], two words per managed frame, and the lock bit in the first. A frame is in
+//! one of three states, and only its user changes that: a *page* (both words are its reverse map, `pv`),
+//! a *table* (its pmap, first address and live entries), or a *pool frame* (`pool`).
+//! Locks: the lock bit is rank `pv`; it is taken under a pmap's lock or alone, one at a time.
+//!
+//! | state | `head` | `more` |
+//! |---|---|---|
+//! | page | first mapping's entry, MODIFIED, REFERENCED, LOCK | second mapping's entry, or the list of all further ones |
+//! | table | its pmap's control block, TABLE | leaf: first address mapped; upper: which sixteenths were ever used; live entries |
+//! | pool frame | next pool frame with room, POOL | nodes free, made, in use |
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use sync::Platform;
+use vm::machine::RefMod;
+
+/// The record of one frame. All zero: a page without mappings.
+#[derive(Debug, Default)]
+#[repr(C, align(16))]
+pub struct FrameRecord {
+    pub(super) head: AtomicU64,
+    pub(super) more: AtomicU64,
+}
+
+/// Somebody reads or changes the reverse map.
+pub(super) const LOCK: u64 = 1;
+/// [`RefMod`]'s bits lie here in a page's `head`.
+pub(super) const REFMOD_SHIFT: u32 = 1;
+/// The bits of [`RefMod`].
+pub(super) const REFMOD: u64 = 0b11 << REFMOD_SHIFT;
+/// The bits of a physical address in either word.
+pub(super) const LOCATION: u64 = 0x000f_ffff_ffff_fff8;
+/// The frame is a page table.
+pub(super) const TABLE: u64 = 1 << 63;
+/// The frame is cut into nodes.
+pub(super) const POOL: u64 = 1 << 62;
+
+/// Bits of a table's `more` that count its live entries (0 to 2048).
+pub(super) const LIVE: u64 = (1 << 12) - 1;
+/// Upper tables: a bit for each sixteenth of the table in which an entry was ever made.
+pub(super) const USED_SHIFT: u32 = 12;
+/// Leaf tables: the first address mapped, a multiple of 2 MiB at least.
+pub(super) const FIRST: u64 = !((1 << 21) - 1);
+
+impl FrameRecord {
+    /// Takes the lock bit. Preemption is off.
+    #[inline]
+    pub(super) fn lock<P: Platform>(&self) -> Locked<'_> {
+        let seen = self.head.load(Ordering::Relaxed) & !LOCK;
+        match self
+            .head
+            .compare_exchange(seen, seen | LOCK, Ordering::Acquire, Ordering::Relaxed)
+        {
+            Ok(_) => Locked {
+                record: self,
+                word: seen,
+            },
+            Err(_) => self.wait::<P>(),
+        }
+    }
+
+    #[cold]
+    fn wait<P: Platform>(&self) -> Locked<'_> {
+        loop {
+            let seen = self.head.load(Ordering::Relaxed);
+            if seen & LOCK == 0
+                && self
+                    .head
+                    .compare_exchange_weak(seen, seen | LOCK, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            {
+                return Locked {
+                    record: self,
+                    word: seen,
+                };
+            }
+            P::relax();
+        }
+    }
+
+    /// Makes the record a table's. The frame is out of the reserve, and not yet linked.
+    pub(super) fn become_table(&self, control: u64, first: u64) {
+        debug_assert_eq!(
+            self.head.load(Ordering::Relaxed) & !REFMOD,
+            0,
+            "I-PMAP-1: a mapped page became a table"
+        );
+        self.head.store(control | TABLE, Ordering::Relaxed);
+        self.more.store(first, Ordering::Relaxed);
+    }
+
+    /// Makes the record a page's without mappings.
+    pub(super) fn become_page(&self) {
+        self.head.store(0, Ordering::Relaxed);
+        self.more.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether the frame is a table that a pmap made (not one of `boot`'s).
+    pub(super) fn is_table(&self) -> bool {
+        self.head.load(Ordering::Relaxed) & TABLE != 0
+    }
+
+    /// The control block of a table's pmap.
+    #[inline]
+    pub(super) fn control(&self) -> u64 {
+        self.head.load(Ordering::Relaxed) & LOCATION
+    }
+
+    /// Live entries of a table.
+    #[inline]
+    pub(super) fn live(&self) -> usize {
+        (self.more.load(Ordering::Acquire) & LIVE) as usize
+    }
+
+    /// The first address that a leaf table maps.
+    #[inline]
+    pub(super) fn first(&self) -> u64 {
+        self.more.load(Ordering::Relaxed) & FIRST
+    }
+
+    /// Counts new live entries of a table.
+    #[inline]
+    pub(super) fn add_live(&self, count: usize) {
+        self.more.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Counts live entries that went away. The last touch of the table by who does not hold its
+    /// pmap's lock: a table without live entries may be retired.
+    #[inline]
+    pub(super) fn drop_live(&self, count: usize) {
+        self.more.fetch_sub(count as u64, Ordering::Release);
+    }
+}
+
+/// A page's record, locked. Dropping it without `unlock` leaves it locked: every path unlocks.
+#[must_use]
+pub(super) struct Locked<'a> {
+    pub(super) record: &'a FrameRecord,
+    /// `head` without the lock bit.
+    pub(super) word: u64,
+}
+
+impl Locked<'_> {
+    /// Notes what an entry said.
+    #[inline]
+    pub(super) fn note(&mut self, noted: RefMod) {
+        self.word |= u64::from(noted.bits()) << REFMOD_SHIFT;
+    }
+
+    /// What was noted.
+    #[inline]
+    pub(super) fn noted(&self) -> RefMod {
+        RefMod::from_bits_truncate((self.word >> REFMOD_SHIFT) as u8)
+    }
+
+    /// Forgets what was noted.
+    #[inline]
+    pub(super) fn forget(&mut self, which: RefMod) {
+        self.word &= !(u64::from(which.bits()) << REFMOD_SHIFT);
+    }
+
+    /// Writes the word back and lets go.
+    #[inline]
+    pub(super) fn unlock(self) {
+        self.record.head.store(self.word, Ordering::Release);
+    }
+}
