@@ -55,6 +55,14 @@ impl Failure {
         }
     }
 
+    /// Whoever read our output has gone (exit code 141, 128 + SIGPIPE, as a program that is piped has).
+    pub fn reader_gone() -> Self {
+        Self {
+            code: 141,
+            message: "nobody reads the output any more".into(),
+        }
+    }
+
     /// Something other than a guest failed: a check, a peer, a file to write (exit code 1).
     pub fn plain(message: impl fmt::Display) -> Self {
         Self {

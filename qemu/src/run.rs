@@ -90,7 +90,8 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
                 Some(Duration::from_secs(BOOT_LIMIT))
             };
             let guest = Guest::start(command, folder.path())?;
-            Exec::new(guest, limit, boot_limit, show_boot).run()
+            let exec = Exec::new(guest, limit, boot_limit, show_boot);
+            exec.run(&mut std::io::stdout(), &mut std::io::stderr())
         }
     }
 }
@@ -172,13 +173,13 @@ impl Exec {
         }
     }
 
-    fn run(mut self) -> Result<u8, Failure> {
+    fn run(mut self, out: &mut dyn Write, err: &mut dyn Write) -> Result<u8, Failure> {
         loop {
             match self.guest.next(self.deadline())? {
-                Event::Item(item) => self.item(item)?,
+                Event::Item(item) => self.item(item, out, err)?,
                 Event::Ended(exit) => {
                     let outcome = Outcome::of(&exit, self.last_word.take(), self.heard);
-                    return self.verdict(outcome);
+                    return self.verdict(outcome, err);
                 }
                 Event::Deadline => {
                     self.guest.kill();
@@ -213,37 +214,48 @@ impl Exec {
         }
     }
 
-    fn item(&mut self, item: Item) -> Result<(), Failure> {
+    fn item(
+        &mut self,
+        item: Item,
+        out: &mut dyn Write,
+        err: &mut dyn Write,
+    ) -> Result<(), Failure> {
         self.heard = Heard::Yes;
         match item {
             Item::Data(bytes) if self.running && self.status.is_none() => {
-                let mut out = std::io::stdout().lock();
-                // A reader that has gone (`| head`) is no failure of the guest; it runs on to its end.
-                let _ = out.write_all(&bytes).and_then(|()| out.flush());
+                if out.write_all(&bytes).and_then(|()| out.flush()).is_err() {
+                    self.guest.kill();
+                    return Err(Failure::reader_gone());
+                }
             }
-            Item::Data(bytes) => self.aside(&bytes),
+            Item::Data(bytes) => self.aside(&bytes, err),
             Item::Record(Record::Exec) => self.running = true,
             Item::Record(Record::Exit { status }) => self.status = Some(status),
-            Item::Record(Record::Log { msg }) => self.aside(format!("{msg}\n").as_bytes()),
+            Item::Record(Record::Log { msg }) => self.aside(format!("{msg}\n").as_bytes(), err),
             Item::Record(Record::Panic { msg }) => self.last_word = Some(LastWord::Panic(msg)),
             Item::Record(Record::Fail { msg }) => self.last_word = Some(LastWord::Unfit(msg)),
             Item::Record(_) => {}
-            Item::Broken(text) => self.aside(format!("vellum: broken record: {text}\n").as_bytes()),
+            Item::Broken(text) => {
+                self.aside(format!("vellum: broken record: {text}\n").as_bytes(), err)
+            }
         }
         Ok(())
     }
 
-    fn aside(&self, bytes: &[u8]) {
+    fn aside(&self, bytes: &[u8], err: &mut dyn Write) {
         if self.boot_text == BootText::Shown {
-            let _ = std::io::stderr().lock().write_all(bytes);
+            let _ = err.write_all(bytes);
         }
     }
 
-    fn verdict(&self, outcome: Outcome) -> Result<u8, Failure> {
+    fn verdict(&self, outcome: Outcome, err: &mut dyn Write) -> Result<u8, Failure> {
         match (outcome, self.status) {
             (Outcome::Orderly, Some(status)) => {
                 if (TIMED_OUT..=NOT_STARTED).contains(&status) {
-                    eprintln!("vellum: the commands themselves ended with status {status}");
+                    let _ = writeln!(
+                        err,
+                        "vellum: the commands themselves ended with status {status}"
+                    );
                 }
                 Ok(status)
             }
@@ -257,3 +269,6 @@ impl Exec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
