@@ -79,10 +79,15 @@ pub(super) fn end_of_interrupt() {
     write(END_OF_INTERRUPT, 0);
 }
 
+/// Lets the timer interrupt; it stands still until it is started.
+pub(super) fn enable_timer() {
+    write(INITIAL_COUNT, 0);
+    write(LVT_TIMER, u32::from(vectors::TIMER));
+}
+
 /// Lets the timer count down once from `ticks` and interrupt; 0 stops it.
 #[inline(always)]
 pub(super) fn start_timer(ticks: u32) {
-    write(LVT_TIMER, u32::from(vectors::TIMER));
     write(INITIAL_COUNT, ticks);
 }
 

@@ -7,6 +7,7 @@
 pub mod decode;
 pub mod descriptors;
 pub mod frame;
+pub mod ratio;
 #[cfg_attr(
     not(target_os = "none"),
     allow(dead_code, reason = "the calendar is tested on hosts")

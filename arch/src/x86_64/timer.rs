@@ -5,48 +5,40 @@
 //! instructions; that is recognised after 0.1 ms, so that boot does not spin for 10.
 
 use super::percpu::{self, DEADLINE};
+use super::ratio::{self, GIGAHERTZ, Ratio, is_gigahertz};
 use super::{apic, cpu, pit};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use super::rtc::wall_clock;
 
-const GIGAHERTZ: u64 = 1_000_000_000;
-
-/// Nanoseconds per counter tick, in units of 2^-32.
-static NS_PER_TICK: AtomicU64 = AtomicU64::new(1 << 32);
-/// Timer ticks per nanosecond, in units of 2^-32.
-static TIMER_PER_NS: AtomicU64 = AtomicU64::new(1 << 32);
+/// Nanoseconds per counter tick (a [`Ratio`]).
+static NS_PER_TICK: AtomicU64 = AtomicU64::new(Ratio::ONE.0);
+/// Timer ticks per nanosecond (a [`Ratio`]).
+static TIMER_PER_NS: AtomicU64 = AtomicU64::new(Ratio::ONE.0);
 /// The counter's ticks per second.
 static FREQUENCY: AtomicU64 = AtomicU64::new(GIGAHERTZ);
 
 /// Measures both counters. Once, on the boot CPU, after `apic::init`.
 pub(super) fn init() {
     let mut rates = measure(pit::FREQUENCY / 10_000);
-    if !(rates.is_nanoseconds()) {
+    if is_gigahertz(rates.counter) && is_gigahertz(rates.timer) {
+        rates = Rates {
+            counter: GIGAHERTZ,
+            timer: GIGAHERTZ,
+        };
+    } else {
         rates = measure(pit::FREQUENCY / 100);
     }
-    FREQUENCY.store(rates.counter.max(1), Ordering::Relaxed);
-    NS_PER_TICK.store(ratio(GIGAHERTZ, rates.counter), Ordering::Relaxed);
-    TIMER_PER_NS.store(ratio(rates.timer, GIGAHERTZ), Ordering::Relaxed);
-    apic::start_timer(0);
+    FREQUENCY.store(rates.counter, Ordering::Relaxed);
+    NS_PER_TICK.store(Ratio::new(GIGAHERTZ, rates.counter).0, Ordering::Relaxed);
+    TIMER_PER_NS.store(Ratio::new(rates.timer, GIGAHERTZ).0, Ordering::Relaxed);
+    apic::enable_timer();
 }
 
 /// Frequencies in hertz.
 struct Rates {
     counter: u64,
     timer: u64,
-}
-
-impl Rates {
-    /// Both within 3 % of 1 GHz, which is then what they are.
-    fn is_nanoseconds(&mut self) -> bool {
-        let near = |rate: u64| rate.abs_diff(GIGAHERTZ) < GIGAHERTZ / 100 * 3;
-        let both = near(self.counter) && near(self.timer);
-        if both {
-            (self.counter, self.timer) = (GIGAHERTZ, GIGAHERTZ);
-        }
-        both
-    }
 }
 
 fn measure(pit_ticks: u64) -> Rates {
@@ -69,39 +61,15 @@ fn measure(pit_ticks: u64) -> Rates {
     }
 }
 
-/// `a / b` in units of 2^-32; a counter that stands still counts as one of 1 GHz.
-fn ratio(a: u64, b: u64) -> u64 {
-    if a == 0 || b == 0 {
-        return 1 << 32;
-    }
-    u64::try_from((u128::from(a) << 32) / u128::from(b)).unwrap_or(u64::MAX)
-}
-
-#[inline(always)]
-fn scale(value: u64, ratio: u64) -> u64 {
-    ((u128::from(value) * u128::from(ratio)) >> 32) as u64
-}
-
 /// Nanoseconds since boot, which is when the counter was 0; never goes back on one CPU.
 #[inline]
 pub fn now() -> u64 {
-    scale(cpu::cycle_count(), NS_PER_TICK.load(Ordering::Relaxed))
+    Ratio(NS_PER_TICK.load(Ordering::Relaxed)).apply(cpu::cycle_count())
 }
 
 /// The fraction that turns the counter that programs read (`rdtsc`) into nanoseconds of [`now`].
 pub fn timebase() -> (u32, u32) {
-    let (mut numerator, mut denominator) = (GIGAHERTZ, FREQUENCY.load(Ordering::Relaxed));
-    let (mut a, mut b) = (numerator, denominator);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    numerator /= a;
-    denominator /= a;
-    while denominator > u64::from(u32::MAX) {
-        numerator = (numerator >> 1).max(1);
-        denominator >>= 1;
-    }
-    (numerator as u32, denominator as u32)
+    ratio::timebase(FREQUENCY.load(Ordering::Relaxed))
 }
 
 /// Sets this CPU's deadline, in nanoseconds since boot; `Interrupt::Timer` comes once, at or after
@@ -117,7 +85,7 @@ fn arm(deadline: u64) {
         return;
     }
     let wait = deadline.saturating_sub(now());
-    let ticks = scale(wait, TIMER_PER_NS.load(Ordering::Relaxed));
+    let ticks = Ratio(TIMER_PER_NS.load(Ordering::Relaxed)).apply(wait);
     // A wait beyond the counter's reach takes several rounds.
     apic::start_timer(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
 }
