@@ -66,7 +66,6 @@ pub extern "C" fn mach_vm_inherit(
 }
 
 #[unsafe(no_mangle)]
-#[expect(clippy::too_many_arguments, reason = "the interface's")]
 pub unsafe extern "C" fn mach_vm_map(
     target: Port,
     address: *mut u64,
@@ -221,7 +220,6 @@ pub extern "C" fn vm_inherit(task: Port, address: u64, size: u64, inheritance: c
 }
 
 #[unsafe(no_mangle)]
-#[expect(clippy::too_many_arguments, reason = "the interface's")]
 pub unsafe extern "C" fn vm_map(
     task: Port,
     address: *mut u64,

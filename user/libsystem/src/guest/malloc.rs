@@ -59,8 +59,9 @@ unsafe impl Pages for Task {
 static mut DEFAULT: Zone = Zone::new();
 
 fn zone() -> &'static mut Zone {
+    let zone = &raw mut DEFAULT;
     // SAFETY: one thread, and no function of this module calls itself while it holds the reference.
-    unsafe { &mut *&raw mut DEFAULT }
+    unsafe { &mut *zone }
 }
 
 /// Called where the heap found an error: a place for a debugger to stop.

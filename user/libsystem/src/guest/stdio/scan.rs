@@ -172,13 +172,12 @@ unsafe fn scan(source: &mut dyn Source, template: &[u8], mut args: VaList) -> c_
             return assigned;
         };
         rest = after;
-        // SAFETY: the template asks for a place here unless it is suppressed.
         let mut place = || {
             if suppress {
-                0
-            } else {
-                unsafe { arch::va_integer(&mut args) }
+                return 0;
             }
+            // SAFETY: the template asks for a place here.
+            unsafe { arch::va_integer(&mut args) }
         };
         match conversion {
             b'd' | b'i' | b'u' | b'o' | b'x' | b'X' | b'p' => {

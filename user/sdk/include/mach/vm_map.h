@@ -1,0 +1,24 @@
+/* <mach/vm_map.h>: memory of a task, by words */
+#ifndef _MACH_VM_MAP_H_
+#define _MACH_VM_MAP_H_
+
+#include <sys/cdefs.h>
+#include <mach/mach_vm.h>
+
+__BEGIN_DECLS
+
+kern_return_t vm_allocate(vm_map_t task, vm_address_t *address, vm_size_t size, int flags);
+kern_return_t vm_deallocate(vm_map_t task, vm_address_t address, vm_size_t size);
+kern_return_t vm_protect(vm_map_t task, vm_address_t address, vm_size_t size, boolean_t set_maximum, vm_prot_t protection);
+kern_return_t vm_inherit(vm_map_t task, vm_address_t address, vm_size_t size, vm_inherit_t inheritance);
+kern_return_t vm_map(vm_map_t task, vm_address_t *address, vm_size_t size, vm_address_t mask, int flags,
+		     mem_entry_name_port_t object, vm_offset_t offset, boolean_t copy, vm_prot_t cur_protection,
+		     vm_prot_t max_protection, vm_inherit_t inheritance);
+kern_return_t vm_region_64(vm_map_t task, vm_address_t *address, vm_size_t *size, vm_region_flavor_t flavor,
+			   vm_region_info_t info, mach_msg_type_number_t *count, mach_port_t *object_name);
+kern_return_t vm_region_recurse_64(vm_map_t task, vm_address_t *address, vm_size_t *size, natural_t *depth,
+				   vm_region_recurse_info_t info, mach_msg_type_number_t *count);
+
+__END_DECLS
+
+#endif
