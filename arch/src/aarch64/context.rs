@@ -5,8 +5,8 @@
 //! TPIDR_EL1 points to the running thread's `Context`, which knows its CPU.
 
 use super::cpu::MAX_CPUS;
-use super::mcontext::Vector;
 use super::trap::TrapFrame;
+use abi::signal::arm64::MContext;
 use core::arch::{asm, global_asm};
 use core::cell::Cell;
 use core::mem::offset_of;
@@ -77,13 +77,14 @@ impl Context {
     }
 
     /// A context whose first switch calls `entry(arg)` with interrupts masked, on the stack that
-    /// ends at `stack_top` (16-aligned).
+    /// ends at `stack_top` (16-aligned). The topmost `size_of::<TrapFrame>()` bytes stay untouched:
+    /// a user frame may lie there.
     pub fn new(stack_top: usize, entry: extern "C" fn(usize) -> !, arg: usize) -> Self {
         let mut context = Self::empty();
         context.saved[0] = entry as usize as u64;
         context.saved[1] = arg as u64;
         context.saved[11] = thread_start as *const () as u64;
-        context.saved[12] = stack_top as u64;
+        context.saved[12] = (stack_top - size_of::<TrapFrame>()) as u64;
         context
     }
 }
@@ -92,8 +93,8 @@ unsafe extern "C" {
     fn thread_start();
     fn context_switch(prev: *mut Context, next: *const Context);
     fn user_return(frame: *mut TrapFrame) -> !;
-    fn vectors_save(to: *mut Vector);
-    fn vectors_restore(from: *const Vector);
+    fn vectors_save(to: *mut [u64; 2]);
+    fn vectors_restore(from: *const [u64; 2]);
 }
 
 global_asm!(
@@ -167,9 +168,9 @@ pub(super) const AST_OFFSET: usize = offset_of!(Context, ast);
 
 /// User registers that the kernel's own code never touches, kept while the thread does not run.
 #[derive(Clone)]
-#[repr(C)]
+#[repr(C, align(16))]
 pub struct UserState {
-    v: [Vector; 32],
+    v: [[u64; 2]; 32],
     fpsr: u64,
     fpcr: u64,
     /// TPIDRRO_EL0: what libSystem's thread-local storage hangs on; the program reads it.
@@ -191,7 +192,7 @@ impl UserState {
     /// All zero: what a program starts with.
     pub const fn new() -> Self {
         Self {
-            v: [Vector([0; 2]); 32],
+            v: [[0; 2]; 32],
             fpsr: 0,
             fpcr: 0,
             thread_pointer: 0,
@@ -230,16 +231,16 @@ impl UserState {
     }
 
     /// Writes the vector registers into a signal's context. `self` has been saved.
-    pub fn save_to(&self, out: &mut super::mcontext::MContext) {
-        out.v = self.v;
-        out.fpsr = self.fpsr as u32;
-        out.fpcr = self.fpcr as u32;
+    pub fn save_to(&self, out: &mut MContext) {
+        out.neon.v = self.v;
+        out.neon.fpsr = self.fpsr as u32;
+        out.neon.fpcr = self.fpcr as u32;
     }
 
     /// Takes the vector registers from a signal's context. In effect from the next restore.
-    pub fn load_from(&mut self, from: &super::mcontext::MContext) {
-        self.v = from.v;
-        self.fpsr = u64::from(from.fpsr);
-        self.fpcr = u64::from(from.fpcr);
+    pub fn load_from(&mut self, from: &MContext) {
+        self.v = from.neon.v;
+        self.fpsr = u64::from(from.neon.fpsr);
+        self.fpcr = u64::from(from.neon.fpcr);
     }
 }

@@ -4,13 +4,21 @@
 //! settings at boot (`boot`).
 
 use super::context;
-use aarch64_cpu::registers::{CNTVCT_EL0, CPACR_EL1, MIDR_EL1, Readable, Writeable};
+use aarch64_cpu::registers::{
+    CNTVCT_EL0, CPACR_EL1, ID_AA64ISAR0_EL1, MIDR_EL1, Readable, Writeable,
+};
 use core::arch::asm;
 use core::fmt;
 use core::sync::atomic::Ordering;
 
 /// CPUs that the kernel has room for.
 pub const MAX_CPUS: usize = 8;
+/// The machine's name, as `uname` has it.
+pub const NAME: &str = "arm64";
+/// `CPU_TYPE_ARM64`: which Mach-O files run here.
+pub const MACHO_CPU_TYPE: u32 = 0x0100_000c;
+/// Bytes that a call pushes.
+pub const RETURN_ADDRESS_BYTES: u64 = 0;
 
 /// Index of the CPU that asks, below [`MAX_CPUS`]. Stable only while preemption is forbidden.
 #[inline(always)]
@@ -63,6 +71,30 @@ pub fn local() -> *const () {
 pub(super) fn init() {
     CPACR_EL1.write(CPACR_EL1::FPEN::TrapNothing);
     aarch64_cpu::asm::barrier::isb(aarch64_cpu::asm::barrier::SY);
+}
+
+/// A word of the CPU's random number generator, if it has one that answers.
+pub fn random() -> Option<u64> {
+    if ID_AA64ISAR0_EL1.get() >> 60 == 0 {
+        return None;
+    }
+    for _ in 0..10 {
+        let (word, failed): (u64, u64);
+        // SAFETY: RNDR is there; it sets Z when it has nothing to give.
+        unsafe {
+            asm!(
+                "mrs {}, s3_3_c2_c4_0",
+                "cset {}, eq",
+                out(reg) word,
+                out(reg) failed,
+                options(nomem, nostack)
+            );
+        }
+        if failed == 0 {
+            return Some(word);
+        }
+    }
+    None
 }
 
 /// What the CPU calls itself.

@@ -7,6 +7,11 @@ use crate::cause::{Access, Cause};
 /// The whole syndrome of `svc #0x80` from AArch64 state.
 pub const SVC_0X80: u32 = 0x15 << 26 | 1 << 25 | 0x80;
 
+/// Whether the exception is an `svc`, whose PC is that of the next instruction.
+pub const fn is_svc(syndrome: u32) -> bool {
+    syndrome >> 26 == class::SVC64
+}
+
 /// Exception class: the syndrome's bits 31–26.
 mod class {
     pub const UNKNOWN: u32 = 0x00;

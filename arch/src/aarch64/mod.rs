@@ -1,11 +1,10 @@
 //! AArch64: EL1 on QEMU's `virt` machine: GICv2, generic timer, PL011, PL031.
 //!
-//! Owns: the machine's registers and exception entry. Encodings (`esr`, `mcontext`) compile on
-//! every host; the rest is the machine's. Does not own: page tables (`pmap`), how the machine came
+//! Owns: the machine's registers and exception entry. Encodings (`esr`) compile on every host; the
+//! rest is the machine's. Does not own: page tables (`pmap`), how the machine came
 //! up (`boot`).
 
 pub mod esr;
-pub mod mcontext;
 pub mod tlb;
 
 macro_rules! machine {
@@ -24,6 +23,7 @@ machine! {
     frames;
     gic;
     interrupts;
+    memory;
     power;
     preempt;
     serial;

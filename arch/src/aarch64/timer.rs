@@ -1,7 +1,7 @@
 //! Time: the virtual counter and its one-shot timer, and the real-time clock.
 //!
-//! Owns: their scales. Does not own: who waits for what (`kernel`). The counter is the same on all
-//! CPUs; the timer is each CPU's own.
+//! Owns: their scales. Does not own: who waits for what (`kernel`). The counter starts at reset and
+//! is the same on all CPUs, programs read it too; the timer is each CPU's own.
 
 use crate::devices::DeviceRange;
 use crate::layout::DEVICE_WINDOW_BASE;
@@ -13,8 +13,8 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
 
-/// The counter at `init`.
-static START: AtomicU64 = AtomicU64::new(0);
+/// Ticks per second.
+static HZ: AtomicU64 = AtomicU64::new(SECOND);
 /// Nanoseconds per tick, times 2^32.
 static NS_PER_TICK: AtomicU64 = AtomicU64::new(1 << 32);
 /// Ticks per nanosecond, times 2^32.
@@ -37,7 +37,7 @@ pub(super) fn init(clock: Option<DeviceRange>) {
         Ordering::Relaxed,
     );
     TICKS_PER_NS.store((hz << 32) / SECOND, Ordering::Relaxed);
-    START.store(CNTVCT_EL0.get(), Ordering::Relaxed);
+    HZ.store(hz, Ordering::Relaxed);
     if let Some(clock) = clock {
         CLOCK.store(
             (DEVICE_WINDOW_BASE + clock.start) as usize,
@@ -53,11 +53,22 @@ pub(super) fn init_cpu() {
     CNTKCTL_EL1.write(CNTKCTL_EL1::EL0VCTEN::SET);
 }
 
-/// Nanoseconds since `init`.
+/// Nanoseconds since the machine started.
 #[inline]
 pub fn now() -> u64 {
-    let ticks = CNTVCT_EL0.get().wrapping_sub(START.load(Ordering::Relaxed));
-    scale(ticks, NS_PER_TICK.load(Ordering::Relaxed))
+    scale(CNTVCT_EL0.get(), NS_PER_TICK.load(Ordering::Relaxed))
+}
+
+/// The fraction that turns the counter that programs read (CNTVCT_EL0) into nanoseconds of
+/// [`now`].
+pub fn timebase() -> (u32, u32) {
+    let hz = HZ.load(Ordering::Relaxed);
+    let (mut a, mut b) = (SECOND, hz);
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    // Both are below 2^32: CNTFRQ has 32 bits.
+    ((SECOND / a) as u32, (hz / a) as u32)
 }
 
 /// Makes this CPU's timer interrupt once, when [`now`] reaches `ns`; at once if it has. `u64::MAX`:
@@ -70,7 +81,7 @@ pub fn set_deadline(ns: u64) {
     }
     // Rounded up, so that the deadline has passed when the interrupt comes.
     let ticks = scale(ns, TICKS_PER_NS.load(Ordering::Relaxed)).saturating_add(1);
-    CNTV_CVAL_EL0.set(START.load(Ordering::Relaxed).saturating_add(ticks));
+    CNTV_CVAL_EL0.set(ticks);
     CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::SET);
 }
 

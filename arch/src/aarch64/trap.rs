@@ -4,11 +4,11 @@
 //! for Mach; arguments x0–x7; errors in PSTATE.C). Does not own: decoding (`esr`), what is done
 //! about a cause (`kernel_trap`, `kernel_syscall`, `kernel_interrupt`).
 
-pub use super::mcontext::MContext;
 use super::{context, esr, gic, power};
 pub use crate::cause::{Access, Cause, Interrupt, Syscall, SyscallClass};
 use crate::layout;
 use aarch64_cpu::registers::{VBAR_EL1, Writeable};
+pub use abi::signal::arm64::MContext;
 use core::arch::global_asm;
 use core::fmt;
 
@@ -155,6 +155,7 @@ impl TrapFrame {
 
     /// Writes the registers into a signal's context.
     pub fn save_to(&self, out: &mut MContext) {
+        let out = &mut out.thread;
         out.x.copy_from_slice(&self.x[..29]);
         out.fp = self.x[29];
         out.lr = self.x[30];
@@ -166,6 +167,7 @@ impl TrapFrame {
     /// Takes the registers from a signal's context, which a program may have written: of PSTATE
     /// only the condition flags.
     pub fn load_from(&mut self, from: &MContext) {
+        let from = &from.thread;
         self.x[..29].copy_from_slice(&from.x);
         self.x[29] = from.fp;
         self.x[30] = from.lr;
@@ -194,6 +196,10 @@ pub(super) fn install() {
 #[unsafe(no_mangle)]
 extern "C" fn user_exception(frame: &mut TrapFrame, syndrome: u64, far: u64) {
     let cause = esr::decode(syndrome as u32, far, frame.sp);
+    if cause == Cause::IllegalInstruction && esr::is_svc(syndrome as u32) {
+        // An `svc` that is no system call: point to it, as other traps do.
+        frame.pc = frame.pc.wrapping_sub(4);
+    }
     super::interrupts::enable();
     kernel_trap(frame, cause);
 }

@@ -143,8 +143,8 @@ fn enable_mmu(low: u64, high: u64) {
     let mut tcr = unused_bits | walk << 8 | low_granule << 14;
     tcr |= unused_bits << 16 | walk << 24 | high_granule << 30;
     tcr |= physical_bits << 32 | u64::from(asid16) << 36;
-    // The hardware notes use (HA) and writes (HD) where it can.
-    tcr |= u64::from(access_flags >= 1) << 39 | u64::from(access_flags >= 2) << 40;
+    // The hardware notes use where it can (HA); writes are noted by faults.
+    tcr |= u64::from(access_flags >= 1) << 39;
     MAIR_EL1.set(tables::MAIR);
     TCR_EL1.set(tcr);
     TTBR0_EL1.set(low);

@@ -2,8 +2,7 @@
 //!
 //! Owns: the mixing. Does not own: the generator that they feed (`kernel`).
 
-use aarch64_cpu::registers::{CNTVCT_EL0, ID_AA64ISAR0_EL1, Readable};
-use core::arch::asm;
+use aarch64_cpu::registers::{CNTVCT_EL0, Readable};
 
 /// Four words that depend on the seed alone: everything repeats.
 pub fn from_seed(seed: u64) -> [u64; 4] {
@@ -20,7 +19,7 @@ pub fn gather(seeds: impl Iterator<Item = u64>) -> [u64; 4] {
         words[index % 4] ^= next(&mut state);
     }
     for word in &mut words {
-        if let Some(random) = cpu_random() {
+        if let Some(random) = arch::cpu::random() {
             *word ^= random;
         }
         state = state.wrapping_add(CNTVCT_EL0.get());
@@ -36,17 +35,4 @@ fn next(state: &mut u64) -> u64 {
     word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ word >> 31
-}
-
-/// A word of the CPU's generator, if it has one that answers.
-fn cpu_random() -> Option<u64> {
-    if ID_AA64ISAR0_EL1.get() >> 60 == 0 {
-        return None;
-    }
-    let (word, failed): (u64, u64);
-    // SAFETY: RNDR is there; it sets Z when it has nothing to give.
-    unsafe {
-        asm!("mrs {}, s3_3_c2_c4_0", "cset {}, eq", out(reg) word, out(reg) failed, options(nomem, nostack));
-    }
-    (failed == 0).then_some(word)
 }
