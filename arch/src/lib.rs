@@ -11,6 +11,8 @@
 extern crate std;
 
 pub mod cause;
+#[cfg(target_os = "none")]
+pub mod checks;
 pub mod devices;
 pub mod layout;
 #[cfg(target_os = "none")]

@@ -34,11 +34,25 @@ global_asm!(
     gs_base = const msr::GS_BASE,
 );
 
-/// Sets the boot CPU up: descriptors, traps, interrupt controllers, clock. Interrupts stay masked.
+/// Makes exceptions reportable on the boot CPU: per-CPU record, descriptors, interrupt table. The
+/// first thing in 64-bit mode.
 ///
 /// # Safety
-/// Called once, on the boot CPU, with interrupts masked, on the final tables, with the devices'
-/// registers mapped at their windows.
+/// Called once, on the boot CPU, with interrupts masked.
+pub unsafe fn early_init() {
+    // SAFETY: the caller's; the order is each step's requirement.
+    unsafe {
+        percpu::init(0);
+        trap::init();
+        trap::load();
+    }
+}
+
+/// Sets the interrupt controllers and the clock up. Interrupts stay masked.
+///
+/// # Safety
+/// Called once, on the boot CPU, with interrupts masked, after `early_init`, on the final tables,
+/// with the devices' registers mapped at their windows.
 pub unsafe fn init(devices: &Devices) {
     let local_apic = devices
         .cpu_interface
@@ -52,11 +66,8 @@ pub unsafe fn init(devices: &Devices) {
     {
         serial::set_line(line);
     }
-    // SAFETY: the caller's; the order is each step's requirement.
+    // SAFETY: the caller's; the 8259s must be silent before the local APIC listens.
     unsafe {
-        percpu::init(0);
-        trap::init();
-        trap::load();
         ioapic::init(ioapic);
         apic::init(local_apic);
     }

@@ -30,6 +30,7 @@ on_the_machine! {
     pub mod frames;
     pub mod interrupts;
     mod ioapic;
+    pub mod machine_checks;
     mod msr;
     pub mod patch;
     mod percpu;
@@ -44,4 +45,4 @@ on_the_machine! {
 }
 
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
-pub use entry::init;
+pub use entry::{early_init, init};

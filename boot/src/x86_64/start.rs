@@ -100,6 +100,8 @@ impl TableMemory for EarlyFrames<'_> {
 /// From `entry.s`: on the boot stack, on the first tables, relocated.
 #[unsafe(no_mangle)]
 extern "C" fn boot_main(start_info: u64, slide: u64) -> ! {
+    // SAFETY: the first call, on the only CPU, interrupts masked since the entry.
+    unsafe { arch::early_init() };
     arch::serial::init();
     // SAFETY: this is the only reference, made once.
     let storage = unsafe { &mut *STORAGE.0.get() };
