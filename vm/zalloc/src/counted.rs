@@ -198,5 +198,7 @@ mod tests {
         one.set_count(2);
         drop(one);
         assert_eq!(two.into_inner_if_last(), Some(5));
+        drop(zone);
+        zones.destroy(&source).expect("nothing is in use");
     }
 }

@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn elements_lie_inside_and_little_is_wasted() {
         for page in [4096, 16384] {
-            for size in (1..6000).chain([8192, 16384, 20000]) {
+            let step = if cfg!(miri) { 997 } else { 1 };
+            for size in (1..6000).step_by(step).chain([8192, 16384, 20000]) {
                 for align in [1, 8, 16, 64, 128] {
                     let g = Geometry::new(size, align, page);
                     assert!(g.stride >= size && g.stride % align == 0 && g.first % align == 0);

@@ -1,0 +1,189 @@
+//! The reference: what tasks see, as naively as it can be said.
+//!
+//! Owns: per task a table of pages, each with its attributes and its own bytes; shared memory is a
+//! shared cell. No objects, no entries, no copy-on-write: a fork copies every byte.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use vm::{Inherit, KernReturn, Protection};
+
+/// What the memory of a page contains; those who share it share the cell.
+pub type Cell = Rc<RefCell<Vec<u8>>>;
+
+/// A page of a task.
+#[derive(Clone)]
+pub struct Page {
+    pub cell: Cell,
+    pub protection: Protection,
+    pub maximum: Protection,
+    pub inherit: Inherit,
+    /// How often the task has wired it.
+    pub wired: u32,
+}
+
+/// A task's memory, by page number.
+#[derive(Clone, Default)]
+pub struct Task {
+    pub pages: BTreeMap<u64, Page>,
+}
+
+/// What a call answers.
+pub type Answer = Result<(), KernReturn>;
+
+/// Whether writable and executable memory is refused, the bytes of a page, and the map's bounds in pages.
+#[derive(Clone, Copy)]
+pub struct Rules {
+    pub page_bytes: usize,
+    pub refuse_write_execute: bool,
+    pub first: u64,
+    pub end: u64,
+}
+
+impl Rules {
+    fn refuses(self, protection: Protection) -> bool {
+        self.refuse_write_execute && protection.contains(Protection::WRITE | Protection::EXECUTE)
+    }
+
+    fn inside(self, start: u64, count: u64) -> bool {
+        start >= self.first && start + count <= self.end
+    }
+}
+
+impl Task {
+    /// Whether nothing is mapped in the range.
+    pub fn is_free(&self, start: u64, count: u64) -> bool {
+        self.pages.range(start..start + count).next().is_none()
+    }
+
+    /// The longest run of free pages.
+    pub fn longest_hole(&self, rules: Rules) -> u64 {
+        let (mut longest, mut run) = (0, 0);
+        for page in rules.first..rules.end {
+            run = if self.pages.contains_key(&page) {
+                0
+            } else {
+                run + 1
+            };
+            longest = longest.max(run);
+        }
+        longest
+    }
+
+    /// Whether a fixed allocation succeeds.
+    pub fn check_allocate(&self, rules: Rules, start: u64, count: u64, overwrite: bool) -> Answer {
+        if !rules.inside(start, count) {
+            Err(KernReturn::INVALID_ADDRESS)
+        } else if !overwrite && !self.is_free(start, count) {
+            Err(KernReturn::NO_SPACE)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Fresh zeros in the range, whatever was there.
+    pub fn allocate(&mut self, rules: Rules, start: u64, count: u64) {
+        for page in start..start + count {
+            let cell = Rc::new(RefCell::new(vec![0; rules.page_bytes]));
+            let attributes = Page {
+                cell,
+                protection: Protection::DEFAULT,
+                maximum: Protection::ALL,
+                inherit: Inherit::Copy,
+                wired: 0,
+            };
+            self.pages.insert(page, attributes);
+        }
+    }
+
+    pub fn deallocate(&mut self, start: u64, count: u64) {
+        self.pages
+            .retain(|page, _| *page < start || *page >= start + count);
+    }
+
+    /// Whether a change of protection succeeds: bounds, then page by page, a hole or too much.
+    pub fn check_protect(
+        &self,
+        rules: Rules,
+        start: u64,
+        count: u64,
+        protection: Protection,
+    ) -> Answer {
+        for page in start..start + count {
+            let Some(page) = self.pages.get(&page) else {
+                return Err(KernReturn::INVALID_ADDRESS);
+            };
+            if !page.maximum.contains(protection) {
+                return Err(KernReturn::PROTECTION_FAILURE);
+            }
+        }
+        if rules.refuses(protection) {
+            Err(KernReturn::PROTECTION_FAILURE)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub fn protect(&mut self, start: u64, count: u64, protection: Protection, set_maximum: bool) {
+        for (_, page) in self.pages.range_mut(start..start + count) {
+            if set_maximum {
+                page.maximum = protection;
+                page.protection &= protection;
+            } else {
+                page.protection = protection;
+            }
+        }
+    }
+
+    pub fn inherit(&mut self, start: u64, count: u64, inherit: Inherit) {
+        for (_, page) in self.pages.range_mut(start..start + count) {
+            page.inherit = inherit;
+        }
+    }
+
+    /// Whether wiring succeeds: page by page, a hole or too little.
+    pub fn check_wire(&self, start: u64, count: u64, access: Protection) -> Answer {
+        for page in start..start + count {
+            let Some(page) = self.pages.get(&page) else {
+                return Err(KernReturn::INVALID_ADDRESS);
+            };
+            if !page.protection.contains(access) {
+                return Err(KernReturn::PROTECTION_FAILURE);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn wire(&mut self, start: u64, count: u64) {
+        self.pages
+            .range_mut(start..start + count)
+            .for_each(|(_, page)| page.wired += 1);
+    }
+
+    pub fn unwire(&mut self, start: u64, count: u64) {
+        self.pages
+            .range_mut(start..start + count)
+            .for_each(|(_, page)| page.wired = page.wired.saturating_sub(1));
+    }
+
+    /// The child's memory.
+    pub fn fork(&self) -> Task {
+        let mut child = Task::default();
+        for (number, page) in &self.pages {
+            let cell = match page.inherit {
+                Inherit::None => continue,
+                Inherit::Share => page.cell.clone(),
+                Inherit::Copy => Rc::new(RefCell::new(page.cell.borrow().clone())),
+            };
+            child.pages.insert(
+                *number,
+                Page {
+                    cell,
+                    wired: 0,
+                    ..page.clone()
+                },
+            );
+        }
+        child
+    }
+}

@@ -1,0 +1,234 @@
+//! Runs random programs, shrinks those that fail, and counts what they met.
+//!
+//! `VELLUM_SEED=N` runs the one program of that seed (or those from N on, `VELLUM_RUNS` of them);
+//! `VELLUM_SHRINK=0` reports a failure as it is.
+
+use super::op::Op;
+use super::random::Random;
+use super::system::{Outcome, Setup, System};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use vm::counters::Event;
+use vm::sim::Counts;
+
+/// What all runs together have met.
+#[derive(Default, Debug)]
+pub struct Coverage {
+    pub operations: u64,
+    pub shortages: u64,
+    pub events: Vec<(Event, u64)>,
+    pub machine: Counts,
+}
+
+impl Coverage {
+    pub fn add<const SHIFT: u32>(&mut self, system: &System<SHIFT>) {
+        for event in EVENTS {
+            self.count(event, system.vm.counters().get(event));
+        }
+        let counts = system.vm.machine().counts();
+        self.machine.tlb_hits += counts.tlb_hits;
+        self.machine.walks += counts.walks;
+        self.machine.table_hits += counts.table_hits;
+        self.machine.faults += counts.faults;
+        self.machine.flushed += counts.flushed;
+        self.machine.flushes += counts.flushes;
+        self.machine.need_reserve += counts.need_reserve;
+        self.machine.tables_retired += counts.tables_retired;
+    }
+
+    fn count(&mut self, event: Event, more: u64) {
+        match self.events.iter_mut().find(|(known, _)| *known == event) {
+            Some((_, count)) => *count += more,
+            None => self.events.push((event, more)),
+        }
+    }
+
+    /// Fails if one of these was never met.
+    pub fn require(&self, events: &[Event]) {
+        println!("coverage: {self:?}");
+        for event in events {
+            let met = self
+                .events
+                .iter()
+                .any(|(known, count)| known == event && *count > 0);
+            assert!(
+                met,
+                "the runs never met {event:?}: they prove nothing about it"
+            );
+        }
+        let m = self.machine;
+        for (what, count) in [
+            ("stale-able TLB hits", m.tlb_hits),
+            ("remembered tables", m.table_hits),
+            ("flushes", m.flushed),
+            ("short reserves", m.need_reserve),
+            ("retired tables", m.tables_retired),
+        ] {
+            assert!(count > 0, "the runs never met {what}");
+        }
+    }
+}
+
+pub const EVENTS: [Event; 18] = [
+    Event::Fault,
+    Event::CowFault,
+    Event::ZeroFill,
+    Event::ZeroRead,
+    Event::Lookup,
+    Event::Hit,
+    Event::Reactivation,
+    Event::Shadow,
+    Event::Collapse,
+    Event::Bypass,
+    Event::Clip,
+    Event::Coalesce,
+    Event::BusyWait,
+    Event::Retry,
+    Event::ForkCopy,
+    Event::Flatten,
+    Event::ChainStep,
+    Event::Shortage,
+];
+
+/// The operations of a seed.
+pub fn program(seed: u64, length: usize) -> Vec<Op> {
+    let mut random = Random::new(seed);
+    (0..length).map(|_| Op::random(&mut random)).collect()
+}
+
+/// Runs `ops` on a fresh machine; answers the failing operation's index and what was wrong.
+pub fn run<const SHIFT: u32>(
+    setup: Setup,
+    ops: &[Op],
+    coverage: Option<&mut Coverage>,
+) -> Result<(), (usize, String)> {
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut system = System::<SHIFT>::new(setup);
+        let mut short = 0;
+        for (n, op) in ops.iter().enumerate() {
+            let outcome = catch(|| {
+                let outcome = system.step(*op)?;
+                system.check_quick()?;
+                if n % 64 == 63 {
+                    system.audit()?;
+                }
+                Ok(outcome)
+            });
+            short += u64::from(outcome.map_err(|what| (n, what))? == Outcome::Short);
+        }
+        system.audit().map_err(|what| (ops.len(), what))?;
+        if let Some(coverage) = coverage {
+            coverage.operations += ops.len() as u64;
+            coverage.shortages += short;
+            coverage.add(&system);
+        }
+        catch(|| system.finish()).map_err(|what| (ops.len(), what))
+    }));
+    result.unwrap_or_else(|_| Err((0, "a panic outside the operations".into())))
+}
+
+/// A panic is a failure like another.
+pub fn catch<T>(f: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|reason| {
+        let text = reason.downcast_ref::<String>().cloned();
+        Err(text
+            .or_else(|| reason.downcast_ref::<&str>().map(|text| text.to_string()))
+            .unwrap_or_else(|| "a panic".into()))
+    })
+}
+
+/// Makes a failing program smaller: drops pieces of halving length, then simplifies what is left.
+pub fn shrink(mut ops: Vec<Op>, fails: impl Fn(&[Op]) -> bool) -> Vec<Op> {
+    let mut budget = 3_000;
+    let mut piece = ops.len() / 2;
+    while piece > 0 && budget > 0 {
+        let mut at = 0;
+        while at < ops.len() && budget > 0 {
+            let mut fewer = ops.clone();
+            fewer.drain(at..(at + piece).min(ops.len()));
+            budget -= 1;
+            if fails(&fewer) {
+                ops = fewer;
+            } else {
+                at += piece;
+            }
+        }
+        piece /= 2;
+    }
+    for at in 0..ops.len() {
+        for simpler in ops[at].simpler() {
+            let mut changed = ops.clone();
+            changed[at] = simpler;
+            budget -= 1;
+            if budget > 0 && fails(&changed) {
+                ops = changed;
+                break;
+            }
+        }
+    }
+    ops
+}
+
+/// Runs `runs` programs of `length` operations; on a failure shrinks it and panics with the line that
+/// repeats it.
+pub fn run_all<const SHIFT: u32>(
+    test: &str,
+    setup: Setup,
+    runs: u64,
+    length: usize,
+    coverage: &mut Coverage,
+) {
+    for seed in seeds(runs) {
+        let ops = program(seed, length);
+        if let Err((at, what)) = run::<SHIFT>(setup, &ops, Some(coverage)) {
+            report(test, seed, ops, at, what, |ops| {
+                run::<SHIFT>(setup, ops, None).err().map(|(_, what)| what)
+            });
+        }
+    }
+}
+
+/// The seeds to run.
+pub fn seeds(runs: u64) -> std::ops::Range<u64> {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
+    match (number("VELLUM_SEED"), number("VELLUM_RUNS")) {
+        (Some(seed), runs) => seed..seed + runs.unwrap_or(1),
+        (None, more) => 0..more.unwrap_or(runs),
+    }
+}
+
+/// Shrinks a failure and panics with it.
+pub fn report(
+    test: &str,
+    seed: u64,
+    ops: Vec<Op>,
+    at: usize,
+    what: String,
+    check: impl Fn(&[Op]) -> Option<String>,
+) -> ! {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut ops = ops;
+    ops.truncate(at + 1);
+    // The same kind of failure: the first words agree.
+    let kind = |what: &str| what.split([' ', ':']).next().map(str::to_string);
+    let wanted = kind(&what);
+    let shrinks = std::env::var("VELLUM_SHRINK").as_deref() != Ok("0");
+    let small = if !shrinks {
+        ops
+    } else {
+        shrink(ops, |ops| {
+            check(ops).is_some_and(|what| kind(&what) == wanted)
+        })
+    };
+    let again = check(&small).unwrap_or_else(|| "(did not repeat)".into());
+    std::panic::set_hook(hook);
+    let listing: String = small.iter().map(|op| format!("    {op:?}\n")).collect();
+    panic!(
+        "seed {seed}, operation {at}: {what}\n  shrunk to {} operations: {again}\n{listing}  repeat: VELLUM_SEED={seed} cargo test -p vm --features sim --test model {test} -- --nocapture",
+        small.len()
+    );
+}

@@ -1,0 +1,580 @@
+//! The system under test, and the reference beside it: every operation is done by both and the
+//! answers are compared.
+//!
+//! Owns: a `Vm` over a simulated machine, tasks, and the accesses of programs through CPUs.
+
+use super::op::{Op, Place, WINDOW};
+use super::reference::{Answer, Rules, Task};
+use std::collections::BTreeMap;
+use vm::fault::FaultError;
+use vm::map::MapRef;
+use vm::map::protect::SetMax;
+use vm::page::PageState;
+use vm::sanitize::{UserAddr, UserFlags, UserInherit, UserProt, UserSize};
+use vm::sim::{Access, SimMachine};
+use vm::vm::{BootMemory, Vm, WriteExecute};
+use vm::{KernReturn, Machine, Page, PageId, Pages, Protection, Range, VirtAddr};
+
+const VM_FLAGS_ANYWHERE: u32 = 1;
+const VM_FLAGS_OVERWRITE: u32 = 0x4000;
+/// Tasks at most.
+pub const TASKS: usize = 7;
+
+/// What one operation came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Done, or refused, as the reference says.
+    Agreed,
+    /// Memory was short; the reference did nothing.
+    Short,
+}
+
+/// How the machine is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    pub frames: usize,
+    pub write_execute: WriteExecute,
+    /// Shortages are allowed: little memory, or failures are injected.
+    pub may_run_short: bool,
+}
+
+type Failure = String;
+
+/// A task of the system and of the reference.
+pub struct Pair<const SHIFT: u32> {
+    pub map: MapRef<SimMachine<SHIFT>>,
+    pub model: Task,
+    /// The frame of each page that was wired for writing, as first seen: it must not change.
+    pub wired_frames: BTreeMap<u64, PageId>,
+}
+
+pub struct System<const SHIFT: u32> {
+    pub vm: Vm<SimMachine<SHIFT>>,
+    pub tasks: Vec<Pair<SHIFT>>,
+    pub rules: Rules,
+    pub setup: Setup,
+}
+
+/// What must be the same before and after an operation that failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trace {
+    zones: Vec<(&'static str, u64)>,
+    free: u64,
+}
+
+impl<const SHIFT: u32> System<SHIFT> {
+    pub fn new(setup: Setup) -> Self {
+        let pages: Vec<Page> = (0..setup.frames).map(|_| Page::new()).collect();
+        // The window lies across the border of two page tables.
+        let border = 3u64 << (SHIFT - 3);
+        let rules = Rules {
+            page_bytes: 1 << SHIFT,
+            refuse_write_execute: setup.write_execute == WriteExecute::Refused,
+            first: border - WINDOW / 2,
+            end: border + WINDOW / 2,
+        };
+        let kernel = 0xffff_c000_0000_0000;
+        let memory = BootMemory {
+            pages: Box::leak(pages.into_boxed_slice()),
+            usable: &[(PageId(1), Pages(setup.frames as u64 - 1))],
+            reserve: Pages(8),
+            kernel_range: Range::new(VirtAddr(kernel), VirtAddr(kernel + (1 << 30))),
+            write_execute: setup.write_execute,
+        };
+        sync::host::enter(Some(0), None);
+        let vm = Vm::new(SimMachine::new(setup.frames), memory).expect("memory for a machine");
+        let mut system = System {
+            vm,
+            tasks: Vec::new(),
+            rules,
+            setup,
+        };
+        let map = system.new_map();
+        system.tasks.push(Pair {
+            map,
+            model: Task::default(),
+            wired_frames: BTreeMap::new(),
+        });
+        system
+    }
+
+    fn new_map(&self) -> MapRef<SimMachine<SHIFT>> {
+        let (min, max) = (
+            VirtAddr(self.rules.first << SHIFT),
+            VirtAddr(self.rules.end << SHIFT),
+        );
+        self.vm.map_create(min, max).expect("memory for a map")
+    }
+
+    fn user(&self, at: u64, pages: u64) -> (UserAddr, UserSize) {
+        (UserAddr(at << SHIFT), UserSize(pages << SHIFT))
+    }
+
+    /// Does `op` on both sides.
+    pub fn step(&mut self, op: Op) -> Result<Outcome, Failure> {
+        let count = self.tasks.len();
+        let first = self.rules.first;
+        match op {
+            Op::Allocate {
+                task,
+                at,
+                pages,
+                place,
+            } => self.allocate(usize::from(task) % count, first + at, pages, place),
+            Op::Deallocate { task, at, pages } => {
+                let n = usize::from(task) % count;
+                let (addr, size) = self.user(first + at, pages);
+                let answer = self.vm.deallocate(&self.tasks[n].map, addr, size);
+                self.settle(answer, Ok(()), n, |task| {
+                    task.model.deallocate(first + at, pages);
+                    task.forget_frames(first + at, pages);
+                })
+            }
+            Op::Protect {
+                task,
+                at,
+                pages,
+                protection,
+                set_maximum,
+            } => {
+                let n = usize::from(task) % count;
+                let (addr, size) = self.user(first + at, pages);
+                let set = if set_maximum { SetMax::Yes } else { SetMax::No };
+                let answer = self.vm.protect(
+                    &self.tasks[n].map,
+                    addr,
+                    size,
+                    set,
+                    UserProt(u32::from(protection.bits())),
+                );
+                let expected =
+                    self.tasks[n]
+                        .model
+                        .check_protect(self.rules, first + at, pages, protection);
+                self.settle(answer, expected, n, |task| {
+                    task.model
+                        .protect(first + at, pages, protection, set_maximum);
+                    task.forget_frames(first + at, pages);
+                })
+            }
+            Op::Inherit {
+                task,
+                at,
+                pages,
+                inherit,
+            } => {
+                let n = usize::from(task) % count;
+                let (addr, size) = self.user(first + at, pages);
+                let answer =
+                    self.vm
+                        .inherit(&self.tasks[n].map, addr, size, UserInherit(inherit as u32));
+                self.settle(answer, Ok(()), n, |task| {
+                    task.model.inherit(first + at, pages, inherit)
+                })
+            }
+            Op::Wire {
+                task,
+                at,
+                pages,
+                access,
+            } => {
+                let n = usize::from(task) % count;
+                let (addr, size) = self.user(first + at, pages);
+                let answer = self.vm.wire(
+                    &self.tasks[n].map,
+                    addr,
+                    size,
+                    UserProt(u32::from(access.bits())),
+                );
+                // Beyond the map the range is cut off.
+                let pages = pages.min(self.rules.end - (first + at));
+                let expected = self.tasks[n].model.check_wire(first + at, pages, access);
+                self.settle(answer, expected, n, |task| {
+                    task.model.wire(first + at, pages)
+                })
+            }
+            Op::Unwire { task, at, pages } => {
+                let n = usize::from(task) % count;
+                let pages = pages.min(self.rules.end - (first + at));
+                if !(first + at..first + at + pages)
+                    .all(|page| self.tasks[n].model.pages.contains_key(&page))
+                {
+                    return Ok(Outcome::Agreed);
+                }
+                let (addr, size) = self.user(first + at, pages);
+                let answer = self.vm.unwire(&self.tasks[n].map, addr, size);
+                self.settle(answer, Ok(()), n, |task| {
+                    task.model.unwire(first + at, pages);
+                    task.forget_frames(first + at, pages);
+                })
+            }
+            Op::Read {
+                task,
+                cpu,
+                at,
+                spot,
+            } => self.touch(
+                usize::from(task) % count,
+                cpu,
+                first + at,
+                spot,
+                Access::Read,
+            ),
+            Op::Write {
+                task,
+                cpu,
+                at,
+                spot,
+                value,
+            } => self.touch(
+                usize::from(task) % count,
+                cpu,
+                first + at,
+                spot,
+                Access::Write(value),
+            ),
+            Op::Fork { task } => self.fork(usize::from(task) % count),
+            Op::Exit { task } => {
+                if count > 1 {
+                    let task = self.tasks.swap_remove(usize::from(task) % count);
+                    self.vm.map_terminate(task.map);
+                }
+                Ok(Outcome::Agreed)
+            }
+            Op::Regions { task } => self
+                .check_regions(usize::from(task) % count)
+                .map(|()| Outcome::Agreed),
+            Op::Contents { task, cpu } => self.check_contents(usize::from(task) % count, cpu),
+        }
+    }
+
+    /// Compares an answer with the reference's; if both agree that it is done, does it there.
+    fn settle(
+        &mut self,
+        answer: Answer,
+        expected: Answer,
+        task: usize,
+        apply: impl FnOnce(&mut Pair<SHIFT>),
+    ) -> Result<Outcome, Failure> {
+        if answer == Err(KernReturn::RESOURCE_SHORTAGE)
+            && self.setup.may_run_short
+            && expected != answer
+        {
+            return Ok(Outcome::Short);
+        }
+        if answer != expected {
+            return Err(format!("answered {answer:?}, the reference {expected:?}"));
+        }
+        if answer.is_ok() {
+            apply(&mut self.tasks[task]);
+        }
+        Ok(Outcome::Agreed)
+    }
+
+    fn allocate(
+        &mut self,
+        n: usize,
+        at: u64,
+        pages: u64,
+        place: Place,
+    ) -> Result<Outcome, Failure> {
+        let (addr, size) = self.user(at, pages);
+        let flags = match place {
+            Place::Fixed => 0,
+            Place::Overwrite => VM_FLAGS_OVERWRITE,
+            Place::Anywhere => VM_FLAGS_ANYWHERE,
+        };
+        let rules = self.rules;
+        let answer = self
+            .vm
+            .allocate(&self.tasks[n].map, addr, size, UserFlags(flags));
+        let model = &self.tasks[n].model;
+        let start = match (place, answer) {
+            (Place::Anywhere, Ok(start)) => {
+                let start = start.0 >> SHIFT;
+                if model.check_allocate(rules, start, pages, false).is_err() {
+                    return Err(format!(
+                        "allocated {pages} pages at {start:#x}, which is not free"
+                    ));
+                }
+                start
+            }
+            _ => at,
+        };
+        let expected = match place {
+            Place::Anywhere if model.longest_hole(rules) < pages => Err(KernReturn::NO_SPACE),
+            Place::Anywhere => Ok(()),
+            Place::Fixed | Place::Overwrite => {
+                model.check_allocate(rules, start, pages, place == Place::Overwrite)
+            }
+        };
+        self.settle(answer.map(|_| ()), expected, n, |task| {
+            task.model.allocate(rules, start, pages);
+            task.forget_frames(start, pages);
+        })
+    }
+
+    fn fork(&mut self, n: usize) -> Result<Outcome, Failure> {
+        if self.tasks.len() >= TASKS {
+            return Ok(Outcome::Agreed);
+        }
+        match self.vm.map_fork(&self.tasks[n].map) {
+            Ok(map) => {
+                let model = self.tasks[n].model.fork();
+                self.tasks.push(Pair {
+                    map,
+                    model,
+                    wired_frames: BTreeMap::new(),
+                });
+                Ok(Outcome::Agreed)
+            }
+            Err(KernReturn::RESOURCE_SHORTAGE) if self.setup.may_run_short => Ok(Outcome::Short),
+            Err(code) => Err(format!("fork answered {code:?}")),
+        }
+    }
+
+    /// A program of task `n` on `cpu` touches a byte: one of four in each page.
+    fn touch(
+        &mut self,
+        n: usize,
+        cpu: u8,
+        page: u64,
+        spot: u8,
+        access: Access,
+    ) -> Result<Outcome, Failure> {
+        let size = 1u64 << SHIFT;
+        let offset = [0, 7, size / 2, size - 1][usize::from(spot) % 4];
+        let known = self.tasks[n].model.pages.get(&page).cloned();
+        let expected = match &known {
+            None => Err(FaultError::InvalidAddress),
+            Some(page) if !page.protection.contains(access.protection()) => {
+                Err(FaultError::ProtectionFailure)
+            }
+            Some(_) => Ok(()),
+        };
+        let seen = self.access(n, cpu, VirtAddr((page << SHIFT) + offset), access);
+        let seen = match (seen, expected) {
+            (Ok(seen), Ok(())) => seen,
+            (Err(Stop::Fault(FaultError::Shortage)), Ok(())) if self.setup.may_run_short => {
+                return Ok(Outcome::Short);
+            }
+            (Err(Stop::Fault(error)), Err(expected)) if error == expected => {
+                return Ok(Outcome::Agreed);
+            }
+            (Err(Stop::Wrong(what)), _) => return Err(what),
+            (seen, expected) => {
+                return Err(format!(
+                    "access to page {page:#x}: {seen:?}, the reference {expected:?}"
+                ));
+            }
+        };
+        let Some(known) = known else {
+            return Err("unreachable".into());
+        };
+        let byte = &mut known.cell.borrow_mut()[offset as usize];
+        if let Access::Write(value) = access {
+            *byte = value;
+        }
+        if seen.0 != *byte {
+            return Err(format!(
+                "page {page:#x} offset {offset:#x}: read {:#04x}, the reference {:#04x}",
+                seen.0, *byte
+            ));
+        }
+        if known.wired > 0 && known.protection.contains(Protection::WRITE) {
+            let first = *self.tasks[n].wired_frames.entry(page).or_insert(seen.1);
+            if first != seen.1 {
+                return Err(format!(
+                    "I-PAGE-3: the wired page {page:#x} moved from {first:?} to {:?}",
+                    seen.1
+                ));
+            }
+        }
+        Ok(Outcome::Agreed)
+    }
+
+    /// The access itself: through the TLB of the CPU, faulting as often as it takes, which is once.
+    pub fn access(
+        &self,
+        n: usize,
+        cpu: u8,
+        at: VirtAddr,
+        access: Access,
+    ) -> Result<(u8, PageId), Stop> {
+        let task = &self.tasks[n];
+        sync::host::enter(Some(usize::from(cpu)), None);
+        for _ in 0..3 {
+            if let Ok((byte, frame)) =
+                self.vm
+                    .machine()
+                    .access(usize::from(cpu), self.vm.pmap(&task.map), at, access)
+            {
+                let state = self.vm.frames().pages().get(frame).state();
+                if matches!(state, PageState::Free | PageState::FreeLocal) {
+                    return Err(Stop::Wrong(format!(
+                        "I-TLB-1: an access at {at:?} reached the free frame {frame:?}"
+                    )));
+                }
+                return Ok((byte, frame));
+            }
+            self.vm
+                .fault(&task.map, at, access.protection())
+                .map_err(Stop::Fault)?;
+        }
+        Err(Stop::Wrong(format!("an access at {at:?} faults for ever")))
+    }
+
+    /// Compares the attributes of every page with the regions of the map.
+    pub fn check_regions(&self, n: usize) -> Result<(), Failure> {
+        let task = &self.tasks[n];
+        let mut next = 0;
+        let mut seen = BTreeMap::new();
+        while let Ok(region) = self.vm.region(&task.map, UserAddr(next)) {
+            let range = region.range;
+            if range.start.0 < next || range.is_empty() {
+                return Err(format!("region {range:?} comes after {next:#x}"));
+            }
+            for page in range.start.0 >> SHIFT..range.end.0 >> SHIFT {
+                seen.insert(
+                    page,
+                    (
+                        region.protection,
+                        region.maximum,
+                        region.inherit,
+                        region.user_wired,
+                    ),
+                );
+            }
+            next = range.end.0;
+        }
+        let known: BTreeMap<u64, _> = task
+            .model
+            .pages
+            .iter()
+            .map(|(page, p)| (*page, (p.protection, p.maximum, p.inherit, p.wired)))
+            .collect();
+        let differs = |page: &u64| seen.get(page) != known.get(page);
+        match seen.keys().chain(known.keys()).copied().find(differs) {
+            Some(page) => Err(format!(
+                "page {page:#x}: region {:?}, the reference {:?}",
+                seen.get(&page),
+                known.get(&page)
+            )),
+            None if task.map.size() != (known.len() as u64) << SHIFT => {
+                Err(format!("the map's size is {:#x}", task.map.size()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Compares every byte that a task may read.
+    fn check_contents(&mut self, n: usize, cpu: u8) -> Result<Outcome, Failure> {
+        let pages: Vec<u64> = self.tasks[n].model.pages.keys().copied().collect();
+        for page in pages {
+            let known = self.tasks[n].model.pages[&page].clone();
+            if !known.protection.contains(Protection::READ) {
+                continue;
+            }
+            match self.access(n, cpu, VirtAddr(page << SHIFT), Access::Read) {
+                Ok((_, frame)) => {
+                    let mut bytes = vec![0; 1 << SHIFT];
+                    self.vm.machine().read_page(frame, 0, &mut bytes);
+                    if let Some(at) =
+                        (0..bytes.len()).find(|at| bytes[*at] != known.cell.borrow()[*at])
+                    {
+                        return Err(format!(
+                            "page {page:#x} offset {at:#x}: {:#04x}, the reference {:#04x}",
+                            bytes[at],
+                            known.cell.borrow()[at]
+                        ));
+                    }
+                }
+                Err(Stop::Fault(FaultError::Shortage)) if self.setup.may_run_short => {
+                    return Ok(Outcome::Short);
+                }
+                Err(stop) => return Err(format!("page {page:#x}: {stop:?}")),
+            }
+        }
+        Ok(Outcome::Agreed)
+    }
+
+    /// What every operation must leave in order.
+    pub fn check_quick(&self) -> Result<(), Failure> {
+        self.vm.machine().audit_tlbs()?;
+        if sync::host::preempt_count() != 0 {
+            return Err("I-LOCK-3: an operation ended with a spin lock held".into());
+        }
+        Ok(())
+    }
+
+    /// Recounts everything.
+    pub fn audit(&self) -> Result<(), Failure> {
+        self.vm.machine().audit_reverse()?;
+        self.vm
+            .audit()
+            .map(|_| ())
+            .map_err(|error| format!("audit: {error:?}"))?;
+        for n in 0..self.tasks.len() {
+            self.check_regions(n)?;
+        }
+        Ok(())
+    }
+
+    /// Counts of what exists, to compare before and after a failure.
+    pub fn trace(&self) -> Trace {
+        let zones = self
+            .vm
+            .zones()
+            .map(|(name, info)| (name, info.count))
+            .collect();
+        Trace {
+            zones,
+            free: u64::from(self.vm.statistics().free_count),
+        }
+    }
+
+    /// Ends all tasks; everything must come back.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        for task in self.tasks.drain(..) {
+            self.vm.map_terminate(task.map);
+        }
+        self.check_quick()?;
+        self.audit()?;
+        let left: Vec<_> = self
+            .vm
+            .zones()
+            .filter(|(name, info)| NAMES.contains(name) && info.count != 0)
+            .map(|(name, info)| (name, info.count))
+            .collect();
+        // The kernel's map stays.
+        if left
+            .iter()
+            .any(|(name, count)| *name != "maps" || *count != 1)
+        {
+            return Err(format!("left behind: {left:?}"));
+        }
+        Ok(())
+    }
+}
+
+const NAMES: [&str; 5] = [
+    "maps",
+    "VM map entries",
+    "vm objects",
+    "vm object slots",
+    "vm object nodes",
+];
+
+impl<const SHIFT: u32> Pair<SHIFT> {
+    fn forget_frames(&mut self, at: u64, pages: u64) {
+        self.wired_frames
+            .retain(|page, _| *page < at || *page >= at + pages);
+    }
+}
+
+/// Why an access did not happen.
+#[derive(Debug)]
+pub enum Stop {
+    Fault(FaultError),
+    Wrong(String),
+}
