@@ -66,11 +66,11 @@ impl<'vm, M: Machine> TlbBatch<'vm, M> {
     #[inline]
     pub fn sync(mut self, machine: &M, frames: &mut dyn FrameSource) {
         self.flush_now(machine);
-        if !self.tables.is_empty() {
-            frames.give_list(self.pages, self.tables.take());
+        while let Some(table) = self.tables.pop(self.pages) {
+            frames.give(table);
         }
         if !self.frames.is_empty() {
-            frames.give_list(self.pages, self.frames.take());
+            frames.give_frames(self.pages, self.frames.take());
         }
     }
 }

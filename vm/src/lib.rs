@@ -7,13 +7,34 @@
 
 pub mod addr;
 pub mod batch;
+pub mod counters;
+pub mod fault;
+pub mod frames;
 pub mod machine;
+pub mod map;
+pub mod object;
 pub mod page;
+pub mod queues;
+mod ranks;
+mod registry;
+pub mod sanitize;
+#[cfg(feature = "sim")]
+pub mod sim;
+pub mod vm;
 
 pub use abi::{Inherit, KernReturn, Protection};
 pub use addr::{PageId, Pages, PhysAddr, Range, VirtAddr};
 pub use batch::TlbBatch;
+pub use fault::FaultError;
+pub use frames::{Frames, Need};
 pub use machine::{
     CacheMode, FrameSource, Machine, Mapping, NeedReserve, RefMod, Shortage, Tracking, Wired,
 };
+pub use map::enter::{CopyMode, EnterObject, MapRequest, Placement};
+pub use map::entry::{Attributes, Behavior, EntryFlags};
+pub use map::protect::SetMax;
+pub use map::{Map, MapRef};
+pub use object::ObjectRef;
 pub use page::{Page, PageArray, PageList};
+pub use sanitize::{UserAddr, UserBehavior, UserFlags, UserInherit, UserProt, UserSize};
+pub use vm::{BootMemory, Vm, WriteExecute};

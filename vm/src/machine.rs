@@ -81,12 +81,12 @@ pub struct Shortage;
 
 /// Where page-table frames come from and go to. Implemented by `vm` over its free list.
 pub trait FrameSource {
-    /// A frame with undefined contents, or `None` if there is none (or a fault is injected).
+    /// A table frame with undefined contents, or `None` if there is none (or a fault is injected).
     fn take(&mut self) -> Option<PageId>;
-    /// Gives a frame back that no TLB can reach any more.
+    /// Gives a table frame back that no TLB can reach any more.
     fn give(&mut self, page: PageId);
-    /// Gives many frames back.
-    fn give_list(&mut self, pages: PageArray<'_>, mut list: PageList) {
+    /// Gives frames of programs' pages back, which a batch held until no TLB could reach them.
+    fn give_frames(&mut self, pages: PageArray<'_>, mut list: PageList) {
         while let Some(page) = list.pop(pages) {
             self.give(page);
         }
@@ -117,6 +117,15 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn write_page(&self, page: PageId, offset: usize, from: &[u8]);
     /// Makes instructions that were stored into the frame visible to instruction fetch.
     fn sync_instructions(&self, page: PageId);
+
+    /// Frames in one piece, aligned to their size, as memory for zones: the caller owns them.
+    fn chunk_memory(&self, first: PageId, pages: Pages) -> zalloc::ChunkMemory;
+    /// Whether `pages` frames from `first` (a power of two) are one piece of RAM aligned to its size.
+    fn chunk_fits(&self, first: PageId, pages: Pages) -> bool {
+        u64::from(first.0).is_multiple_of(pages.0)
+    }
+    /// The first frame of such a piece, which a zone has given up.
+    fn chunk_release(&self, chunk: zalloc::ChunkMemory) -> PageId;
 
     /// The kernel's pmap.
     fn kernel_pmap(&self) -> &Self::Pmap;

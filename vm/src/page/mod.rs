@@ -78,7 +78,16 @@ pub struct Page {
     state: AtomicU8,
     marks: AtomicU8,
     shard: AtomicU8,
-    _spare: AtomicU8,
+    content: AtomicU8,
+}
+
+/// Whose contents a page has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// Anonymous memory.
+    Internal,
+    /// A file.
+    External,
 }
 
 const OWNER_INDEX_BITS: u32 = 40;
@@ -95,7 +104,7 @@ impl Page {
             state: AtomicU8::new(0),
             marks: AtomicU8::new(0),
             shard: AtomicU8::new(0),
-            _spare: AtomicU8::new(0),
+            content: AtomicU8::new(0),
         }
     }
 
@@ -120,6 +129,21 @@ impl Page {
     #[inline]
     pub(crate) fn set_shard(&self, shard: usize) {
         self.shard.store((shard & 0xff) as u8, Relaxed);
+    }
+
+    /// Whose contents the page has. Set while the page is in no queue.
+    #[inline]
+    pub fn content(&self) -> Content {
+        if self.content.load(Relaxed) == 0 {
+            Content::Internal
+        } else {
+            Content::External
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set_content(&self, content: Content) {
+        self.content.store(content as u8, Relaxed);
     }
 
     /// Who has the page, as far as it is known without a lock.

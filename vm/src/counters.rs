@@ -1,0 +1,88 @@
+//! Event counters: what happened since boot.
+//!
+//! Owns: one atomic per event and shard of CPUs. Does not own: gauges (queue lengths); those are
+//! where the things are that they count.
+
+use crate::frames::{Padded, SHARDS};
+use crate::machine::Machine;
+use core::marker::PhantomData;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Event {
+    /// Faults.
+    Fault,
+    /// Faults that copied a page.
+    CowFault,
+    /// Pages filled with zeros for a program.
+    ZeroFill,
+    /// Reads of never-written memory that got the shared zero frame.
+    ZeroRead,
+    /// Page lookups in objects.
+    Lookup,
+    /// Lookups that found the page resident.
+    Hit,
+    /// Inactive pages that became active.
+    Reactivation,
+    /// Shadow objects made.
+    Shadow,
+    /// Shadow links that went away because the object below was merged.
+    Collapse,
+    /// Shadow links that were led past an object that showed nothing any more.
+    Bypass,
+    /// Entries split.
+    Clip,
+    /// Entries joined, or grown instead of a new one.
+    Coalesce,
+    /// Waits for a busy page.
+    BusyWait,
+    /// Times that an operation started again: reserve too small, map changed.
+    Retry,
+    /// Pages copied at fork, because they are wired or truly shared.
+    ForkCopy,
+    /// Chains that became too deep and were copied flat.
+    Flatten,
+    /// Objects visited by faults below the first: the length of the walks.
+    ChainStep,
+    /// Operations that failed for want of memory.
+    Shortage,
+}
+
+const EVENTS: usize = Event::Shortage as usize + 1;
+
+/// The counters.
+pub struct Counters<M> {
+    shards: [Padded<[AtomicU64; EVENTS]>; SHARDS],
+    _machine: PhantomData<fn() -> M>,
+}
+
+impl<M: Machine> Counters<M> {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: core::array::from_fn(|_| Padded([const { AtomicU64::new(0) }; EVENTS])),
+            _machine: PhantomData,
+        }
+    }
+
+    /// Counts one.
+    #[inline]
+    pub(crate) fn count(&self, event: Event) {
+        self.add(event, 1);
+    }
+
+    /// Counts `n`. The shard is this CPU's; a thread that moves meanwhile counts on its old one.
+    #[inline]
+    pub(crate) fn add(&self, event: Event, n: u64) {
+        self.shards[M::cpu() % SHARDS].0[event as usize].fetch_add(n, Relaxed);
+    }
+
+    /// The sum over all CPUs.
+    pub fn get(&self, event: Event) -> u64 {
+        self.shards
+            .iter()
+            .map(|shard| shard.0[event as usize].load(Relaxed))
+            .fold(0, u64::wrapping_add)
+    }
+}

@@ -1,0 +1,456 @@
+//! Faults: from an address and an access to a mapped page, or to an error.
+//!
+//! Owns: the order of a fault: map, entry, object, chain, page, permission, page table.
+//! Does not own: what a trap is (`kernel`), entering (`pmap`).
+//! Locks: the map shared; then the object, shared when a page is only found, alone when one is added;
+//! then the chain below it shared. Nothing is held while it waits, refills or flushes; after each of
+//! these it starts again from the address, so no version needs to be kept.
+//! Invariants: I-PTE-1 (one place grants write permission: [`permission`]), I-TLB-3.
+
+mod prepare;
+
+use crate::addr::{PageId, VirtAddr};
+use crate::batch::TlbBatch;
+use crate::counters::Event;
+use crate::machine::{CacheMode, Machine, Mapping, NeedReserve, RefMod, Tracking, Wired};
+use crate::map::entry::Entry;
+use crate::map::{Map, MapState};
+use crate::object::pages::NoMemory;
+use crate::object::shadow::Below;
+use crate::object::slot::Slot;
+use crate::object::{ObjRef, ObjectKind, ObjectState};
+use crate::vm::Vm;
+use abi::{KernReturn, Protection};
+
+/// Why a fault could not be resolved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultError {
+    /// No entry has the address.
+    InvalidAddress,
+    /// The entry forbids the access.
+    ProtectionFailure,
+    /// The page's contents could not be had.
+    MemoryError,
+    /// No free frame is left; the kernel chooses who gives some up.
+    Shortage,
+}
+
+impl From<FaultError> for KernReturn {
+    fn from(error: FaultError) -> Self {
+        match error {
+            FaultError::InvalidAddress => Self::INVALID_ADDRESS,
+            FaultError::ProtectionFailure => Self::PROTECTION_FAILURE,
+            FaultError::MemoryError => Self::MEMORY_ERROR,
+            FaultError::Shortage => Self::RESOURCE_SHORTAGE,
+        }
+    }
+}
+
+/// How one try ended.
+enum Step<M: Machine> {
+    /// The page is mapped.
+    Done,
+    /// A busy page: wait at this object for this index.
+    Wait(ObjRef<M>, u64),
+    /// The entry needs an object of its own before it can be written.
+    Prepare,
+    /// The page table needs memory.
+    Refill,
+    /// It ends with an error.
+    Failed(FaultError),
+}
+
+/// What the page is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A program's access.
+    Access,
+    /// It shall be wired: it must be in the top object, whatever the entry allows.
+    Wire,
+}
+
+/// What one try carries.
+struct Try<'a, M: Machine> {
+    pmap: &'a M::Pmap,
+    at: VirtAddr,
+    access: Protection,
+    purpose: Purpose,
+    reserve: &'a mut M::Reserve,
+    batch: TlbBatch<'static, M>,
+    /// An object that a bypass cut off, to be given up without locks.
+    released: Option<ObjRef<M>>,
+}
+
+/// The only place that grants write permission (I-PTE-1): the entry allows it, the page is the top
+/// object's own, and that object need not be copied first. A file's page is granted it when it is
+/// written, so that the write is noted.
+#[inline]
+fn permission<M: Machine>(
+    entry: &Entry<M>,
+    access: Protection,
+    on_top: OnTop,
+    kind: ObjectKind,
+) -> Protection {
+    let all = entry.attributes.protection;
+    let noted = kind != ObjectKind::Named || access.contains(Protection::WRITE);
+    if on_top == OnTop::Yes && !entry.needs_copy && noted {
+        all
+    } else {
+        all.difference(Protection::WRITE)
+    }
+}
+
+/// Whether a page is in the object that the entry names, or below it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnTop {
+    Yes,
+    No,
+}
+
+impl<M: Machine> Vm<M> {
+    /// Resolves an access to `at` in `map`: afterwards the page is mapped and allows it.
+    /// `access` is `READ`, `WRITE` or `EXECUTE`. May sleep; no lock may be held.
+    ///
+    /// # Errors
+    /// See [`FaultError`]; nothing is changed then that a program could see.
+    #[inline]
+    pub fn fault(&self, map: &Map<M>, at: VirtAddr, access: Protection) -> Result<(), FaultError> {
+        self.counters.count(Event::Fault);
+        self.fault_in(map, at, access, Purpose::Access)
+    }
+
+    /// Brings a page into the top object of its entry, and maps it if the entry allows anything.
+    pub(crate) fn fault_wire(&self, map: &Map<M>, at: VirtAddr) -> Result<(), FaultError> {
+        self.fault_in(map, at, Protection::NONE, Purpose::Wire)
+    }
+
+    #[inline]
+    fn fault_in(
+        &self,
+        map: &Map<M>,
+        at: VirtAddr,
+        access: Protection,
+        purpose: Purpose,
+    ) -> Result<(), FaultError> {
+        let at = VirtAddr(at.0 & !(M::PAGE_SIZE.wrapping_sub(1)));
+        let pmap = self.pmap(map);
+        let mut reserve = M::Reserve::default();
+        let mut step = self.fault_once(map, pmap, at, access, purpose, &mut reserve);
+        if let Step::Done = step {
+            return Ok(());
+        }
+        let result = loop {
+            match step {
+                Step::Done => break Ok(()),
+                Step::Failed(error) => break Err(error),
+                Step::Prepare => {
+                    if let Err(error) = self.prepare_write(map, at, access) {
+                        break Err(error);
+                    }
+                }
+                Step::Wait(object, index) => {
+                    self.counters.count(Event::BusyWait);
+                    object.wait_busy(index);
+                }
+                Step::Refill => {
+                    self.counters.count(Event::Retry);
+                    let machine = self.machine();
+                    let filled = machine.pmap_refill(pmap, at, &mut reserve, &mut self.tables());
+                    if filled.is_err() {
+                        self.shortage();
+                        break Err(FaultError::Shortage);
+                    }
+                }
+            }
+            step = self.fault_once(map, pmap, at, access, purpose, &mut reserve);
+        };
+        self.machine()
+            .pmap_unreserve(&mut reserve, &mut self.tables_back());
+        result
+    }
+
+    /// One try, start to end; every lock is given up again.
+    #[inline]
+    fn fault_once(
+        &self,
+        map: &Map<M>,
+        pmap: &M::Pmap,
+        at: VirtAddr,
+        access: Protection,
+        purpose: Purpose,
+        reserve: &mut M::Reserve,
+    ) -> Step<M> {
+        let mut this = Try {
+            pmap,
+            at,
+            access,
+            purpose,
+            reserve,
+            batch: self.frames.batch(),
+            released: None,
+        };
+        let step = {
+            let state = map.read();
+            self.fault_entry(&state, &mut this)
+        };
+        if let Some(object) = this.released {
+            self.release_object(object, &mut this.batch);
+        }
+        self.frames.finish(this.batch);
+        step
+    }
+
+    #[inline]
+    fn fault_entry(&self, state: &MapState<M>, this: &mut Try<'_, M>) -> Step<M> {
+        let Some(entry) = state.tree.find(this.at) else {
+            return Step::Failed(FaultError::InvalidAddress);
+        };
+        if !entry.attributes.protection.contains(this.access) {
+            return Step::Failed(FaultError::ProtectionFailure);
+        }
+        let write = this.access.contains(Protection::WRITE) || this.purpose == Purpose::Wire;
+        let Some(object) = &entry.object else {
+            if write {
+                return Step::Prepare;
+            }
+            return self.map_zero(entry, this);
+        };
+        let index = entry.index(this.at);
+        self.counters.count(Event::Lookup);
+        if !write {
+            return self.fault_read(entry, object, index, this);
+        }
+        if entry.needs_copy {
+            return Step::Prepare;
+        }
+        self.fault_write(entry, object, index, this)
+    }
+
+    /// A read: what shows is mapped where it is.
+    fn fault_read(
+        &self,
+        entry: &Entry<M>,
+        object: &ObjRef<M>,
+        index: u64,
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        let top = object.read();
+        if index >= top.size {
+            return Step::Failed(FaultError::MemoryError);
+        }
+        let step = match (top.slots.get(index), &top.shadow) {
+            (Slot::Resident(page), _) => {
+                self.counters.count(Event::Hit);
+                return self.enter(entry, page, OnTop::Yes, object.kind, this);
+            }
+            (Slot::Busy(_), _) => return wait(object, index),
+            (Slot::Empty, None) => None,
+            (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
+                Below::Page(page, _) => {
+                    self.counters.count(Event::Hit);
+                    Some(self.enter(entry, page, OnTop::No, object.kind, this))
+                }
+                Below::Busy(object, index) => Some(wait(object, index)),
+                Below::Nothing => None,
+            }),
+        };
+        if let Some(step) = step {
+            return step;
+        }
+        if !top.true_share && entry.wired == 0 {
+            return self.map_zero(entry, this);
+        }
+        // Who shares the object must see what is written later: the page has to exist.
+        drop(top);
+        self.fault_write(entry, object, index, this)
+    }
+
+    /// A write, or a first touch of shared memory: the page gets into the top object.
+    fn fault_write(
+        &self,
+        entry: &Entry<M>,
+        object: &ObjRef<M>,
+        index: u64,
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        let mut guard = object.write();
+        let top = &mut *guard;
+        if index >= top.size {
+            return Step::Failed(FaultError::MemoryError);
+        }
+        let page = match top.slots.get(index) {
+            Slot::Resident(page) => {
+                self.counters.count(Event::Hit);
+                page
+            }
+            Slot::Busy(_) => return wait(object, index),
+            Slot::Empty => {
+                let mut worth = Worth::Nothing;
+                let added = match &top.shadow {
+                    None => self.zero_fill(object.kind, &mut top.slots, top.number, index),
+                    Some(shadow) => {
+                        let (slots, number) = (&mut top.slots, top.number);
+                        let (share, size) = (top.true_share, top.size);
+                        self.look_below(shadow, index, |below| match below {
+                            Below::Nothing => self.zero_fill(object.kind, slots, number, index),
+                            Below::Busy(object, index) => Err(wait(object, index)),
+                            Below::Page(from, state) => {
+                                let added = self.copy_up(object.kind, slots, number, index, from);
+                                if added.is_ok() {
+                                    worth = Worth::of(slots.len(), size, state);
+                                    if share {
+                                        self.disconnect(from, &mut this.batch);
+                                    }
+                                }
+                                added
+                            }
+                        })
+                    }
+                };
+                let page = match added {
+                    Ok(page) => page,
+                    Err(step) => return step,
+                };
+                if worth == Worth::Trying {
+                    self.collapse(top, &mut this.batch, &mut this.released);
+                }
+                page
+            }
+        };
+        if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
+            let pages = self.frames.pages();
+            pages.get(page).mark(RefMod::MODIFIED | RefMod::REFERENCED);
+        }
+        self.enter(entry, page, OnTop::Yes, object.kind, this)
+    }
+
+    /// A new page of zeros in an empty slot.
+    fn zero_fill(
+        &self,
+        kind: ObjectKind,
+        slots: &mut crate::object::tree::Slots<M>,
+        number: u32,
+        index: u64,
+    ) -> Result<PageId, Step<M>> {
+        let page = self.add_page(kind, slots, number, index, |machine, page| {
+            machine.zero_page(page);
+        });
+        match page {
+            Ok(page) => {
+                self.counters.count(Event::ZeroFill);
+                Ok(page)
+            }
+            Err(NoMemory) => Err(self.fault_shortage()),
+        }
+    }
+
+    /// A new page in an empty slot, with the contents of a page below. That page is in an object that
+    /// nobody writes and that is locked, so its contents stand still.
+    fn copy_up(
+        &self,
+        kind: ObjectKind,
+        slots: &mut crate::object::tree::Slots<M>,
+        number: u32,
+        index: u64,
+        from: PageId,
+    ) -> Result<PageId, Step<M>> {
+        let page = self.add_page(kind, slots, number, index, |machine, page| {
+            machine.copy_page(from, page);
+        });
+        match page {
+            Ok(page) => {
+                self.counters.count(Event::CowFault);
+                Ok(page)
+            }
+            Err(NoMemory) => Err(self.fault_shortage()),
+        }
+    }
+
+    #[cold]
+    fn fault_shortage(&self) -> Step<M> {
+        self.shortage();
+        Step::Failed(FaultError::Shortage)
+    }
+
+    /// Maps the shared zero frame, without write permission. The slot stays empty.
+    fn map_zero(&self, entry: &Entry<M>, this: &mut Try<'_, M>) -> Step<M> {
+        self.counters.count(Event::ZeroRead);
+        let protection = entry.attributes.protection.difference(Protection::WRITE);
+        let mapping = Mapping {
+            protection,
+            wired: Wired::No,
+            cache: CacheMode::WriteBack,
+            tracking: Tracking::Untracked,
+        };
+        self.enter_mapping(self.zero_frame, mapping, this)
+    }
+
+    #[inline]
+    fn enter(
+        &self,
+        entry: &Entry<M>,
+        page: PageId,
+        on_top: OnTop,
+        kind: ObjectKind,
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        let mapping = Mapping {
+            protection: permission(entry, this.access, on_top, kind),
+            wired: if entry.wired == 0 {
+                Wired::No
+            } else {
+                Wired::Yes
+            },
+            cache: CacheMode::WriteBack,
+            tracking: Tracking::Tracked,
+        };
+        if mapping.protection.is_empty() {
+            return Step::Done;
+        }
+        self.enter_mapping(page, mapping, this)
+    }
+
+    #[inline]
+    fn enter_mapping(&self, page: PageId, mapping: Mapping, this: &mut Try<'_, M>) -> Step<M> {
+        let entered = self.machine().pmap_enter(
+            this.pmap,
+            this.at,
+            page,
+            mapping,
+            this.reserve,
+            &mut this.batch,
+        );
+        match entered {
+            Ok(()) => Step::Done,
+            Err(NeedReserve) => Step::Refill,
+        }
+    }
+}
+
+/// Whether a look at the chain is worth its cost after a copy fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    Nothing,
+    Trying,
+}
+
+impl Worth {
+    /// `pages` are in the top object of `size` pages; `below` had the page.
+    #[inline]
+    fn of<M: Machine>(pages: u64, size: u64, below: &ObjectState<M>) -> Self {
+        let covered = pages >= below.slots.len() || size < below.size;
+        if below.refs == 1 || covered || below.shadow.is_some() {
+            Self::Trying
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+#[cold]
+fn wait<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
+    match object.try_ref() {
+        Ok(object) => Step::Wait(object, index),
+        Err(_) => Step::Failed(FaultError::Shortage),
+    }
+}

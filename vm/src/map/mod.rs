@@ -1,0 +1,193 @@
+//! Maps: what an address means to a task.
+//!
+//! Owns: the entries of an address space, its pmap, its size. Each verb has its file: `enter`
+//! (allocate, map), `remove`, `protect`, `fork`, `wire`, `region`, `query`, `advise`.
+//! Does not own: pages (`object`), how a fault goes (`fault`).
+//! Locks: one sleeping reader-writer lock per map. Faults share it; a verb that changes entries has
+//! it alone. What a changing verb removes from the pmap is flushed before it lets go (I-TLB-3).
+//!
+//! | | fault | enter, remove, protect, wire, fork |
+//! |---|---|---|
+//! | map lock | shared | alone |
+//! | object lock | shared, or alone to add a page | alone for references and marks |
+
+pub mod advise;
+pub(crate) mod clip;
+pub mod enter;
+pub mod entry;
+pub mod fork;
+pub mod protect;
+pub mod query;
+pub mod region;
+pub mod remove;
+pub(crate) mod tree;
+pub mod wire;
+
+use crate::addr::{Range, VirtAddr};
+use crate::frames::Frames;
+use crate::machine::Machine;
+use crate::ranks::MapRank;
+use crate::vm::Vm;
+use abi::KernReturn;
+use sync::{SleepReadGuard, SleepRwLock, SleepWriteGuard};
+use tree::Tree;
+use zalloc::ZRef;
+
+pub(crate) type MapRead<'a, M> = SleepReadGuard<'a, M, MapRank, MapState<M>>;
+pub(crate) type MapWrite<'a, M> = SleepWriteGuard<'a, M, MapRank, MapState<M>>;
+
+/// A counted reference to a map. The one that `map_create` or `map_fork` gave ends with
+/// `Vm::map_terminate`, others with `Vm::map_release`.
+pub type MapRef<M> = ZRef<Map<M>, Frames<M>>;
+
+/// An address space.
+pub struct Map<M: Machine> {
+    pub(crate) serial: u64,
+    /// `None`: the kernel's.
+    pub(crate) pmap: Option<M::Pmap>,
+    lock: SleepRwLock<M, MapRank, MapState<M>>,
+}
+
+/// What a map's lock guards.
+pub(crate) struct MapState<M: Machine> {
+    pub tree: Tree<M>,
+    /// Addresses that entries may have.
+    pub limits: Range,
+    /// Bytes in entries.
+    pub size: u64,
+    /// Bytes wired by the user.
+    pub user_wired: u64,
+    /// Changes with every change of entries.
+    pub version: u64,
+    /// Nothing may be entered any more.
+    pub terminated: bool,
+}
+
+impl<M: Machine> Map<M> {
+    pub(crate) fn new(serial: u64, pmap: Option<M::Pmap>, limits: Range) -> Self {
+        Self {
+            serial,
+            pmap,
+            lock: SleepRwLock::new(MapState {
+                tree: Tree::default(),
+                limits,
+                size: 0,
+                user_wired: 0,
+                version: 0,
+                terminated: false,
+            }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn read(&self) -> MapRead<'_, M> {
+        self.lock.read()
+    }
+
+    #[inline]
+    pub(crate) fn write(&self) -> MapWrite<'_, M> {
+        let mut state = self.lock.write();
+        state.version = state.version.wrapping_add(1);
+        state
+    }
+
+    pub(crate) fn into_pmap(self) -> Option<M::Pmap> {
+        self.pmap
+    }
+
+    /// The map's page tables; `None` for the kernel's map.
+    pub const fn pmap(&self) -> Option<&M::Pmap> {
+        self.pmap.as_ref()
+    }
+
+    /// Bytes in entries.
+    pub fn size(&self) -> u64 {
+        self.read().size
+    }
+
+    /// How many entries there are.
+    pub fn entry_count(&self) -> usize {
+        self.read().tree.len()
+    }
+
+    /// The addresses that entries may have.
+    pub fn limits(&self) -> Range {
+        self.read().limits
+    }
+
+    /// A number that changes whenever entries change.
+    pub fn version(&self) -> u64 {
+        self.read().version
+    }
+}
+
+impl<M: Machine> Vm<M> {
+    /// A new, empty map of the addresses from `min` to before `max`.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE` without memory.
+    pub fn map_create(&self, min: VirtAddr, max: VirtAddr) -> Result<MapRef<M>, KernReturn> {
+        let mut tables = self.tables();
+        let pmap = self.machine().pmap_create(&mut tables);
+        let pmap = pmap.map_err(|_| self.shortage())?;
+        let map = Map::new(self.next_serial(), Some(pmap), Range::new(min, max));
+        match self.zones.maps.alloc_ref(&self.frames, map) {
+            Ok(map) => match self.registry.add_map(self, &map) {
+                Ok(()) => Ok(map),
+                Err(code) => {
+                    self.map_release(map);
+                    Err(code)
+                }
+            },
+            Err(zalloc::Exhausted(map)) => {
+                self.destroy_pmap(map);
+                Err(self.shortage())
+            }
+        }
+    }
+
+    fn destroy_pmap(&self, map: Map<M>) {
+        if let Some(pmap) = map.into_pmap() {
+            self.machine().pmap_destroy(pmap, &mut self.tables_back());
+        }
+    }
+
+    /// The page tables of a map: the kernel's for the kernel map.
+    #[inline]
+    pub fn pmap<'a>(&'a self, map: &'a Map<M>) -> &'a M::Pmap {
+        map.pmap().unwrap_or_else(|| self.machine().kernel_pmap())
+    }
+
+    /// Mapped pages of a map.
+    pub fn resident(&self, map: &Map<M>) -> crate::addr::Pages {
+        self.machine().pmap_resident(self.pmap(map))
+    }
+
+    /// Removes everything from a map that no thread runs on, and gives the reference up. Works
+    /// without allocation. The page tables go with the last reference.
+    pub fn map_terminate(&self, map: MapRef<M>) {
+        self.map_clear(&map);
+        self.registry.remove_map(&map);
+        self.map_release(map);
+    }
+
+    /// Gives up a reference that was taken with `try_ref`.
+    pub fn map_release(&self, map: MapRef<M>) {
+        if let Some(map) = map.into_inner_if_last() {
+            self.destroy_pmap(map);
+        }
+    }
+
+    /// Raises the lowest address that entries may have: what `__PAGEZERO` asks for.
+    ///
+    /// # Errors
+    /// `NO_SPACE` if an entry begins below.
+    pub fn map_raise_min(&self, map: &Map<M>, min: VirtAddr) -> Result<(), KernReturn> {
+        let mut state = map.write();
+        if state.tree.find_before(min).is_some() {
+            return Err(KernReturn::NO_SPACE);
+        }
+        state.limits.start = state.limits.start.max(min);
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Deallocation: entries leave, mappings leave, then the memory goes back.
+//!
+//! Owns: the order of a removal. Does not own: what an object does when its last reference goes.
+//! Locks: the map alone until no TLB shows the range any more (I-TLB-3); the objects afterwards, with
+//! the map unlocked.
+
+use super::clip::{Spare, Stop};
+use super::entry::EntryFlags;
+use super::tree::Removed;
+use super::{Map, MapState};
+use crate::addr::Range;
+use crate::batch::TlbBatch;
+use crate::machine::Machine;
+use crate::sanitize::{self, Realign, UserAddr, UserSize};
+use crate::vm::Vm;
+use abi::{KernReturn, Protection};
+
+impl<M: Machine> Vm<M> {
+    /// `mach_vm_deallocate`: removes what is mapped in the range; holes are no error.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` if the range wraps; `RESOURCE_SHORTAGE` if an entry must be split and there
+    /// is no memory for that; nothing has changed then.
+    pub fn deallocate(
+        &self,
+        map: &Map<M>,
+        addr: UserAddr,
+        size: UserSize,
+    ) -> Result<(), KernReturn> {
+        if sanitize::is_zero(size) {
+            return Ok(());
+        }
+        let range = sanitize::range::<M>(addr, size, Realign::No);
+        let range = range.map_err(|_| KernReturn::INVALID_ARGUMENT)?;
+        self.remove(map, range)
+    }
+
+    /// Removes what is mapped in a range of pages.
+    ///
+    /// # Errors
+    /// As [`Vm::deallocate`].
+    pub fn remove(&self, map: &Map<M>, range: Range) -> Result<(), KernReturn> {
+        let mut removed = Removed::default();
+        let mut batch = self.frames.batch();
+        let done = self.with_spare(|spare| {
+            let mut state = map.write();
+            let Some(range) = range.intersect(state.limits) else {
+                return Ok(());
+            };
+            self.remove_locked(map, &mut state, range, spare, &mut removed, &mut batch)?;
+            batch.flush_now(self.machine());
+            Ok(())
+        });
+        self.dispose(removed, &mut batch);
+        self.frames.finish(batch);
+        done
+    }
+
+    /// Takes the entries of `range` out of a locked map and its pmap. The caller flushes the batch
+    /// before it unlocks the map, and disposes of `removed` after.
+    pub(crate) fn remove_locked(
+        &self,
+        map: &Map<M>,
+        state: &mut MapState<M>,
+        range: Range,
+        spare: &mut Spare<M>,
+        removed: &mut Removed<M>,
+        batch: &mut TlbBatch<'_, M>,
+    ) -> Result<(), Stop> {
+        state.clip(self, range, spare)?;
+        let mut from = range.start;
+        let mut touched: Option<Range> = None;
+        while let Some(entry) = state.tree.find_from(from).filter(|e| e.start < range.end) {
+            let here = entry.range();
+            let permanent = entry.attributes.flags.contains(EntryFlags::PERMANENT);
+            touched = Some(Range::new(
+                touched.map_or(here.start, |t| t.start),
+                here.end,
+            ));
+            from = here.end;
+            if permanent {
+                if let Some(entry) = state.tree.find_mut(here.start) {
+                    let wired = entry.user_wired_bytes();
+                    self.unwire_all(map, entry);
+                    entry.attributes.protection = Protection::NONE;
+                    entry.attributes.max = Protection::NONE;
+                    state.user_wired = state.user_wired.saturating_sub(wired);
+                }
+                continue;
+            }
+            if let Some(mut entry) = state.tree.remove(here.start) {
+                if entry.wired != 0 {
+                    state.user_wired = state.user_wired.saturating_sub(entry.user_wired_bytes());
+                    self.unwire_all(map, &mut entry);
+                }
+                state.size = state.size.saturating_sub(here.len());
+                removed.push(entry);
+            }
+        }
+        if let Some(touched) = touched {
+            self.machine().pmap_remove(self.pmap(map), touched, batch);
+        }
+        Ok(())
+    }
+
+    /// Gives up what removed entries referred to. No lock is held; the mappings are gone.
+    pub(crate) fn dispose(&self, mut removed: Removed<M>, batch: &mut TlbBatch<'_, M>) {
+        while let Some(mut entry) = removed.pop() {
+            let Some(object) = entry.object.take() else {
+                continue;
+            };
+            {
+                // Other entries may hold other parts of the object: this part shows nowhere any more.
+                let mut state = object.write();
+                if state.refs > 1 && !state.aliased {
+                    let end = entry.offset.saturating_add(entry.pages());
+                    self.free_range(&mut state, entry.offset, end, batch);
+                }
+            }
+            self.release_object(object, batch);
+        }
+    }
+
+    /// Empties a map for good. Nothing is allocated.
+    pub(crate) fn map_clear(&self, map: &Map<M>) {
+        let mut batch = self.frames.batch();
+        let mut removed = Removed::default();
+        {
+            let mut state = map.write();
+            state.terminated = true;
+            state.size = 0;
+            state.user_wired = 0;
+            core::mem::take(&mut state.tree).drain(|mut entry| {
+                if entry.wired != 0 {
+                    self.unwire_all(map, &mut entry);
+                }
+                removed.push(entry);
+            });
+            let limits = Range::new(crate::addr::VirtAddr(0), state.limits.end);
+            self.machine()
+                .pmap_remove(self.pmap(map), limits, &mut batch);
+            batch.flush_now(self.machine());
+        }
+        self.dispose(removed, &mut batch);
+        self.frames.finish(batch);
+    }
+}

@@ -1,0 +1,263 @@
+//! Wiring: pages that stay, and mappings that stay.
+//!
+//! Owns: `vm_wire` and its undoing, the wire counts of entries and pages.
+//! Does not own: filling pages (`fault`). Locks: the map shared while pages are brought in, then
+//! alone while they are counted; then the object alone.
+//! Invariants: I-PAGE-3 (a wired page is never disconnected), I-WIRE-1 (the pages of a wired entry are
+//! in its top object, and each has one wiring for it).
+
+use super::clip::Stop;
+use super::entry::Entry;
+use super::{Map, MapState};
+use crate::addr::{PageId, Range, VirtAddr};
+use crate::machine::{Machine, Wired};
+use crate::object::slot::Slot;
+use crate::sanitize::{self, RangeError, Realign, UserAddr, UserProt, UserSize};
+use crate::vm::Vm;
+use abi::{KernReturn, Protection};
+
+/// Of a hundred managed pages, those that users may wire.
+const USER_WIRE_PERCENT: u64 = 70;
+
+impl<M: Machine> Vm<M> {
+    /// `mach_vm_wire`, `mlock`: the pages of the range are brought in and stay. `prot` is what the
+    /// entries must allow.
+    ///
+    /// # Errors
+    /// XNU's, in XNU's order: range, protection, holes, rights, limit. All or nothing.
+    pub fn wire(
+        &self,
+        map: &Map<M>,
+        addr: UserAddr,
+        size: UserSize,
+        prot: UserProt,
+    ) -> Result<(), KernReturn> {
+        let Some(range) = wire_range::<M>(addr, size)? else {
+            return Ok(());
+        };
+        let (access, _) = sanitize::protection(prot, 0)?;
+        loop {
+            let range = {
+                let state = map.read();
+                let Some(range) = range.intersect(state.limits) else {
+                    return Ok(());
+                };
+                self.check_wire(&state, range, access)?;
+                range
+            };
+            self.bring_in(map, range)?;
+            let done = self.with_spare(|spare| {
+                let mut state = map.write();
+                self.check_wire(&state, range, access)?;
+                if !self.all_present(map, &state, range) {
+                    return Ok(false);
+                }
+                state.clip(self, range, spare)?;
+                self.count_wirings(map, &mut state, range);
+                state.simplify_range(self, range);
+                Ok(true)
+            })?;
+            if done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// `mach_vm_wire` without protection, `munlock`: takes one user wiring from each entry.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` if the range wraps; `INVALID_ADDRESS` if its start is not mapped.
+    pub fn unwire(&self, map: &Map<M>, addr: UserAddr, size: UserSize) -> Result<(), KernReturn> {
+        let Some(range) = wire_range::<M>(addr, size)? else {
+            return Ok(());
+        };
+        self.with_spare(|spare| {
+            let mut state = map.write();
+            let Some(range) = range.intersect(state.limits) else {
+                return Ok(());
+            };
+            if state.tree.find(range.start).is_none() {
+                return Err(Stop::Code(KernReturn::INVALID_ADDRESS));
+            }
+            state.clip(self, range, spare)?;
+            let mut freed = 0u64;
+            state.tree.visit_mut(range, |entry| {
+                if entry.user_wired == 0 {
+                    return;
+                }
+                entry.user_wired = entry.user_wired.saturating_sub(1);
+                if entry.user_wired == 0 {
+                    freed = freed.saturating_add(entry.range().len());
+                    self.drop_wiring(map, entry);
+                }
+            });
+            state.user_wired = state.user_wired.saturating_sub(freed);
+            state.simplify_range(self, range);
+            Ok(())
+        })
+    }
+
+    fn check_wire(
+        &self,
+        state: &MapState<M>,
+        range: Range,
+        access: Protection,
+    ) -> Result<(), KernReturn> {
+        if !state.covers(range) {
+            return Err(KernReturn::INVALID_ADDRESS);
+        }
+        let mut more = 0u64;
+        let bad = state.tree.visit(range, |entry| {
+            if !entry.attributes.protection.contains(access) {
+                return Some(KernReturn::PROTECTION_FAILURE);
+            }
+            if entry.user_wired == u16::MAX || entry.wired == u16::MAX {
+                return Some(KernReturn::FAILURE);
+            }
+            if entry.user_wired == 0 {
+                let part = entry.range().intersect(range).unwrap_or_default();
+                more = more.saturating_add(part.len());
+            }
+            None
+        });
+        if let Some(code) = bad {
+            return Err(code);
+        }
+        let memory = self.total_pages().0.saturating_mul(M::PAGE_SIZE);
+        let limit = (memory / 100).saturating_mul(USER_WIRE_PERCENT);
+        if state.user_wired.saturating_add(more) > limit {
+            return Err(KernReturn::RESOURCE_SHORTAGE);
+        }
+        Ok(())
+    }
+
+    /// Gets every page of the range into the top object of its entry, and mapped. May sleep.
+    fn bring_in(&self, map: &Map<M>, range: Range) -> Result<(), KernReturn> {
+        let mut at = range.start;
+        while at < range.end {
+            self.fault_wire(map, at)?;
+            at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+        }
+        Ok(())
+    }
+
+    /// Whether every page of the range is in its top object, not busy, and mapped.
+    fn all_present(&self, map: &Map<M>, state: &MapState<M>, range: Range) -> bool {
+        let missing = state.tree.visit(range, |entry| {
+            let object = entry.object.as_ref().filter(|_| !entry.needs_copy);
+            let Some(object) = object else {
+                return Some(());
+            };
+            let part = entry.range().intersect(range).unwrap_or_default();
+            let guard = object.read();
+            let mut at = part.start;
+            while at < part.end {
+                let Slot::Resident(page) = guard.slots.get(entry.index(at)) else {
+                    return Some(());
+                };
+                let mapped = self.machine().pmap_extract(self.pmap(map), at);
+                let hidden = entry.attributes.protection.is_empty();
+                if !hidden && mapped.is_none_or(|(there, _)| there != page) {
+                    return Some(());
+                }
+                at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+            }
+            None
+        });
+        missing.is_none()
+    }
+
+    fn count_wirings(&self, map: &Map<M>, state: &mut MapState<M>, range: Range) {
+        let mut more = 0u64;
+        state.tree.visit_mut(range, |entry| {
+            entry.user_wired = entry.user_wired.saturating_add(1);
+            if entry.user_wired != 1 {
+                return;
+            }
+            more = more.saturating_add(entry.range().len());
+            entry.wired = entry.wired.saturating_add(1);
+            if entry.wired != 1 {
+                return;
+            }
+            let Some(object) = &entry.object else { return };
+            let guard = object.write();
+            let end = entry.offset.saturating_add(entry.pages());
+            for (index, slot) in guard.slots.range(entry.offset, end) {
+                if let Some(page) = slot.page() {
+                    self.wire_page(page);
+                    let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
+                    let at = VirtAddr(entry.start.0.wrapping_add(inside));
+                    self.machine()
+                        .pmap_change_wiring(self.pmap(map), at, Wired::Yes);
+                }
+            }
+        });
+        state.user_wired = state.user_wired.saturating_add(more);
+    }
+
+    /// One wiring more for a page whose object is locked alone.
+    pub(crate) fn wire_page(&self, page: PageId) {
+        if self.frames.pages().get(page).add_wiring() == Some(0) {
+            self.queues.dequeue(page);
+            self.queues.set_wired(page);
+        }
+    }
+
+    /// One wiring less for a page whose object is locked alone.
+    pub(crate) fn unwire_page(&self, page: PageId) {
+        let left = self.frames.pages().get(page).remove_wiring();
+        assert!(
+            left.is_some(),
+            "I-PAGE-4: a page is unwired that has no wiring"
+        );
+        if left == Some(0) {
+            self.queues.clear_wired(page);
+            self.queues.activate(page);
+        }
+    }
+
+    /// One reason less for an entry's pages to be wired.
+    fn drop_wiring(&self, map: &Map<M>, entry: &mut Entry<M>) {
+        entry.wired = entry.wired.saturating_sub(1);
+        if entry.wired == 0 {
+            self.unwire_pages(map, entry);
+        }
+    }
+
+    /// Undoes all wirings of an entry that goes.
+    pub(crate) fn unwire_all(&self, map: &Map<M>, entry: &mut Entry<M>) {
+        if entry.wired == 0 {
+            return;
+        }
+        (entry.wired, entry.user_wired) = (0, 0);
+        self.unwire_pages(map, entry);
+    }
+
+    fn unwire_pages(&self, map: &Map<M>, entry: &Entry<M>) {
+        let Some(object) = &entry.object else { return };
+        let guard = object.write();
+        let end = entry.offset.saturating_add(entry.pages());
+        for (index, slot) in guard.slots.range(entry.offset, end) {
+            if let Some(page) = slot.page()
+                && self.frames.pages().get(page).wirings() != 0
+            {
+                let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
+                let at = VirtAddr(entry.start.0.wrapping_add(inside));
+                self.machine()
+                    .pmap_change_wiring(self.pmap(map), at, Wired::No);
+                self.unwire_page(page);
+            }
+        }
+    }
+}
+
+/// The pages of a wire call; `None` for a size of 0, which succeeds.
+fn wire_range<M: Machine>(addr: UserAddr, size: UserSize) -> Result<Option<Range>, KernReturn> {
+    if sanitize::is_zero(size) {
+        return Ok(None);
+    }
+    match sanitize::range::<M>(addr, size, Realign::No) {
+        Ok(range) => Ok(Some(range)),
+        Err(RangeError::Wrap | RangeError::RoundWrap) => Err(KernReturn::INVALID_ARGUMENT),
+    }
+}

@@ -1,0 +1,124 @@
+//! Eager copies: a new object with all that shows through an entry.
+//!
+//! Owns: copying page by page while others may write the original.
+//! Does not own: when an eager copy is needed (`map::fork`, `map::protect`).
+//! Locks: one object of the chain at a time. A page that can be written is busy, write-protected and
+//! flushed on every CPU before it is copied, with no object locked (I-TLB-4).
+
+use super::slot::Slot;
+use super::tree::Slots;
+use super::{ObjRef, Object, ObjectKind};
+use crate::machine::Machine;
+use crate::map::entry::Entry;
+use crate::vm::Vm;
+use abi::{KernReturn, Protection};
+
+/// Why a copy was given up; what was made of it is gone again.
+pub(crate) enum CopyStop<M: Machine> {
+    /// A busy page, and where to wait for it with no lock held.
+    Wait(ObjRef<M>, u64),
+    /// It ends with this code.
+    Code(KernReturn),
+}
+
+impl<M: Machine> Vm<M> {
+    /// Copies what shows through `entry` of its `object` into a new object of the entry's size. The
+    /// entry's map is locked alone.
+    pub(crate) fn copy_slowly(
+        &self,
+        entry: &Entry<M>,
+        object: &ObjRef<M>,
+    ) -> Result<ObjRef<M>, CopyStop<M>> {
+        let new = self
+            .new_object(ObjectKind::Anonymous, entry.pages())
+            .map_err(CopyStop::Code)?;
+        let (from, to) = (entry.offset, entry.offset.saturating_add(entry.pages()));
+        // Others who share the object may shorten the chain meanwhile, which moves pages up: a pass
+        // that found nothing new has seen all of it.
+        loop {
+            let before = new.read().slots.len();
+            if let Err(stop) = self.copy_chain(&new, object, from, to) {
+                let mut batch = self.frames.batch();
+                self.release_object(new, &mut batch);
+                self.frames.finish(batch);
+                return Err(stop);
+            }
+            if new.read().slots.len() == before {
+                return Ok(new);
+            }
+        }
+    }
+
+    fn copy_chain(
+        &self,
+        new: &ObjRef<M>,
+        object: &ObjRef<M>,
+        from: u64,
+        to: u64,
+    ) -> Result<(), CopyStop<M>> {
+        // The pages of the upper objects are copied first and win.
+        let (mut from, mut to) = (from, to);
+        let mut held: Option<ObjRef<M>> = None;
+        loop {
+            let here = held.as_ref().unwrap_or(object);
+            self.copy_object(new, here, from, to)?;
+            let state = here.read();
+            let Some(shadow) = &state.shadow else {
+                return Ok(());
+            };
+            from = from.saturating_add(shadow.offset);
+            to = to.saturating_add(shadow.offset);
+            let next = shadow.object.try_ref();
+            drop(state);
+            held = Some(next.map_err(|_| CopyStop::Code(KernReturn::RESOURCE_SHORTAGE))?);
+        }
+    }
+
+    fn copy_object(
+        &self,
+        new: &Object<M>,
+        from_object: &ObjRef<M>,
+        from: u64,
+        to: u64,
+    ) -> Result<(), CopyStop<M>> {
+        let mut at = from;
+        loop {
+            let (index, page) = {
+                let mut state = from_object.write();
+                let Some((index, slot)) = state.slots.next(at).filter(|&(index, _)| index < to)
+                else {
+                    return Ok(());
+                };
+                at = index.wrapping_add(1);
+                if new.read().slots.get(index.wrapping_sub(from)) != Slot::Empty {
+                    continue;
+                }
+                let Slot::Resident(page) = slot else {
+                    drop(state);
+                    let object = from_object.try_ref();
+                    let shortage = CopyStop::Code(KernReturn::RESOURCE_SHORTAGE);
+                    return Err(object.map_or(shortage, |object| CopyStop::Wait(object, index)));
+                };
+                state.slots.replace(index, Slot::Busy(page));
+                (index, page)
+            };
+            let mut batch = self.frames.batch();
+            let rest = Protection::ALL.difference(Protection::WRITE);
+            self.machine().page_protect(page, rest, &mut batch);
+            self.frames.finish(batch);
+            let added = {
+                let mut target = new.write();
+                let number = target.number;
+                let slots: &mut Slots<M> = &mut target.slots;
+                let fill = |machine: &M, copy| machine.copy_page(page, copy);
+                self.add_page(new.kind, slots, number, index.wrapping_sub(from), fill)
+            };
+            let mut state = from_object.write();
+            from_object.unbusy(&mut state, index);
+            drop(state);
+            if added.is_err() {
+                return Err(CopyStop::Code(self.shortage()));
+            }
+        }
+    }
+}

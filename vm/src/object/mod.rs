@@ -1,0 +1,148 @@
+//! Memory objects: pages by index, and the object that shows through where there is no page.
+//!
+//! Owns: [`Object`], its state and its references; which frame is which page of it.
+//! Does not own: mappings (`pmap`), who maps it where (`map`), the merging of chains (`collapse`).
+//! Locks: one spin reader-writer lock per object; an object before its shadow. Lookups share it.
+//! Invariants: I-OBJ-1 (`refs` counts entries, shadows and handles), I-OBJ-2 (only an object that is
+//! an entry's alone, or truly shared, is written), I-OBJ-3 (a truly shared object is no one's shadow).
+
+pub(crate) mod collapse;
+pub(crate) mod copy;
+pub mod file;
+pub(crate) mod pages;
+pub(crate) mod shadow;
+pub mod slot;
+pub mod tree;
+
+use crate::frames::Frames;
+use crate::machine::Machine;
+use crate::ranks::ObjectRank;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use slot::Slot;
+use sync::{SpinReadGuard, SpinRwLock, SpinWriteGuard};
+use tree::Slots;
+use zalloc::ZRef;
+
+/// A counted reference to an object's memory. Whether the object lives is counted in its state.
+pub(crate) type ObjRef<M> = ZRef<Object<M>, Frames<M>>;
+pub(crate) type ObjectRead<'a, M> = SpinReadGuard<'a, M, ObjectRank, ObjectState<M>>;
+pub(crate) type ObjectWrite<'a, M> = SpinWriteGuard<'a, M, ObjectRank, ObjectState<M>>;
+
+/// What an object is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ObjectKind {
+    /// Memory without a name: zeros where nothing was written.
+    Anonymous,
+    /// A file's pages: written through every mapping and by `object_write`.
+    Named,
+    /// Wired pages of the kernel map.
+    Kernel,
+}
+
+/// An object.
+pub struct Object<M: Machine> {
+    /// A number that names the object to people; never used again.
+    pub(crate) serial: u64,
+    pub(crate) kind: ObjectKind,
+    /// A thread waits for a busy page: set under the lock, shared or not.
+    wanted: AtomicBool,
+    lock: SpinRwLock<M, ObjectRank, ObjectState<M>>,
+}
+
+/// What shows through where an object has no page.
+pub(crate) struct Shadow<M: Machine> {
+    /// The object below.
+    pub object: ObjRef<M>,
+    /// The index there of this object's page 0.
+    pub offset: u64,
+}
+
+/// What an object's lock guards.
+pub(crate) struct ObjectState<M: Machine> {
+    pub slots: Slots<M>,
+    pub shadow: Option<Shadow<M>>,
+    /// Pages.
+    pub size: u64,
+    /// Entries, shadows and handles that refer to the object.
+    pub refs: u32,
+    /// The owner that the pages name. It moves with the slots when objects are merged.
+    pub number: u32,
+    /// Written through every entry that refers to it: by inheritance SHARE, or a file.
+    pub true_share: bool,
+    /// Other than by clipping, more than one entry may show the same page.
+    pub aliased: bool,
+    /// Where the last look for a page that shows through from below stopped.
+    pub hint: u64,
+}
+
+impl<M: Machine> Object<M> {
+    /// A new object with one reference.
+    #[inline]
+    pub(crate) fn new(kind: ObjectKind, serial: u64, size: u64) -> Self {
+        Self {
+            serial,
+            kind,
+            wanted: AtomicBool::new(false),
+            lock: SpinRwLock::new(ObjectState {
+                slots: Slots::new(size),
+                shadow: None,
+                size,
+                refs: 1,
+                number: (serial & 0xff_ffff) as u32,
+                true_share: kind == ObjectKind::Named,
+                aliased: kind == ObjectKind::Named,
+                hint: 0,
+            }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn read(&self) -> ObjectRead<'_, M> {
+        self.lock.read()
+    }
+
+    #[inline]
+    pub(crate) fn write(&self) -> ObjectWrite<'_, M> {
+        self.lock.write()
+    }
+
+    /// Waits until the page at `index`, which was found busy, has changed. The caller holds no lock
+    /// and looks everything up again.
+    pub(crate) fn wait_busy(&self, index: u64) {
+        let state = self.read();
+        if let Slot::Busy(_) = state.slots.get(index) {
+            self.wanted.store(true, Relaxed);
+            sync::block::<M, _>(sync::Event::of(self), state);
+        }
+    }
+
+    /// Marks a busy page as resident again and wakes who waits.
+    pub(crate) fn unbusy(&self, state: &mut ObjectState<M>, index: u64) {
+        if let Slot::Busy(page) = state.slots.get(index) {
+            state.slots.replace(index, Slot::Resident(page));
+        }
+        if self.wanted.swap(false, Relaxed) {
+            M::wakeup(sync::Event::of(self));
+        }
+    }
+}
+
+impl<M: Machine> ObjectState<M> {
+    /// Gives an object that has no page yet another size.
+    pub(crate) fn resize(&mut self, pages: u64) {
+        if self.size != pages && self.slots.len() == 0 {
+            self.size = pages;
+            self.slots = Slots::new(pages);
+        }
+    }
+
+    /// Whether the object is an entry's alone, or truly shared: may be written through an entry.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.refs == 1 && !self.true_share
+    }
+}
+
+/// A kernel's handle on an object: a file's pages. It counts as one reference and ends with
+/// `Vm::object_release`.
+#[must_use = "a handle ends with `object_release`"]
+pub struct ObjectRef<M: Machine>(pub(crate) ObjRef<M>);

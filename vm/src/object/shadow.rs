@@ -1,0 +1,73 @@
+//! Copy-on-write by shadow objects: what shows through, and a new object in front of an old one.
+//!
+//! Owns: the walk down a chain, the depth of a chain, making a shadow.
+//! Does not own: merging links away (`collapse`), filling pages (`fault`).
+//! Locks: each object on the way down shared, all of them held until the walk is over.
+
+use super::slot::Slot;
+use super::{ObjRef, ObjectState, Shadow};
+use crate::addr::PageId;
+use crate::counters::Event;
+use crate::machine::Machine;
+use crate::vm::Vm;
+
+/// Chains are not left deeper than this by a fork (DESIGN, decision 16).
+pub(crate) const DEPTH_LIMIT: u32 = 16;
+
+/// What a walk found.
+pub(crate) enum Below<'a, M: Machine> {
+    /// The page, and its object, which stays locked during the call.
+    Page(PageId, &'a ObjectState<M>),
+    /// A busy page, and where to wait for it.
+    Busy(&'a ObjRef<M>, u64),
+    /// No page down to the bottom.
+    Nothing,
+}
+
+impl<M: Machine> Vm<M> {
+    /// Walks down from `shadow` to the page that shows at `index` of the object above it, and calls
+    /// `then` while every object on the way is locked.
+    #[inline]
+    pub(crate) fn look_below<R>(
+        &self,
+        shadow: &Shadow<M>,
+        index: u64,
+        then: impl FnOnce(Below<'_, M>) -> R,
+    ) -> R {
+        self.look_deeper(shadow, index, 1, then)
+    }
+
+    fn look_deeper<R, F: FnOnce(Below<'_, M>) -> R>(
+        &self,
+        shadow: &Shadow<M>,
+        index: u64,
+        steps: u64,
+        then: F,
+    ) -> R {
+        let index = index.wrapping_add(shadow.offset);
+        let state = shadow.object.read();
+        let slot = if index < state.size {
+            state.slots.get(index)
+        } else {
+            Slot::Empty
+        };
+        let found = match (slot, &state.shadow) {
+            (Slot::Empty, Some(deeper)) => {
+                return self.look_deeper(deeper, index, steps.wrapping_add(1), then);
+            }
+            (Slot::Empty, None) => Below::Nothing,
+            (Slot::Resident(page), _) => Below::Page(page, &state),
+            (Slot::Busy(_), _) => Below::Busy(&shadow.object, index),
+        };
+        self.counters.add(Event::ChainStep, steps);
+        then(found)
+    }
+
+    /// How many objects are below this one.
+    pub(crate) fn depth(&self, state: &ObjectState<M>) -> u32 {
+        match &state.shadow {
+            None => 0,
+            Some(shadow) => self.depth(&shadow.object.read()).saturating_add(1),
+        }
+    }
+}

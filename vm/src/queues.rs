@@ -1,0 +1,205 @@
+//! The queues of pages in use: active, inactive, speculative; and the count of wired ones.
+//!
+//! Owns: which queue a page of an object is in. The active queue has one shard per CPU, so that two
+//! CPUs' faults do not meet. Does not own: free pages (`frames`), page contents.
+//! Locks: one spin lock per queue, one at a time. A page's state says which queue it is in; it is
+//! checked again under that queue's lock.
+
+use crate::addr::{PageId, Pages};
+use crate::frames::{Padded, SHARDS};
+use crate::machine::Machine;
+use crate::page::{Content, PageArray, PageQueue, PageState};
+use crate::ranks::QueueRank;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use sync::{SpinGuard, SpinLock};
+
+type Queue<M> = Padded<SpinLock<M, QueueRank, Counted>>;
+
+/// A queue, and whose pages it holds.
+#[derive(Default)]
+struct Counted {
+    queue: PageQueue,
+    internal: u32,
+    external: u32,
+}
+
+impl Counted {
+    #[inline]
+    fn push_tail(&mut self, pages: PageArray<'_>, page: PageId) {
+        self.queue.push_tail(pages, page);
+        let count = self.count_of(pages, page);
+        *count = count.wrapping_add(1);
+    }
+
+    #[inline]
+    fn remove(&mut self, pages: PageArray<'_>, page: PageId) {
+        self.queue.remove(pages, page);
+        let count = self.count_of(pages, page);
+        *count = count.wrapping_sub(1);
+    }
+
+    #[inline]
+    fn count_of(&mut self, pages: PageArray<'_>, page: PageId) -> &mut u32 {
+        match pages.get(page).content() {
+            Content::Internal => &mut self.internal,
+            Content::External => &mut self.external,
+        }
+    }
+}
+
+/// The queues.
+pub struct Queues<M: Machine> {
+    pages: PageArray<'static>,
+    active: [Queue<M>; SHARDS],
+    inactive: Queue<M>,
+    speculative: Queue<M>,
+    wired: AtomicU64,
+}
+
+/// Pages by queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// In the active queue.
+    pub active: Pages,
+    /// In the inactive queue.
+    pub inactive: Pages,
+    /// In the speculative queue.
+    pub speculative: Pages,
+    /// Of objects, with wirings.
+    pub wired: Pages,
+    /// Of anonymous memory, in any of the queues.
+    pub internal: Pages,
+    /// Of files, in any of the queues.
+    pub external: Pages,
+}
+
+impl<M: Machine> Queues<M> {
+    pub(crate) fn new(pages: PageArray<'static>) -> Self {
+        let queue = || Padded(SpinLock::new(Counted::default()));
+        Self {
+            pages,
+            active: core::array::from_fn(|_| queue()),
+            inactive: queue(),
+            speculative: queue(),
+            wired: AtomicU64::new(0),
+        }
+    }
+
+    /// Puts a held page into the active queue.
+    #[inline]
+    pub(crate) fn activate(&self, page: PageId) {
+        let shard = M::cpu() % SHARDS;
+        let record = self.pages.get(page);
+        let mut queue = self.active[shard].0.lock();
+        record.set_shard(shard);
+        record.set_state(PageState::Active);
+        queue.push_tail(self.pages, page);
+    }
+
+    /// Puts a held page into the inactive queue.
+    pub(crate) fn deactivate(&self, page: PageId) {
+        let mut queue = self.inactive.0.lock();
+        self.pages.get(page).set_state(PageState::Inactive);
+        queue.push_tail(self.pages, page);
+    }
+
+    fn queue_of(&self, state: PageState, shard: usize) -> Option<&SpinLock<M, QueueRank, Counted>> {
+        match state {
+            PageState::Active => Some(&self.active[shard % SHARDS].0),
+            PageState::Inactive => Some(&self.inactive.0),
+            PageState::Speculative => Some(&self.speculative.0),
+            _ => None,
+        }
+    }
+
+    /// Takes a page out of its queue, if it is in one: it is held then. The page's object is locked
+    /// for writing, so nobody else puts it anywhere.
+    pub(crate) fn dequeue(&self, page: PageId) {
+        self.remover().dequeue(page);
+    }
+
+    /// Takes many pages out, one lock for as long as they are in the same queue.
+    pub(crate) fn remover(&self) -> Remover<'_, M> {
+        Remover {
+            queues: self,
+            held: None,
+        }
+    }
+
+    /// The first wiring of a page that was taken out of its queue.
+    pub(crate) fn set_wired(&self, page: PageId) {
+        self.pages.get(page).set_state(PageState::Wired);
+        self.wired.fetch_add(1, Relaxed);
+    }
+
+    /// The last wiring is gone: the page is held.
+    pub(crate) fn clear_wired(&self, page: PageId) {
+        self.pages.get(page).set_state(PageState::Held);
+        self.wired.fetch_sub(1, Relaxed);
+    }
+
+    /// The counts, each counted under its queue's lock.
+    pub fn counts(&self) -> QueueCounts {
+        let mut counts = QueueCounts {
+            wired: Pages(self.wired.load(Relaxed)),
+            ..QueueCounts::default()
+        };
+        let mut length = |queue: &Queue<M>| {
+            let queue = queue.0.lock();
+            let sum = |count: Pages, more: u32| Pages(count.0.saturating_add(u64::from(more)));
+            counts.internal = sum(counts.internal, queue.internal);
+            counts.external = sum(counts.external, queue.external);
+            queue.queue.len() as u64
+        };
+        let active = self.active.iter().map(&mut length).sum();
+        let inactive = length(&self.inactive);
+        let speculative = length(&self.speculative);
+        QueueCounts {
+            active: Pages(active),
+            inactive: Pages(inactive),
+            speculative: Pages(speculative),
+            ..counts
+        }
+    }
+}
+/// Takes pages out of queues and keeps the last queue locked.
+pub(crate) struct Remover<'a, M: Machine> {
+    queues: &'a Queues<M>,
+    held: Option<Held<'a, M>>,
+}
+
+struct Held<'a, M: Machine> {
+    state: PageState,
+    shard: usize,
+    queue: SpinGuard<'a, M, QueueRank, Counted>,
+}
+
+impl<M: Machine> Remover<'_, M> {
+    /// Takes the page out of its queue. See [`Queues::dequeue`].
+    #[inline]
+    pub(crate) fn dequeue(&mut self, page: PageId) {
+        let queues = self.queues;
+        let record = queues.pages.get(page);
+        loop {
+            let (state, shard) = (record.state(), record.shard());
+            if let Some(held) = &mut self.held
+                && held.state == state
+                && (held.shard == shard || state != PageState::Active)
+            {
+                held.queue.remove(queues.pages, page);
+                record.set_state(PageState::Held);
+                return;
+            }
+            self.held = None;
+            let Some(queue) = queues.queue_of(state, shard) else {
+                return;
+            };
+            // With this lock held the loop checks the state again.
+            self.held = Some(Held {
+                state,
+                shard,
+                queue: queue.lock(),
+            });
+        }
+    }
+}

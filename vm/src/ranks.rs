@@ -1,0 +1,31 @@
+//! The places of `vm`'s own locks in the lock order.
+//!
+//! Owns: one marker type per kind of lock. The numbers are `sync::rank`'s.
+
+use sync::rank;
+
+macro_rules! ranks {
+    ($($(#[$doc:meta])* $name:ident = $rank:expr, $text:literal, nests $nests:literal;)*) => {
+        $($(#[$doc])* pub struct $name;
+        impl sync::Rank for $name {
+            const RANK: u8 = $rank;
+            const NAME: &'static str = $text;
+            const NESTS: bool = $nests;
+        })*
+    };
+}
+
+ranks! {
+    /// A map's lock; two maps by address.
+    MapRank = rank::MAP, "map", nests true;
+    /// The registry of maps and named objects.
+    RegistryRank = rank::MAP + 1, "registry", nests false;
+    /// An object's lock; an object before its shadow.
+    ObjectRank = rank::OBJECT, "object", nests true;
+    /// A page queue.
+    QueueRank = rank::PAGE_QUEUES, "page queue", nests false;
+    /// A CPU's magazine of free pages.
+    MagazineRank = rank::FREE_LIST, "free magazine", nests false;
+    /// The global queue of free pages.
+    FreeRank = rank::FREE_LIST + 1, "free list", nests false;
+}
