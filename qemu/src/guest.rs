@@ -70,7 +70,9 @@ impl Guest {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stderr(Stdio::piped())
+            // Ctrl-C is for this program, which ends QEMU itself.
+            .process_group(0);
         let mut child = spawn(&mut command)?;
         let (sender, output) = sync_channel(64);
         if let Some(mut line) = child.stdout.take() {

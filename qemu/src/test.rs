@@ -60,7 +60,13 @@ pub fn run(options: &TestOptions) -> Result<u8, Failure> {
                 total.failed += 1;
                 machine_failed = true;
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => {
+                total.failed += 1;
+                if options.format == Format::Pretty {
+                    println!("\n{}", total.line());
+                }
+                return Err(failure);
+            }
         }
     }
     match options.format {
