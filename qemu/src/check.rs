@@ -95,6 +95,9 @@ fn lints(arguments: &[&str]) -> Command {
     command
 }
 
+/// Seeds in one round of `soak`.
+const SOAK_SEEDS: u64 = 200;
+
 /// Runs the model tests again and again with new seeds for so many minutes.
 pub fn soak(options: &SoakOptions) -> Result<u8, Failure> {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60 * options.minutes);
@@ -114,6 +117,7 @@ pub fn soak(options: &SoakOptions) -> Result<u8, Failure> {
         ]);
         command
             .env("VELLUM_SEED", seed.to_string())
+            .env("VELLUM_RUNS", SOAK_SEEDS.to_string())
             .stdin(Stdio::null());
         let status = command.status().context("cannot start cargo")?;
         if guest::interrupted() {
@@ -121,11 +125,11 @@ pub fn soak(options: &SoakOptions) -> Result<u8, Failure> {
         }
         if !status.success() {
             return Err(Failure::plain(format_args!(
-                "seed {seed} failed; to repeat: cargo vellum soak --minutes 0 --seed {seed}"
+                "a seed from {seed} on failed; to repeat: cargo vellum soak --minutes 0 --seed {seed}"
             )));
         }
         rounds += 1;
-        seed = seed.wrapping_add(1);
+        seed = seed.wrapping_add(SOAK_SEEDS);
     }
     println!("soak: {rounds} rounds passed");
     Ok(0)
