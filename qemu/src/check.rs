@@ -112,7 +112,7 @@ pub fn soak(options: &SoakOptions) -> Result<u8, Failure> {
             "vm",
             "--features",
             "sim",
-            "--",
+            "--test",
             "model",
         ]);
         command

@@ -6,15 +6,14 @@
 use super::report::Counts;
 use crate::build::cargo::cargo;
 use crate::failure::{Context, Failure};
-use crate::guest;
+use crate::{guest, project};
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-/// The cargo commands, each with what must be there for it to mean anything.
+/// The arguments of the cargo commands: all crates of the host, then the lock algorithms over shuttle's atomics.
 const COMMANDS: [&[&str]; 2] = [
-    &["--no-fail-fast"],
+    &[],
     &[
-        "--no-fail-fast",
         "--package",
         "sync",
         "--features",
@@ -24,40 +23,85 @@ const COMMANDS: [&[&str]; 2] = [
     ],
 ];
 
+/// The crates whose unsafe code Miri reads.
+const MIRI: [&str; 7] = [
+    "+nightly",
+    "miri",
+    "test",
+    "--package",
+    "sync",
+    "--package",
+    "zalloc",
+];
+
 /// Runs them, prints what they print and gives the counts.
-///
-/// A command that fails without a failed test (it does not compile) counts as one failure.
 pub fn run() -> Result<Counts, Failure> {
     let mut total = Counts::default();
     for arguments in COMMANDS {
-        println!("\nhost: cargo test {}", arguments.join(" "));
         let mut command = cargo("test");
-        command
-            .arg("--quiet")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        let mut child = command.spawn().context("cannot start cargo")?;
-        let mut counts = Counts::default();
-        if let Some(output) = child.stdout.take() {
-            for line in BufReader::new(output).split(b'\n') {
-                let line = line.context("cannot read cargo's output")?;
-                let line = String::from_utf8_lossy(&line);
-                println!("{line}");
-                counts = counts.plus(result_line(&line).unwrap_or_default());
-            }
-        }
-        let status = child.wait().context("cannot wait for cargo")?;
-        if guest::interrupted() {
-            return Err(Failure::interrupted());
-        }
-        if !status.success() && counts.failed == 0 {
-            println!("host: cargo test ended with {status} without naming a failed test");
-            counts.failed = 1;
-        }
-        total = total.plus(counts);
+        command.args(["--quiet", "--no-fail-fast"]).args(arguments);
+        total = total.plus(counted(
+            &format!("cargo test {}", arguments.join(" ")),
+            &mut command,
+        )?);
     }
-    Ok(total)
+    Ok(total.plus(miri()?))
+}
+
+/// Miri where a nightly with it is installed; one skip that says so where not.
+fn miri() -> Result<Counts, Failure> {
+    let version = Command::new("cargo")
+        .args(["+nightly", "miri", "--version"])
+        .stdin(Stdio::null())
+        .output();
+    if !version.is_ok_and(|output| output.status.success()) {
+        println!(
+            "\nhost: miri over sync and zalloc ... ignored, there is no nightly toolchain with miri"
+        );
+        return Ok(Counts {
+            skipped: 1,
+            ..Counts::default()
+        });
+    }
+    let mut command = Command::new("cargo");
+    command
+        .args(MIRI)
+        .args(["--quiet", "--lib", "--tests"])
+        .current_dir(project::root());
+    command.env("CARGO_TARGET_DIR", project::products().join("miri"));
+    command
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks")
+        .env_remove("CARGO");
+    counted("cargo +nightly miri test", &mut command)
+}
+
+/// Runs one command and counts its results; one that fails without naming a failed test (it does not compile)
+/// counts as one failure.
+fn counted(name: &str, command: &mut Command) -> Result<Counts, Failure> {
+    println!("\nhost: {name}");
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut counts = Counts::default();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).split(b'\n') {
+            let line = line.context("cannot read cargo's output")?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            counts = counts.plus(result_line(&line).unwrap_or_default());
+        }
+    }
+    let status = child.wait().context("cannot wait for cargo")?;
+    if guest::interrupted() {
+        return Err(Failure::interrupted());
+    }
+    if !status.success() && counts.failed == 0 {
+        println!("host: {name} ended with {status} without naming a failed test");
+        counts.failed = 1;
+    }
+    Ok(counts)
 }
 
 /// The counts of `test result: ok. 12 passed; 0 failed; 1 ignored; …`.
