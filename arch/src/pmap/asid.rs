@@ -133,3 +133,114 @@ impl<P: Platform> Asids<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+    use std::vec::Vec;
+    use sync::host::Host;
+
+    fn contexts(count: usize) -> Vec<AtomicU64> {
+        (0..count).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn identifiers_are_kept_while_they_last() {
+        let asids = Asids::<Host>::new(8);
+        let all = contexts(255);
+        let mut seen = [false; 256];
+        for context in &all {
+            let asid = asids.activate(0, context, || panic!("nothing is used twice yet"));
+            assert!(asid != 0 && !seen[usize::from(asid)]);
+            seen[usize::from(asid)] = true;
+        }
+        for context in &all {
+            let asid = asids.activate(0, context, || panic!("nothing is used twice yet"));
+            assert_eq!(u64::from(asid), context.load(Relaxed) & ASID_MASK);
+        }
+    }
+
+    #[test]
+    fn the_last_identifier_is_followed_by_a_new_generation() {
+        let asids = Asids::<Host>::new(8);
+        let all = contexts(257);
+        let mut forgot = 0;
+        for context in &all {
+            asids.activate(0, context, || forgot += 1);
+        }
+        assert_eq!(forgot, 1);
+        // What the CPU ran on when the generation rose keeps its number.
+        let running = &all[254];
+        let before = running.load(Relaxed) & ASID_MASK;
+        assert_eq!(u64::from(asids.activate(0, running, || {})), before);
+        // What has an identifier of the old generation gets another.
+        assert_ne!(
+            all[3].load(Relaxed) >> ASID_BITS,
+            running.load(Relaxed) >> ASID_BITS
+        );
+    }
+
+    /// Eight CPUs switch at random among more address spaces than there are identifiers. A TLB entry is
+    /// (identifier, who put it there); no CPU may ever find one of another address space.
+    fn never_shared(bits: u32, spaces: usize, switches: u32) {
+        let asids = Asids::<Host>::new(bits);
+        let all = contexts(spaces);
+        let mut tlb: HashMap<u16, usize> = HashMap::new();
+        let mut running: [Option<(usize, u16)>; MAX_CPUS] = [None; MAX_CPUS];
+        let mut state = 0x0123_4567_89ab_cdef_u64;
+        let mut forgot = 0;
+        for _ in 0..switches {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let (cpu, space) = (state as usize % MAX_CPUS, (state >> 8) as usize % spaces);
+            let mut flush = false;
+            let asid = asids.activate(cpu, &all[space], || flush = true);
+            assert!(asid != 0 && u32::from(asid) < 1 << bits);
+            running[cpu] = Some((space, asid));
+            if flush {
+                // The TLBs forget all; what runs goes on filling them.
+                forgot += 1;
+                tlb.clear();
+            }
+            for (space, asid) in running.iter().flatten() {
+                let owner = *tlb.entry(*asid).or_insert(*space);
+                assert_eq!(
+                    owner, *space,
+                    "identifier {asid} belongs to two address spaces"
+                );
+            }
+            // One address space has one identifier on all CPUs: a broadcast reaches all of it.
+            for (other, known) in running.iter().flatten() {
+                assert!(
+                    *other != space || *known == asid,
+                    "{space} runs under {known} and {asid}"
+                );
+            }
+        }
+        assert!(forgot > 3, "the generation rose too seldom: {forgot}");
+    }
+
+    #[test]
+    fn no_two_spaces_share_an_identifier_8_bits() {
+        never_shared(8, 700, 20_000);
+    }
+
+    #[test]
+    fn no_two_spaces_share_an_identifier_5_bits() {
+        never_shared(5, 40, 20_000);
+    }
+
+    #[test]
+    fn sixteen_bits_are_all_used() {
+        let asids = Asids::<Host>::new(16);
+        let all = contexts(65_535);
+        for context in &all {
+            asids.activate(0, context, || panic!("65,535 identifiers exist"));
+        }
+        let mut forgot = false;
+        asids.activate(0, &AtomicU64::new(0), || forgot = true);
+        assert!(forgot);
+    }
+}

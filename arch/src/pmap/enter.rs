@@ -70,11 +70,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     /// Counts a mapping where none was.
     #[inline]
     fn count(&self, pmap: &Pmap<H>, shape: &mut super::Shape, leaf: u64) {
-        let table = self.record(PhysAddr(leaf));
-        if table.live() == 0 {
-            shape.vacant = shape.vacant.saturating_sub(1);
+        if self.record(PhysAddr(leaf)).occupy() {
+            shape.vacant -= 1;
         }
-        table.add_live(1);
         self.word(pmap.control.0 + control::RESIDENT)
             .fetch_add(1, Relaxed);
     }

@@ -59,7 +59,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         );
         self.leave(&pmap);
         let mut doomed = 0;
-        self.doom(&pmap, pmap.root.0, F::LEVELS - 1, &mut doomed);
+        self.doom(pmap.root.0, F::LEVELS - 1, &mut doomed);
         let mut flush = Flush::default();
         flush.add_tables();
         flush.add_space(Tag(self
@@ -80,7 +80,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// Chains a table and those below it through their records, after removing what they map.
-    fn doom(&self, pmap: &Pmap<H>, table: u64, level: usize, doomed: &mut u64) {
+    fn doom(&self, table: u64, level: usize, doomed: &mut u64) {
         let record = self.record(PhysAddr(table));
         let mut live = record.live();
         if level == 0 {
@@ -100,7 +100,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 for location in (start..start + sixteenth).step_by(8) {
                     let entry = self.word(location).load(Relaxed);
                     if live != 0 && F::is_table(entry, level) {
-                        self.doom(pmap, F::address(entry).0, level - 1, doomed);
+                        self.doom(F::address(entry).0, level - 1, doomed);
                         live -= 1;
                     }
                 }

@@ -20,6 +20,7 @@
 //! | freeing an empty leaf table | `live` is counted down after the last touch of the table |
 
 pub mod asid;
+pub mod conformance;
 mod enter;
 pub mod flush;
 pub mod format;
@@ -80,7 +81,8 @@ struct Shape {
     recent: u64,
     /// That table.
     leaf: u64,
-    /// Leaf tables kept though nothing is in them; a page's disconnect may add uncounted ones.
+    /// Leaf tables kept though nothing is in them: those marked so. A page's disconnect may leave
+    /// more; the next `remove` that passes by looks at them.
     vacant: u32,
 }
 

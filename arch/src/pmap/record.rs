@@ -40,6 +40,8 @@ pub(super) const POOL: u64 = 1 << 62;
 pub(super) const LIVE: u64 = (1 << 12) - 1;
 /// Upper tables: a bit for each sixteenth of the table in which an entry was ever made.
 pub(super) const USED_SHIFT: u32 = 12;
+/// Leaf tables: nothing is mapped, and the pmap has counted it as one that it keeps.
+pub(super) const VACANT: u64 = 1 << 12;
 /// Leaf tables: the first address mapped, a multiple of 2 MiB at least.
 pub(super) const FIRST: u64 = !((1 << 21) - 1);
 
@@ -111,6 +113,29 @@ impl FrameRecord {
     #[inline]
     pub(super) fn live(&self) -> usize {
         (self.more.load(Ordering::Acquire) & LIVE) as usize
+    }
+
+    /// Whether nothing is mapped by a leaf table which is not yet counted as kept.
+    #[inline]
+    pub(super) fn is_newly_vacant(&self) -> bool {
+        self.more.load(Ordering::Acquire) & (LIVE | VACANT) == 0
+    }
+
+    /// Marks a leaf table as kept though vacant.
+    pub(super) fn keep_vacant(&self) {
+        self.more.fetch_or(VACANT, Ordering::Relaxed);
+    }
+
+    /// Counts a new live entry of a leaf table. Answers whether it was kept though vacant; it is not
+    /// vacant any more.
+    #[inline]
+    pub(super) fn occupy(&self) -> bool {
+        let kept = self.more.load(Ordering::Relaxed) & VACANT != 0;
+        self.more.fetch_add(
+            if kept { 1u64.wrapping_sub(VACANT) } else { 1 },
+            Ordering::Relaxed,
+        );
+        kept
     }
 
     /// The first address that a leaf table maps.

@@ -35,11 +35,11 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let table = self.record(PhysAddr(leaf));
             let live = table.live();
             if live != 0 {
-                let count = self.remove_in(pmap, leaf, at, stop, live, batch);
-                removed += count;
-                if count == live && table.live() == 0 {
-                    self.vacate(pmap, &mut shape, at, batch);
-                }
+                removed += self.remove_in(pmap, leaf, at, stop, live, batch);
+            }
+            // Also if disconnects had emptied it before.
+            if table.is_newly_vacant() {
+                self.vacate(pmap, &mut shape, leaf, at, batch);
             }
             at = stop;
         }

@@ -104,6 +104,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             self.word(location)
                 .store(F::table(new, pmap.space), Release);
             if level == 1 {
+                self.record(new).keep_vacant();
                 shape.vacant += 1;
             }
             table = new.0;
@@ -120,10 +121,12 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         &self,
         pmap: &Pmap<H>,
         shape: &mut Shape,
+        leaf: u64,
         at: u64,
         batch: &mut Batch<'_, F, H>,
     ) {
         if pmap.space == super::Space::User && shape.vacant < KEPT {
+            self.record(PhysAddr(leaf)).keep_vacant();
             shape.vacant += 1;
             return;
         }

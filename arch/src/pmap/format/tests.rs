@@ -28,20 +28,32 @@ fn x86_64_leaves() {
     // NX, untracked (bit 10), wired (bit 9), G, W, P; PCD and PWT for devices, PWT for write-combining.
     let kernel = Attributes::kernel(DATA);
     assert_eq!(leaf(kernel), 0x8000_0000_1234_5703);
-    assert_eq!(leaf(kernel.cached(CacheMode::Device)), 0x8000_0000_1234_571b);
-    assert_eq!(leaf(kernel.cached(CacheMode::WriteCombining)), 0x8000_0000_1234_570b);
+    assert_eq!(
+        leaf(kernel.cached(CacheMode::Device)),
+        0x8000_0000_1234_571b
+    );
+    assert_eq!(
+        leaf(kernel.cached(CacheMode::WriteCombining)),
+        0x8000_0000_1234_570b
+    );
 }
 
 #[test]
 fn x86_64_upper_levels() {
     // PS; no table entry forbids anything, and a user's lets user mode through.
     assert_eq!(
-        X86_64::block(1, PhysAddr(0x4020_0000), Attributes::kernel(Protection::READ)),
+        X86_64::block(
+            1,
+            PhysAddr(0x4020_0000),
+            Attributes::kernel(Protection::READ)
+        ),
         0x8000_0000_4020_0781
     );
     assert_eq!(X86_64::table(PhysAddr(0x7000), Space::User), 0x7007);
     assert_eq!(X86_64::table(PhysAddr(0x7000), Space::Kernel), 0x7003);
-    assert!(X86_64::is_table(0x7007, 1) && !X86_64::is_table(0x7087, 1) && !X86_64::is_table(0x7007, 0));
+    assert!(
+        X86_64::is_table(0x7007, 1) && !X86_64::is_table(0x7087, 1) && !X86_64::is_table(0x7007, 0)
+    );
 }
 
 #[test]
@@ -65,19 +77,36 @@ fn aarch64_leaves() {
     assert_eq!(leaf(kernel), 0x03e0_0000_4123_4703);
     assert_eq!(leaf(Attributes::kernel(CODE)), 0x0340_0000_4123_4783);
     // AttrIndx 4:2 = 1 non-cacheable, 2 device.
-    assert_eq!(leaf(kernel.cached(CacheMode::WriteCombining)), 0x03e0_0000_4123_4707);
-    assert_eq!(leaf(kernel.cached(CacheMode::Device)), 0x03e0_0000_4123_470b);
+    assert_eq!(
+        leaf(kernel.cached(CacheMode::WriteCombining)),
+        0x03e0_0000_4123_4707
+    );
+    assert_eq!(
+        leaf(kernel.cached(CacheMode::Device)),
+        0x03e0_0000_4123_470b
+    );
 }
 
 #[test]
 fn aarch64_upper_levels() {
     let kernel = Attributes::kernel(Protection::READ);
     // A block has 01 in its lowest bits; a table has 11 and nothing else.
-    assert_eq!(Aarch64Granule4K::block(2, PhysAddr(0x4000_0000), kernel), 0x0360_0000_4000_0781);
-    assert_eq!(Aarch64Granule16K::block(1, PhysAddr(0x4200_0000), kernel), 0x0360_0000_4200_0781);
-    assert_eq!(Aarch64Granule16K::table(PhysAddr(0x4000_4000), Space::User), 0x4000_4003);
+    assert_eq!(
+        Aarch64Granule4K::block(2, PhysAddr(0x4000_0000), kernel),
+        0x0360_0000_4000_0781
+    );
+    assert_eq!(
+        Aarch64Granule16K::block(1, PhysAddr(0x4200_0000), kernel),
+        0x0360_0000_4200_0781
+    );
+    assert_eq!(
+        Aarch64Granule16K::table(PhysAddr(0x4000_4000), Space::User),
+        0x4000_4003
+    );
     assert!(Aarch64Granule4K::is_table(0x4000_4003, 1));
-    assert!(!Aarch64Granule4K::is_table(0x4000_4001, 1) && !Aarch64Granule4K::is_table(0x4000_4003, 0));
+    assert!(
+        !Aarch64Granule4K::is_table(0x4000_4001, 1) && !Aarch64Granule4K::is_table(0x4000_4003, 0)
+    );
 }
 
 #[test]
@@ -91,8 +120,19 @@ fn aarch64_memory_types() {
 fn nx_only_on_leaf() {
     fn check<F: PteFormat>(no_execute: u64) {
         for space in [Space::User, Space::Kernel] {
-            assert_eq!(F::table(PhysAddr(0x4000_4000), space) & no_execute, 0, "{}", F::NAME);
-            let leaf = F::leaf(PhysAddr(0x4000_4000), Attributes { space, ..user(DATA) });
+            assert_eq!(
+                F::table(PhysAddr(0x4000_4000), space) & no_execute,
+                0,
+                "{}",
+                F::NAME
+            );
+            let leaf = F::leaf(
+                PhysAddr(0x4000_4000),
+                Attributes {
+                    space,
+                    ..user(DATA)
+                },
+            );
             assert_eq!(leaf & no_execute, no_execute, "{}", F::NAME);
         }
     }
@@ -154,7 +194,13 @@ fn what_is_encoded_is_decoded_and_lowering_only_takes_away() {
         for space in [Space::User, Space::Kernel] {
             for bits in 1..8 {
                 let protection = Protection::from_bits_truncate(bits);
-                let entry = format.leaf(PhysAddr(0x4123_4000), Attributes { space, ..user(protection) });
+                let entry = format.leaf(
+                    PhysAddr(0x4123_4000),
+                    Attributes {
+                        space,
+                        ..user(protection)
+                    },
+                );
                 let readable = protection | Protection::READ;
                 assert_eq!(format.address(entry), PhysAddr(0x4123_4000));
                 assert_eq!(format.protection(entry, space), readable);
@@ -204,7 +250,11 @@ fn indices_cover_the_address_once() {
         let address: u64 = 0x0000_5a3c_96f0_1234 & !((1 << page_shift) - 1);
         let mut whole = 0;
         for level in (0..levels).rev() {
-            let width = if level + 1 == levels { root_bits } else { page_shift - 3 };
+            let width = if level + 1 == levels {
+                root_bits
+            } else {
+                page_shift - 3
+            };
             whole = whole << width | format.index(address, level) as u64;
         }
         assert_eq!(whole << page_shift, address);

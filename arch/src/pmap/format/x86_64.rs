@@ -103,7 +103,7 @@ impl PteFormat for X86_64 {
     }
 
     fn block(level: Level, start: PhysAddr, attributes: Attributes) -> u64 {
-        debug_assert!(1 <= level && level <= Self::BLOCK_LEVEL);
+        debug_assert!((1..=Self::BLOCK_LEVEL).contains(&level));
         start.0 | attribute_bits(attributes) | LARGE
     }
 
