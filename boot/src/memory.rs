@@ -107,10 +107,7 @@ impl MemoryMap {
             return Ok(());
         }
         let start = range.start & !mask;
-        let end = range
-            .end
-            .checked_add(mask)
-            .map_or(u64::MAX & !mask, |end| end & !mask);
+        let end = range.end.checked_add(mask).map_or(!mask, |end| end & !mask);
         let mut index = 0;
         while index < self.length {
             let old = self.ranges[index];

@@ -50,10 +50,9 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 extern "C" fn early_main(device_tree: *const u8, image: u64) {
     if let Err(what) = check_cpu() {
+        let plausible = super::is_plausible(device_tree);
         // SAFETY: the loader's pointer, judged as `boot_main` does.
-        if let Some(Ok(tree)) =
-            super::is_plausible(device_tree).then(|| unsafe { DeviceTree::at(device_tree) })
-        {
+        if let Some(Ok(tree)) = plausible.then(|| unsafe { DeviceTree::at(device_tree) }) {
             report::set_console(Arguments::console_of(tree.command_line().unwrap_or("")));
         }
         report::fail(format_args!("boot: {what}"));
@@ -112,7 +111,6 @@ unsafe fn build(
         Attributes::EARLY,
     )?;
     let low_root = low.root();
-    drop(low);
     // SAFETY: the caller's promise.
     let mut high = unsafe { Tables::new(&mut *take)? };
     // In blocks if the image may lie anywhere in them: its last block may reach beyond it.
@@ -145,7 +143,7 @@ fn enable_mmu(low: u64, high: u64) {
     tcr |= physical_bits << 32 | u64::from(asid16) << 36;
     // The hardware notes use where it can (HA); writes are noted by faults.
     tcr |= u64::from(access_flags >= 1) << 39;
-    MAIR_EL1.set(tables::MAIR);
+    MAIR_EL1.set(arch::pmap::format::aarch64::MAIR);
     TCR_EL1.set(tcr);
     TTBR0_EL1.set(low);
     TTBR1_EL1.set(high);

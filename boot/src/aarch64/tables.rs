@@ -1,7 +1,12 @@
 //! The first page tables: built once, before anything can share them.
 //!
-//! Owns: descriptors of the kernel's half for this granule, in blocks where the format allows.
-//! Does not own: page tables afterwards (`arch`'s pmap goes on with these).
+//! Owns: the kernel's half for this granule, in blocks where the format allows. Does not own: the
+//! descriptor's bits and page tables afterwards (`arch::pmap` goes on with these).
+
+use arch::pmap::format::aarch64::{
+    ACCESSED, ATTRIBUTE_DEVICE, INNER_SHAREABLE, PRIVILEGED_NO_EXECUTE, READ_ONLY, TABLE_OR_PAGE,
+    USER_NO_EXECUTE, VALID,
+};
 
 /// log2 of the granule.
 pub const PAGE_SHIFT: u32 = if cfg!(feature = "granule-4k") { 12 } else { 14 };
@@ -17,54 +22,28 @@ const LAST_LEVEL: u32 = 3;
 /// The lowest level at which a descriptor may map a block.
 const FIRST_BLOCK_LEVEL: u32 = if cfg!(feature = "granule-4k") { 1 } else { 2 };
 
-const VALID: u64 = 1;
-/// A table (above the last level) or a page (at the last).
-const TABLE_OR_PAGE: u64 = 2;
 const ADDRESS_MASK: u64 = (1 << 48) - PAGE_SIZE;
-
-/// Places in MAIR_EL1.
-pub mod memory_type {
-    /// Normal, write-back.
-    pub const WRITE_BACK: u64 = 0;
-    /// Device-nGnRE.
-    pub const DEVICE: u64 = 2;
-}
-
-/// MAIR_EL1: 0 write-back, 1 non-cacheable (write-combining), 2 device-nGnRE.
-pub const MAIR: u64 = 0x04_44_ff;
 
 /// Protection and memory type of a mapping.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Attributes(u64);
 
 impl Attributes {
-    const READ_ONLY: u64 = 1 << 7;
-    const INNER_SHAREABLE: u64 = 3 << 8;
-    const ACCESSED: u64 = 1 << 10;
-    const NO_KERNEL_EXECUTE: u64 = 1 << 53;
-    const NO_USER_EXECUTE: u64 = 1 << 54;
-
     const fn normal(bits: u64) -> Self {
-        Self(
-            bits | memory_type::WRITE_BACK << 2
-                | Self::INNER_SHAREABLE
-                | Self::ACCESSED
-                | Self::NO_USER_EXECUTE,
-        )
+        Self(bits | INNER_SHAREABLE | ACCESSED | USER_NO_EXECUTE)
     }
 
     /// Code: r-x.
-    pub const TEXT: Self = Self::normal(Self::READ_ONLY);
+    pub const TEXT: Self = Self::normal(READ_ONLY);
     /// Constants: r--.
-    pub const RODATA: Self = Self::normal(Self::READ_ONLY | Self::NO_KERNEL_EXECUTE);
+    pub const RODATA: Self = Self::normal(READ_ONLY | PRIVILEGED_NO_EXECUTE);
     /// Data: rw-.
-    pub const DATA: Self = Self::normal(Self::NO_KERNEL_EXECUTE);
+    pub const DATA: Self = Self::normal(PRIVILEGED_NO_EXECUTE);
     /// Everything, only until the final tables are in use.
     pub const EARLY: Self = Self::normal(0);
     /// Device registers: rw-.
-    pub const DEVICE: Self = Self(
-        memory_type::DEVICE << 2 | Self::ACCESSED | Self::NO_USER_EXECUTE | Self::NO_KERNEL_EXECUTE,
-    );
+    pub const DEVICE: Self =
+        Self(ATTRIBUTE_DEVICE | ACCESSED | USER_NO_EXECUTE | PRIVILEGED_NO_EXECUTE);
 }
 
 /// No frame was left for a table.
