@@ -2,6 +2,10 @@
 //!
 //! Owns: the entry (`entry.s`), the loader's record (`pvh`), the final tables (`tables`), the CPUs
 //! and controllers (`madt`), and their order (`start`). The linker script is `kernel.ld`.
+#![cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "hosts test the parts that only the machine uses")
+)]
 
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
 mod madt;

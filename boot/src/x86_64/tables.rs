@@ -245,11 +245,7 @@ mod tests {
             }
             if level == 0 || entry & LARGE != 0 {
                 let offset = at & ((PAGE << (9 * level)) - 1);
-                return Some((
-                    (entry & ADDRESS & !(LARGE & 0)) + offset,
-                    entry & !ADDRESS,
-                    level,
-                ));
+                return Some(((entry & ADDRESS) + offset, entry & !ADDRESS, level));
             }
             table = entry & ADDRESS;
         }
