@@ -77,6 +77,11 @@ impl<'vm, M: Machine> TlbBatch<'vm, M> {
 
 impl<M: Machine> Drop for TlbBatch<'_, M> {
     fn drop(&mut self) {
+        // A test that has failed is not to fail again on its way out.
+        #[cfg(any(test, feature = "sim"))]
+        if std::thread::panicking() {
+            return;
+        }
         debug_assert!(
             M::flush_is_empty(&self.flush) && self.frames.is_empty() && self.tables.is_empty(),
             "I-TLB-2: a batch was dropped with its duties undone"

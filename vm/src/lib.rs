@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 pub mod addr;
+pub mod audit;
 pub mod batch;
 pub mod counters;
 pub mod fault;
 pub mod frames;
+pub mod kmem;
 pub mod machine;
 pub mod map;
 pub mod object;
@@ -24,15 +26,19 @@ pub mod vm;
 
 pub use abi::{Inherit, KernReturn, Protection};
 pub use addr::{PageId, Pages, PhysAddr, Range, VirtAddr};
+pub use audit::{AuditError, AuditReport};
 pub use batch::TlbBatch;
 pub use fault::FaultError;
 pub use frames::{Frames, Need};
+pub use kmem::Guard;
 pub use machine::{
     CacheMode, FrameSource, Machine, Mapping, NeedReserve, RefMod, Shortage, Tracking, Wired,
 };
 pub use map::enter::{CopyMode, EnterObject, MapRequest, Placement};
 pub use map::entry::{Attributes, Behavior, EntryFlags};
 pub use map::protect::SetMax;
+pub use map::query::Disposition;
+pub use map::region::{Region, RegionPages};
 pub use map::{Map, MapRef};
 pub use object::ObjectRef;
 pub use page::{Page, PageArray, PageList};

@@ -17,7 +17,7 @@ use crate::queues::Queues;
 use crate::registry::Registry;
 use abi::KernReturn;
 use abi::region::{VmStatistics64, ZoneInfo};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use zalloc::{Kalloc, RefZone, Zone, ZoneOptions, Zones};
 
 /// Whether memory may be writable and executable at once.
@@ -64,6 +64,7 @@ pub struct Vm<M: Machine> {
     pub(crate) zero_frame: PageId,
     pub(crate) write_execute: WriteExecute,
     serial: AtomicU64,
+    pub(crate) audits: AtomicU32,
 }
 
 impl<M: Machine> Vm<M> {
@@ -115,6 +116,7 @@ impl<M: Machine> Vm<M> {
             zero_frame,
             write_execute: memory.write_execute,
             serial: AtomicU64::new(0),
+            audits: AtomicU32::new(0),
         };
         let kernel_map = Map::new(vm.next_serial(), None, memory.kernel_range);
         let kernel_map = vm.zones.maps.alloc_ref(&vm.frames, kernel_map);

@@ -407,7 +407,19 @@ impl<M: Machine> Vm<M> {
         if mapping.protection.is_empty() {
             return Step::Done;
         }
+        if mapping.protection.contains(Protection::EXECUTE) {
+            self.make_fetchable(page);
+        }
         self.enter_mapping(page, mapping, this)
+    }
+
+    /// Instruction fetches through the new mapping see what the page holds.
+    fn make_fetchable(&self, page: PageId) {
+        let record = self.frames.pages().get(page);
+        if !record.is_fetchable() {
+            self.machine().sync_instructions(page);
+            record.set_fetchable();
+        }
     }
 
     #[inline]

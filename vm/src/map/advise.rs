@@ -1,1 +1,268 @@
-//! wip
+//! Advice about a range: `mach_vm_behavior_set`, `mach_vm_msync`.
+//!
+//! Owns: what each advice does without a pager and without pageout: memory that may go goes at once,
+//! memory that is not needed becomes inactive.
+//! Locks: the map shared (alone where an entry changes), then the object alone.
+
+use super::entry::{Entry, EntryFlags};
+use super::{Map, MapState};
+use crate::addr::{Range, VirtAddr};
+use crate::machine::{Machine, RefMod};
+use crate::object::slot::Slot;
+use crate::object::{ObjectKind, ObjectState};
+use crate::page::PageState;
+use crate::sanitize::{
+    self, Advice, RangeError, Realign, UserAddr, UserBehavior, UserFlags, UserSize,
+};
+use crate::vm::Vm;
+use abi::{Inherit, KernReturn, Protection};
+
+/// `VM_SYNC_ASYNCHRONOUS`.
+const SYNC_ASYNC: u32 = 1;
+/// `VM_SYNC_SYNCHRONOUS`.
+const SYNC_SYNC: u32 = 2;
+/// `VM_SYNC_KILLPAGES`.
+const SYNC_KILLPAGES: u32 = 8;
+/// `VM_SYNC_DEACTIVATE`.
+const SYNC_DEACTIVATE: u32 = 0x10;
+/// `VM_SYNC_CONTIGUOUS`.
+const SYNC_CONTIGUOUS: u32 = 0x20;
+
+impl<M: Machine> Vm<M> {
+    /// `mach_vm_behavior_set`.
+    ///
+    /// # Errors
+    /// XNU's, in XNU's order: behaviour, size 0 succeeds, range, holes, rights.
+    pub fn behavior(
+        &self,
+        map: &Map<M>,
+        addr: UserAddr,
+        size: UserSize,
+        behavior: UserBehavior,
+    ) -> Result<(), KernReturn> {
+        let advice = sanitize::behavior(behavior)?;
+        if sanitize::is_zero(size) {
+            return Ok(());
+        }
+        let limits = map.limits();
+        let start_is_zero = limits.start.0 == 0 && sanitize::page::<M>(addr).0 == 0;
+        let range = sanitize::range::<M>(addr, size, Realign::No).map_err(|error| match error {
+            RangeError::Wrap => KernReturn::INVALID_ARGUMENT,
+            RangeError::RoundWrap if start_is_zero => KernReturn::INVALID_ADDRESS,
+            RangeError::RoundWrap => KernReturn::NO_SPACE,
+        })?;
+        if range.start < limits.start || range.end > limits.end {
+            return Err(KernReturn::NO_SPACE);
+        }
+        match advice {
+            Advice::Store(_) | Advice::ZeroWired => self.store_advice(map, range, advice),
+            Advice::DontNeed => self.contiguous(map, range, |vm, entry, part| {
+                vm.deactivate_part(entry, part);
+            }),
+            Advice::Free => self.kill(map, range),
+            Advice::WillNeed => self.contiguous(map, range, |_, _, _| ()),
+            Advice::Reusable => self.reusable(map, range, Protection::WRITE),
+            Advice::Reuse | Advice::CanReuse => self.reusable(map, range, Protection::NONE),
+            Advice::Zero => self.zero_range(map, range),
+        }
+    }
+
+    /// `mach_vm_msync`. There is no pager yet, so there is nothing to write.
+    ///
+    /// # Errors
+    /// XNU's, in XNU's order: size 0 succeeds, contradictory flags, range, holes if asked.
+    pub fn msync(
+        &self,
+        map: &Map<M>,
+        addr: UserAddr,
+        size: UserSize,
+        flags: UserFlags,
+    ) -> Result<(), KernReturn> {
+        if sanitize::is_zero(size) {
+            return Ok(());
+        }
+        if flags.0 & (SYNC_ASYNC | SYNC_SYNC) == SYNC_ASYNC | SYNC_SYNC {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        let range = sanitize::range::<M>(addr, size, Realign::No);
+        let range = range.map_err(|_| KernReturn::INVALID_ADDRESS)?;
+        if flags.0 & SYNC_CONTIGUOUS != 0 && !map.read().covers(range) {
+            return Err(KernReturn::INVALID_ADDRESS);
+        }
+        if flags.0 & SYNC_KILLPAGES != 0 {
+            self.kill_part(map, range);
+        }
+        if flags.0 & SYNC_DEACTIVATE != 0 {
+            self.each_part(&map.read(), range, |entry, part| {
+                self.deactivate_part(entry, part)
+            });
+        }
+        Ok(())
+    }
+
+    fn store_advice(&self, map: &Map<M>, range: Range, advice: Advice) -> Result<(), KernReturn> {
+        self.with_spare(|spare| {
+            let mut state = map.write();
+            if !state.covers(range) {
+                return Err(KernReturn::INVALID_ADDRESS.into());
+            }
+            if advice == Advice::ZeroWired {
+                all_allow(&state, range, Protection::WRITE)?;
+            }
+            state.clip(self, range, spare)?;
+            state.tree.visit_mut(range, |entry| match advice {
+                Advice::Store(behavior) => entry.attributes.behavior = behavior,
+                _ => entry.attributes.flags.insert(EntryFlags::ZERO_WIRED),
+            });
+            state.simplify_range(self, range);
+            Ok(())
+        })
+    }
+
+    fn contiguous(
+        &self,
+        map: &Map<M>,
+        range: Range,
+        each: impl Fn(&Self, &Entry<M>, Range),
+    ) -> Result<(), KernReturn> {
+        let state = map.read();
+        if !state.covers(range) {
+            return Err(KernReturn::INVALID_ADDRESS);
+        }
+        self.each_part(&state, range, |entry, part| each(self, entry, part));
+        Ok(())
+    }
+
+    fn each_part(&self, state: &MapState<M>, range: Range, mut each: impl FnMut(&Entry<M>, Range)) {
+        state.tree.visit(range, |entry| {
+            if let Some(part) = entry.range().intersect(range) {
+                each(entry, part);
+            }
+            None::<()>
+        });
+    }
+
+    fn kill(&self, map: &Map<M>, range: Range) -> Result<(), KernReturn> {
+        if !map.read().covers(range) {
+            return Err(KernReturn::INVALID_ADDRESS);
+        }
+        self.kill_part(map, range);
+        Ok(())
+    }
+
+    /// Drops pages whose contents nobody else can see: they read as zeros then.
+    fn kill_part(&self, map: &Map<M>, range: Range) {
+        let mut batch = self.frames.batch();
+        self.each_part(&map.read(), range, |entry, part| {
+            let Some(object) = entry.object.as_ref().filter(|_| !entry.needs_copy) else {
+                return;
+            };
+            let mut state = object.write();
+            if is_alone(object.kind, &state) {
+                let (from, to) = (entry.index(part.start), entry.index(part.end));
+                self.free_range(&mut state, from, to, &mut batch);
+            }
+        });
+        self.frames.finish(batch);
+    }
+
+    fn deactivate_part(&self, entry: &Entry<M>, part: Range) {
+        let Some(object) = &entry.object else { return };
+        let state = object.write();
+        let mut batch = self.frames.batch();
+        let (from, to) = (entry.index(part.start), entry.index(part.end));
+        for (_, slot) in state.slots.range(from, to) {
+            let Slot::Resident(page) = slot else { continue };
+            if self.frames.pages().get(page).state() == PageState::Active {
+                self.queues.dequeue(page);
+                self.queues.deactivate(page);
+                let used = RefMod::REFERENCED;
+                self.machine().page_clear_refmod(page, used, &mut batch);
+            }
+        }
+        drop(state);
+        self.frames.finish(batch);
+    }
+
+    /// An allocator's memory: the whole range is mapped, and plain where its tag says malloc.
+    fn reusable(&self, map: &Map<M>, range: Range, right: Protection) -> Result<(), KernReturn> {
+        let state = map.read();
+        if !state.covers(range) {
+            return Err(KernReturn::INVALID_ADDRESS);
+        }
+        all_allow(&state, range, right)?;
+        let bad = state.tree.visit(range, |entry| {
+            let plain = entry.attributes.protection == Protection::DEFAULT
+                && entry.attributes.max == Protection::ALL
+                && entry.attributes.inherit == Inherit::Copy
+                && entry.wired == 0
+                && entry.object.as_ref().is_none_or(|object| {
+                    object.kind == ObjectKind::Anonymous && object.read().shadow.is_none()
+                });
+            let malloc = matches!(entry.attributes.tag, 1..=3 | 6..=9);
+            (malloc && !plain).then_some(())
+        });
+        if bad.is_some() {
+            return Err(KernReturn::FAILURE);
+        }
+        Ok(())
+    }
+
+    fn zero_range(&self, map: &Map<M>, range: Range) -> Result<(), KernReturn> {
+        {
+            let state = map.read();
+            if !state.covers(range) {
+                return Err(KernReturn::INVALID_ADDRESS);
+            }
+            all_allow(&state, range, Protection::WRITE)?;
+        }
+        self.kill_part(map, range);
+        // What is left is shared, shadowed or wired: zeroed in place, page by page.
+        let mut at = range.start;
+        while at < range.end {
+            if self.shows_page(&map.read(), at) {
+                self.fault(map, at, Protection::WRITE)?;
+                let state = map.read();
+                if let Some(entry) = state.tree.find(at)
+                    && let Some(object) = &entry.object
+                    && let Slot::Resident(page) = object.write().slots.get(entry.index(at))
+                {
+                    self.machine().zero_page(page);
+                }
+            }
+            at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+        }
+        Ok(())
+    }
+
+    /// Whether anything but zeros may show at `at`.
+    fn shows_page(&self, state: &MapState<M>, at: VirtAddr) -> bool {
+        let Some(entry) = state.tree.find(at) else {
+            return false;
+        };
+        let Some(object) = &entry.object else {
+            return false;
+        };
+        let top = object.read();
+        top.shadow.is_some() || top.slots.get(entry.index(at)) != Slot::Empty
+    }
+}
+
+/// Whether an object's pages may be dropped: nobody else shows them, and nothing is below.
+fn is_alone<M: Machine>(kind: ObjectKind, state: &ObjectState<M>) -> bool {
+    kind == ObjectKind::Anonymous
+        && !state.true_share
+        && state.shadow.is_none()
+        && (state.refs == 1 || !state.aliased)
+}
+
+fn all_allow<M: Machine>(
+    state: &MapState<M>,
+    range: Range,
+    right: Protection,
+) -> Result<(), KernReturn> {
+    let lacks = state.tree.visit(range, |entry| {
+        (!entry.attributes.protection.contains(right)).then_some(())
+    });
+    lacks.map_or(Ok(()), |()| Err(KernReturn::PROTECTION_FAILURE))
+}

@@ -56,9 +56,7 @@ impl<M: Machine> Vm<M> {
             }
             _ => KernReturn::INVALID_ARGUMENT,
         })?;
-        if set_max == SetMax::No {
-            self.check_write_execute(protection)?;
-        }
+        let allowed = self.check_write_execute(protection);
         let change = Change {
             protection,
             set_max,
@@ -69,7 +67,7 @@ impl<M: Machine> Vm<M> {
             let mut batch = self.frames.batch();
             let done = self.with_spare(|spare| {
                 let mut state = map.write();
-                state.check_protect(range, change)?;
+                state.check_protect(range, change, allowed)?;
                 state.clip(self, range, spare)?;
                 if change.copy {
                     match self.copy_range(&mut state, range) {
@@ -201,10 +199,13 @@ impl<M: Machine> Vm<M> {
 }
 
 impl<M: Machine> MapState<M> {
-    fn check_protect(&self, range: Range, change: Change) -> Result<(), KernReturn> {
-        if range.start < self.limits.start || range.end > self.limits.end {
-            return Err(KernReturn::INVALID_ADDRESS);
-        }
+    fn check_protect(
+        &self,
+        range: Range,
+        change: Change,
+        allowed: Result<(), KernReturn>,
+    ) -> Result<(), KernReturn> {
+        // Entry by entry, as XNU does: what comes first is the answer.
         let mut at = range.start;
         let bad = self.tree.visit(range, |entry| {
             if entry.start > at {
@@ -215,7 +216,10 @@ impl<M: Machine> MapState<M> {
             if change.copy {
                 max |= Protection::WRITE;
             }
-            (!max.contains(change.protection)).then_some(KernReturn::PROTECTION_FAILURE)
+            let within = max.contains(change.protection);
+            allowed
+                .err()
+                .or((!within).then_some(KernReturn::PROTECTION_FAILURE))
         });
         match bad {
             Some(code) => Err(code),

@@ -1,1 +1,220 @@
-//! wip
+//! Objects of files: the kernel reads and writes their pages, programs map them.
+//!
+//! Owns: handles, size, reading and writing through kernel buffers.
+//! Does not own: names, directories, what a file is. A file's object has no pager yet: a page that
+//! was never written reads as zeros.
+//! Locks: the object's. A resident page is written while it is busy and the object unlocked.
+
+use super::slot::Slot;
+use super::{ObjRef, ObjectKind, ObjectRef};
+use crate::fault::FaultError;
+use crate::machine::{Machine, RefMod};
+use crate::vm::Vm;
+use abi::KernReturn;
+
+impl<M: Machine> Vm<M> {
+    /// A new object for a file of `size` bytes, all zeros.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE`.
+    pub fn object_create(&self, size: u64) -> Result<ObjectRef<M>, KernReturn> {
+        let object = self.new_object(ObjectKind::Named, pages_of::<M>(size))?;
+        object.write().handles = 1;
+        self.registry.add_object(self, &object)?;
+        Ok(ObjectRef(object))
+    }
+
+    /// One handle more.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE` if there are too many.
+    pub fn object_reference(&self, object: &ObjectRef<M>) -> Result<ObjectRef<M>, KernReturn> {
+        let another = object.0.try_ref();
+        let another = another.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
+        let mut state = another.write();
+        state.refs = state.refs.saturating_add(1);
+        state.handles = state.handles.saturating_add(1);
+        drop(state);
+        Ok(ObjectRef(another))
+    }
+
+    /// Gives a handle up. The object ends when nothing maps it any more.
+    pub fn object_release(&self, object: ObjectRef<M>) {
+        {
+            let mut state = object.0.write();
+            state.handles = state.handles.saturating_sub(1);
+        }
+        let mut batch = self.frames.batch();
+        self.release_object(object.0, &mut batch);
+        self.frames.finish(batch);
+    }
+
+    /// A number that names the object; regions that show it carry it.
+    pub fn object_id(&self, object: &ObjectRef<M>) -> u64 {
+        object.0.serial
+    }
+
+    /// Pages of the object that are in memory.
+    pub fn object_resident(&self, object: &ObjectRef<M>) -> crate::addr::Pages {
+        crate::addr::Pages(object.0.read().slots.len())
+    }
+
+    /// Changes the size to `size` bytes. What is cut off is gone, from mappings too; what is added
+    /// reads as zeros.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE`; the size is the old one then.
+    pub fn object_resize(&self, object: &ObjectRef<M>, size: u64) -> Result<(), KernReturn> {
+        let pages = pages_of::<M>(size);
+        let inside = size & M::PAGE_SIZE.wrapping_sub(1);
+        let mut batch = self.frames.batch();
+        {
+            let mut state = object.0.write();
+            if pages > state.size {
+                let grown = state.slots.grow(pages, &self.zones.nodes, &self.frames);
+                grown.map_err(|_| self.shortage())?;
+            } else {
+                self.free_range(&mut state, pages, u64::MAX, &mut batch);
+            }
+            state.size = pages;
+        }
+        self.frames.finish(batch);
+        if inside != 0 {
+            // The rest of the last page reads as zeros if the object grows again.
+            self.zero_tail(&object.0, size)?;
+        }
+        Ok(())
+    }
+
+    fn zero_tail(&self, object: &ObjRef<M>, from: u64) -> Result<(), KernReturn> {
+        let index = from >> M::PAGE_SHIFT;
+        let zeros = [0u8; 256];
+        let mut at = from & M::PAGE_SIZE.wrapping_sub(1);
+        let state = object.write();
+        if let Slot::Resident(page) = state.slots.get(index) {
+            while at < M::PAGE_SIZE {
+                let count = M::PAGE_SIZE.wrapping_sub(at).min(zeros.len() as u64);
+                let part = zeros.get(..count as usize).unwrap_or(&zeros);
+                self.machine().write_page(page, at as usize, part);
+                at = at.saturating_add(count);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads from `offset` bytes on. The caller keeps within the file's size; beyond the object it
+    /// reads zeros.
+    ///
+    /// # Errors
+    /// None in this issue; a pager will have some.
+    pub fn object_read(
+        &self,
+        object: &ObjectRef<M>,
+        offset: u64,
+        into: &mut [u8],
+    ) -> Result<(), FaultError> {
+        let mut offset = offset;
+        let mut rest = into;
+        while !rest.is_empty() {
+            let inside = offset & M::PAGE_SIZE.wrapping_sub(1);
+            let room = M::PAGE_SIZE.wrapping_sub(inside) as usize;
+            let count = room.min(rest.len());
+            let (part, after) = rest.split_at_mut(count);
+            let index = offset >> M::PAGE_SHIFT;
+            loop {
+                let state = object.0.read();
+                match state.slots.get(index) {
+                    Slot::Empty => part.fill(0),
+                    Slot::Resident(page) => self.machine().read_page(page, inside as usize, part),
+                    Slot::Busy(_) => {
+                        drop(state);
+                        self.counters.count(crate::counters::Event::BusyWait);
+                        object.0.wait_busy(index);
+                        continue;
+                    }
+                }
+                break;
+            }
+            rest = after;
+            offset = offset.saturating_add(count as u64);
+        }
+        Ok(())
+    }
+
+    /// Writes from `offset` bytes on. What lies beyond the object's size is an error; the caller
+    /// resizes first.
+    ///
+    /// # Errors
+    /// `InvalidAddress` beyond the size, `Shortage` without a frame; what was written before stays.
+    pub fn object_write(
+        &self,
+        object: &ObjectRef<M>,
+        offset: u64,
+        from: &[u8],
+    ) -> Result<(), FaultError> {
+        let mut offset = offset;
+        let mut rest = from;
+        while !rest.is_empty() {
+            let inside = offset & M::PAGE_SIZE.wrapping_sub(1);
+            let room = M::PAGE_SIZE.wrapping_sub(inside) as usize;
+            let (part, after) = rest.split_at(room.min(rest.len()));
+            self.write_part(&object.0, offset >> M::PAGE_SHIFT, inside as usize, part)?;
+            rest = after;
+            offset = offset.saturating_add(part.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn write_part(
+        &self,
+        object: &ObjRef<M>,
+        index: u64,
+        inside: usize,
+        part: &[u8],
+    ) -> Result<(), FaultError> {
+        let page = loop {
+            let mut guard = object.write();
+            let state = &mut *guard;
+            if index >= state.size {
+                return Err(FaultError::InvalidAddress);
+            }
+            match state.slots.get(index) {
+                Slot::Resident(page) => {
+                    state.slots.replace(index, Slot::Busy(page));
+                    break page;
+                }
+                Slot::Empty => {
+                    let (slots, number) = (&mut state.slots, state.number);
+                    let whole = part.len() as u64 == M::PAGE_SIZE;
+                    let fill = |machine: &M, page| {
+                        if !whole {
+                            machine.zero_page(page);
+                        }
+                        machine.write_page(page, inside, part);
+                    };
+                    let added = self.add_page(object.kind, slots, number, index, fill);
+                    return added.map(drop).map_err(|_| {
+                        self.shortage();
+                        FaultError::Shortage
+                    });
+                }
+                Slot::Busy(_) => {
+                    drop(guard);
+                    self.counters.count(crate::counters::Event::BusyWait);
+                    object.wait_busy(index);
+                }
+            }
+        };
+        self.machine().write_page(page, inside, part);
+        let record = self.frames.pages().get(page);
+        record.clear_fetchable();
+        record.mark(RefMod::MODIFIED | RefMod::REFERENCED);
+        let mut state = object.write();
+        object.unbusy(&mut state, index);
+        Ok(())
+    }
+}
+
+const fn pages_of<M: Machine>(size: u64) -> u64 {
+    size.div_ceil(M::PAGE_SIZE)
+}

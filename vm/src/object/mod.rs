@@ -65,6 +65,10 @@ pub(crate) struct ObjectState<M: Machine> {
     pub size: u64,
     /// Entries, shadows and handles that refer to the object.
     pub refs: u32,
+    /// References that are handles.
+    pub handles: u32,
+    /// The audit's count, and which audit counted.
+    pub audit: (u32, u32),
     /// The owner that the pages name. It moves with the slots when objects are merged.
     pub number: u32,
     /// Written through every entry that refers to it: by inheritance SHARE, or a file.
@@ -88,6 +92,8 @@ impl<M: Machine> Object<M> {
                 shadow: None,
                 size,
                 refs: 1,
+                handles: 0,
+                audit: (0, 0),
                 number: (serial & 0xff_ffff) as u32,
                 true_share: kind == ObjectKind::Named,
                 aliased: kind == ObjectKind::Named,

@@ -90,6 +90,8 @@ pub enum Content {
     External,
 }
 
+/// Among the marks: instruction caches have been told of the contents.
+const FETCHABLE: u8 = 0x80;
 const OWNER_INDEX_BITS: u32 = 40;
 const OWNER_INDEX: u64 = (1 << OWNER_INDEX_BITS) - 1;
 
@@ -191,6 +193,20 @@ impl Page {
     #[inline]
     pub fn marks(&self) -> RefMod {
         RefMod::from_bits_truncate(self.marks.load(Relaxed))
+    }
+
+    /// Whether instruction fetches see the frame's contents.
+    #[inline]
+    pub(crate) fn is_fetchable(&self) -> bool {
+        self.marks.load(Relaxed) & FETCHABLE != 0
+    }
+
+    pub(crate) fn set_fetchable(&self) {
+        self.marks.fetch_or(FETCHABLE, Relaxed);
+    }
+
+    pub(crate) fn clear_fetchable(&self) {
+        self.marks.fetch_and(!FETCHABLE, Relaxed);
     }
 
     /// Notes a use or a change.

@@ -1,0 +1,330 @@
+//! The audit: everything that is counted is counted again, from the bottom up.
+//!
+//! Owns: the checks of the invariants that hold whenever no operation is under way.
+//! Does not own: repair; a difference is a bug and is reported by the invariant's number.
+//! Locks: one at a time, as they are needed. It must be quiet: no thread changes memory meanwhile.
+
+use crate::addr::{Range, VirtAddr};
+use crate::machine::Machine;
+use crate::map::Map;
+use crate::map::entry::Entry;
+use crate::object::shadow::Below;
+use crate::object::slot::Slot;
+use crate::object::{ObjRef, Object, ObjectState};
+use crate::page::PageState;
+use crate::vm::Vm;
+use abi::Protection;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditReport {
+    /// Maps, the kernel's among them.
+    pub maps: u64,
+    /// Entries of all maps.
+    pub entries: u64,
+    /// Objects that entries, shadows and handles refer to.
+    pub objects: u64,
+    /// Pages of those objects.
+    pub pages: u64,
+    /// Tracked mappings of those pages.
+    pub mappings: u64,
+}
+
+/// What was wrong: the invariant, and a number that helps to find the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditError {
+    /// The invariant's number and what it says.
+    pub what: &'static str,
+    /// A page, an address or an object's number.
+    pub place: u64,
+}
+
+const fn wrong(what: &'static str, place: u64) -> AuditError {
+    AuditError { what, place }
+}
+
+/// The state of one audit.
+struct Audit {
+    epoch: u32,
+    report: AuditReport,
+    /// Mappings that were found in page tables.
+    mapped: u64,
+    error: Option<AuditError>,
+}
+
+impl Audit {
+    fn fail(&mut self, what: &'static str, place: u64) {
+        self.error.get_or_insert(wrong(what, place));
+    }
+}
+
+impl<M: Machine> Vm<M> {
+    /// Recounts maps, entries, references, slots, queues, wirings and mappings.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn audit(&self) -> Result<AuditReport, AuditError> {
+        let mut audit = Audit {
+            epoch: self.audits.fetch_add(1, Relaxed).wrapping_add(1),
+            report: AuditReport::default(),
+            mapped: 0,
+            error: None,
+        };
+        self.registry
+            .each_object(|object| self.visit_object(object, &mut audit, Visit::Handle));
+        self.registry
+            .each_map(|map| self.audit_map(map, &mut audit));
+        // Every reference has been counted: compare.
+        self.registry.each_map(|map| {
+            self.each_object_of(map, |object| check_references(object, &mut audit));
+        });
+        self.registry
+            .each_object(|object| check_references(object, &mut audit));
+        if let Some(error) = audit.error {
+            return Err(error);
+        }
+        self.audit_counts(&audit)?;
+        Ok(audit.report)
+    }
+
+    fn each_object_of(&self, map: &Map<M>, mut each: impl FnMut(&Object<M>)) {
+        let all = Range::new(VirtAddr(0), VirtAddr(u64::MAX));
+        map.read().tree.visit(all, |entry| {
+            if let Some(object) = &entry.object {
+                each_of_chain(object, &mut each);
+            }
+            None::<()>
+        });
+    }
+
+    fn audit_map(&self, map: &Map<M>, audit: &mut Audit) {
+        let state = map.read();
+        audit.report.maps = audit.report.maps.saturating_add(1);
+        if let Err(what) = state.tree.audit() {
+            audit.fail(what, map.serial);
+        }
+        let all = Range::new(VirtAddr(0), VirtAddr(u64::MAX));
+        let mut size = 0u64;
+        state.tree.visit(all, |entry| {
+            size = size.saturating_add(entry.range().len());
+            audit.report.entries = audit.report.entries.saturating_add(1);
+            let limits = state.limits;
+            if entry.start < limits.start || entry.end > limits.end {
+                audit.fail("I-MAP-1: an entry lies outside its map", entry.start.0);
+            }
+            if let Some(object) = &entry.object {
+                self.visit_object(object, audit, Visit::Reference);
+                self.audit_mappings(map, entry, object, audit);
+            }
+            None::<()>
+        });
+        if size != state.size {
+            audit.fail("I-MAP-3: a map's size and its entries differ", map.serial);
+        }
+    }
+
+    /// Counts one reference to an object; at the first one, looks at the object and what is below.
+    fn visit_object(&self, object: &Object<M>, audit: &mut Audit, visit: Visit) {
+        let mut state = object.write();
+        let (count, epoch) = state.audit;
+        let first = epoch != audit.epoch;
+        let before = if first { 0 } else { count };
+        let more = match visit {
+            Visit::Reference => 1,
+            Visit::Handle => state.handles,
+        };
+        state.audit = (before.saturating_add(more), audit.epoch);
+        if !first {
+            return;
+        }
+        audit.report.objects = audit.report.objects.saturating_add(1);
+        self.audit_pages(object, &state, audit);
+        let below = state.shadow.as_ref().map(|shadow| shadow.object.try_ref());
+        drop(state);
+        if let Some(Ok(below)) = below {
+            if below.read().true_share && below.kind == crate::object::ObjectKind::Anonymous {
+                audit.fail("I-OBJ-3: a truly shared object is a shadow", below.serial);
+            }
+            self.visit_object(&below, audit, Visit::Reference);
+        }
+    }
+
+    fn audit_pages(&self, object: &Object<M>, state: &ObjectState<M>, audit: &mut Audit) {
+        let mut pages = 0u64;
+        for (index, slot) in state.slots.range(0, u64::MAX) {
+            pages = pages.saturating_add(1);
+            let Slot::Resident(page) = slot else {
+                audit.fail("I-PAGE-2: a page is busy and nobody works on it", index);
+                continue;
+            };
+            let record = self.frames.pages().get(page);
+            let owner = record.owner();
+            if owner.object != state.number || owner.index != index {
+                audit.fail("I-PAGE-5: a page names another owner", u64::from(page.0));
+            }
+            let wired = record.state() == PageState::Wired;
+            let queued = matches!(
+                record.state(),
+                PageState::Active | PageState::Inactive | PageState::Speculative
+            );
+            if wired != (record.wirings() != 0) || (!wired && !queued) {
+                audit.fail(
+                    "I-PAGE-4: a page's wirings and its queue differ",
+                    u64::from(page.0),
+                );
+            }
+            let mappings = self.machine().page_mappings(page) as u64;
+            audit.report.mappings = audit.report.mappings.saturating_add(mappings);
+        }
+        if pages != state.slots.len() {
+            audit.fail("I-OBJ-6: slots and their count differ", object.serial);
+        }
+        audit.report.pages = audit.report.pages.saturating_add(pages);
+    }
+
+    /// Every mapping of an entry shows what the entry shows, and no more than it allows.
+    fn audit_mappings(
+        &self,
+        map: &Map<M>,
+        entry: &Entry<M>,
+        object: &ObjRef<M>,
+        audit: &mut Audit,
+    ) {
+        let (from, to) = (entry.offset, entry.offset.saturating_add(entry.pages()));
+        let mut at = from;
+        while let Some(index) = next_of_chain(&object.read(), at).filter(|&index| index < to) {
+            at = index.wrapping_add(1);
+            let inside = index.wrapping_sub(from) << M::PAGE_SHIFT;
+            let address = VirtAddr(entry.start.0.wrapping_add(inside));
+            let Some((page, protection)) = self.machine().pmap_extract(self.pmap(map), address)
+            else {
+                if entry.user_wired != 0 && !entry.attributes.protection.is_empty() {
+                    audit.fail("I-WIRE-1: a wired page is not mapped", address.0);
+                }
+                continue;
+            };
+            if page == self.zero_frame {
+                audit.fail("I-PTE-2: the zero frame hides a page", address.0);
+                continue;
+            }
+            audit.mapped = audit.mapped.saturating_add(1);
+            let top = object.read();
+            let (shown, on_top) = match (top.slots.get(index), &top.shadow) {
+                (Slot::Empty, Some(shadow)) => {
+                    let page = self.look_below(shadow, index, |below| match below {
+                        Below::Page(page, _) => Some(page),
+                        _ => None,
+                    });
+                    (page, false)
+                }
+                (slot, _) => (slot.page(), true),
+            };
+            if shown != Some(page) {
+                audit.fail(
+                    "I-PTE-2: a mapping shows another page than its entry",
+                    address.0,
+                );
+            }
+            if !entry.attributes.protection.contains(protection) {
+                audit.fail("I-PTE-1: a mapping allows more than its entry", address.0);
+            }
+            let exclusive = on_top && !entry.needs_copy;
+            if protection.contains(Protection::WRITE) && !exclusive {
+                audit.fail("I-PTE-1: a page that must be copied is writable", address.0);
+            }
+        }
+    }
+
+    fn audit_counts(&self, audit: &Audit) -> Result<(), AuditError> {
+        let free = self.frames.audit().map_err(|what| wrong(what, 0))?;
+        let queues = self.queues.counts();
+        let queued = [
+            queues.active,
+            queues.inactive,
+            queues.speculative,
+            queues.wired,
+        ]
+        .iter()
+        .fold(0u64, |sum, pages| sum.saturating_add(pages.0));
+        if queued != audit.report.pages {
+            return Err(wrong(
+                "I-COUNT-1: pages of objects and of queues differ",
+                queued,
+            ));
+        }
+        if audit.mapped != audit.report.mappings {
+            return Err(wrong(
+                "I-PTE-3: reverse maps and page tables differ",
+                audit.mapped,
+            ));
+        }
+        let kernel = self.frames.kernel_count();
+        let pages = self.frames.pages();
+        let mut own = 0u64;
+        for page in pages.ids() {
+            let state = pages.get(page).state();
+            if matches!(state, PageState::Kernel | PageState::Boot) {
+                own = own.saturating_add(1);
+            }
+        }
+        if own != kernel.0 {
+            return Err(wrong(
+                "I-COUNT-1: the kernel's frames and their count differ",
+                own,
+            ));
+        }
+        let sum = free.0.saturating_add(queued).saturating_add(kernel.0);
+        if sum != self.total_pages().0 {
+            return Err(wrong(
+                "I-COUNT-1: the counts do not add up to all frames",
+                sum,
+            ));
+        }
+        if self.zone_registry().audit().is_err() {
+            return Err(wrong(
+                "I-ZONE-1: a zone's elements and its counts differ",
+                0,
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How an object was reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    Reference,
+    Handle,
+}
+
+fn each_of_chain<M: Machine>(object: &ObjRef<M>, each: &mut impl FnMut(&Object<M>)) {
+    each(object);
+    if let Some(shadow) = &object.read().shadow {
+        each_of_chain(&shadow.object, each);
+    }
+}
+
+fn check_references<M: Machine>(object: &Object<M>, audit: &mut Audit) {
+    let state = object.read();
+    if state.audit != (state.refs, audit.epoch) {
+        audit.fail(
+            "I-OBJ-1: an object's references and their count differ",
+            object.serial,
+        );
+    }
+}
+
+/// The first index at or after `at` where an object of the chain has a page.
+fn next_of_chain<M: Machine>(state: &ObjectState<M>, at: u64) -> Option<u64> {
+    let own = state.slots.next(at).map(|(index, _)| index);
+    let below = state.shadow.as_ref().and_then(|shadow| {
+        let state = shadow.object.read();
+        let index = next_of_chain(&state, at.saturating_add(shadow.offset))?;
+        (index < state.size).then(|| index.saturating_sub(shadow.offset))
+    });
+    match (own, below) {
+        (Some(own), Some(below)) => Some(own.min(below)),
+        (own, below) => own.or(below),
+    }
+}
