@@ -37,3 +37,30 @@ pub fn prepare(
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_breaks_by_hardware_and_attaches_to_the_waiting_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("qemu");
+        prepare(
+            &mut command,
+            Arch::Aarch64,
+            Path::new("/k.elf"),
+            folder.path(),
+        )
+        .unwrap();
+        let script = std::fs::read_to_string(folder.path().join(".gdbinit")).unwrap();
+        assert!(script.contains("\nhbreak kernel_main\n") && script.contains("\nfile /k.elf\n"));
+        let socket = folder.path().join("gdb.sock").display().to_string();
+        assert!(script.contains(&format!("target remote {socket}\n")));
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        assert!(words.contains(&"-S".into()) && words.iter().any(|word| word.contains(&socket)));
+    }
+}

@@ -254,3 +254,83 @@ impl Machine {
         list.iter().map(OsString::from).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(arch: Arch, clock: Clock, console: Console) -> String {
+        let machine = Machine {
+            arch,
+            memory: "64m".parse().unwrap(),
+            smp: 2,
+            cpu: "max".into(),
+            granule: Granule::Small,
+            clock,
+            program: "qemu".into(),
+        };
+        let command = machine.command(
+            Path::new("K"),
+            Path::new("R"),
+            "mode=test",
+            console,
+            Path::new("/t"),
+        );
+        let words: Vec<_> = command
+            .get_args()
+            .map(|word| word.to_string_lossy())
+            .collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn the_exit_status_has_its_way_out_on_both_machines() {
+        let x86 = line(Arch::X86_64, Clock::Host, Console::Records);
+        assert!(x86.contains("-device isa-debug-exit,iobase=0xf4,iosize=4"));
+        let arm = line(Arch::Aarch64, Clock::Host, Console::Records);
+        assert!(arm.contains("-M virt,gic-version=2 -semihosting"));
+        for text in [x86, arm] {
+            assert!(
+                text.contains("-no-reboot") && text.contains("-m 64M -smp 2"),
+                "{text}"
+            );
+            assert!(
+                text.contains("-kernel K -initrd R -append mode=test"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn instructions_are_counted_one_a_tick() {
+        let arm = line(Arch::Aarch64, Clock::Instructions, Console::Records);
+        assert!(arm.contains("-icount shift=0,sleep=off") && arm.contains("max,cntfrq=1000000000"));
+        let x86 = line(Arch::X86_64, Clock::Instructions, Console::Records);
+        assert!(x86.contains("-icount shift=0,sleep=off") && !x86.contains("cntfrq"));
+        assert!(!line(Arch::Aarch64, Clock::Host, Console::Records).contains("icount"));
+    }
+
+    #[test]
+    fn ctrl_c_belongs_to_the_guest() {
+        let text = line(Arch::X86_64, Clock::Host, Console::Terminal);
+        assert!(text.contains("stdio,id=line,signal=off,mux=on"), "{text}");
+    }
+
+    #[test]
+    fn memory_and_granules_are_checked() {
+        assert_eq!("256".parse::<Memory>().unwrap().to_string(), "256M");
+        assert_eq!("1g".parse::<Memory>().unwrap().to_string(), "1G");
+        for wrong in ["", "0", "-1", "1T", "1MM", "M", "1.5G"] {
+            assert!(wrong.parse::<Memory>().is_err(), "{wrong}");
+        }
+        assert!(Machine::granule(Arch::X86_64, Some(Granule::Large)).is_err());
+        assert_eq!(
+            Machine::granule(Arch::Aarch64, None).unwrap(),
+            Granule::Large
+        );
+        assert_eq!(
+            Machine::granule(Arch::X86_64, None).unwrap(),
+            Granule::Small
+        );
+    }
+}
