@@ -12,6 +12,9 @@
     )
 )]
 
+#[cfg(any(target_os = "none", test))]
+#[cfg(target_arch = "x86_64")]
+mod bytes;
 pub mod decode;
 pub mod descriptors;
 pub mod frame;
