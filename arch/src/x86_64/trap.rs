@@ -4,7 +4,8 @@
 //! saving (`entry.s`), what is done about a cause (`kernel`).
 
 use super::descriptors::{Gate, GateUse, STAR_VALUE, TablePointer};
-use super::{apic, interrupts, msr, percpu, preempt, timer, vectors};
+use super::{apic, interrupts, msr, percpu, preempt, timer, user, vectors};
+use crate::layout::USER_END;
 use core::cell::UnsafeCell;
 
 pub use super::decode::{decode, decode_page_fault};
@@ -87,8 +88,20 @@ pub(super) unsafe fn load() {
 /// Page faults, from `entry.s`; interrupts are masked.
 #[unsafe(no_mangle)]
 extern "C" fn page_fault_enter(frame: &mut TrapFrame) {
-    let cause = decode_page_fault(frame.error, read_fault_address());
-    handle(frame, cause);
+    let address = read_fault_address();
+    // Resolving such a fault would not help: SMAP refuses the access again, for ever.
+    if !frame.is_user() && address < USER_END && !user::is_copying(frame) {
+        stray_access(frame, address);
+    }
+    handle(frame, decode_page_fault(frame.error, address));
+}
+
+#[cold]
+fn stray_access(frame: &TrapFrame, address: u64) -> ! {
+    panic!(
+        "the kernel touched user address {address:#x} outside a user copy: pc {:#x}, sp {:#x}",
+        frame.rip, frame.rsp
+    );
 }
 
 /// Other exceptions that can be returned from, from `entry.s`; interrupts are masked.

@@ -68,20 +68,27 @@ pub fn copy_in_string(to: &mut [u8], from: u64) -> Result<usize, UserFault> {
     }
 }
 
+/// Whether the kernel was interrupted inside one of the copies above: the only places where it may
+/// meet a fault on a user address.
+#[inline]
+pub(super) fn is_copying(frame: &TrapFrame) -> bool {
+    let inside = |start: *const u8, end: *const u8| (start as u64..end as u64).contains(&frame.rip);
+    !frame.is_user()
+        && (inside(
+            &raw const user_copy_faulting,
+            &raw const user_copy_faulting_end,
+        ) || inside(
+            &raw const user_string_faulting,
+            &raw const user_string_faulting_end,
+        ))
+}
+
 /// If the frame is that of a user copy, makes the copy fail and returns true; otherwise the fault
 /// is the kernel's own.
 pub fn recover(frame: &mut TrapFrame) -> bool {
-    let inside = |start: *const u8, end: *const u8| (start as u64..end as u64).contains(&frame.rip);
-    let copying = inside(
-        &raw const user_copy_faulting,
-        &raw const user_copy_faulting_end,
-    ) || inside(
-        &raw const user_string_faulting,
-        &raw const user_string_faulting_end,
-    );
-    if copying && !frame.is_user() {
+    let copying = is_copying(frame);
+    if copying {
         frame.rip = user_copy_failed as *const () as u64;
-        return true;
     }
-    false
+    copying
 }
