@@ -18,13 +18,14 @@ pub mod layout;
 #[cfg(target_os = "none")]
 pub mod machine;
 pub mod pmap;
+pub mod ratio;
 
 pub mod aarch64;
 pub mod x86_64;
 
 #[cfg(all(target_os = "none", target_arch = "aarch64"))]
 pub use aarch64::*;
-#[cfg(all(target_os = "none", target_arch = "x86_64"))]
-pub use x86_64::*;
 #[cfg(target_os = "none")]
 pub use machine::Machine;
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
+pub use x86_64::*;

@@ -5,38 +5,29 @@
 
 use crate::devices::DeviceRange;
 use crate::layout::DEVICE_WINDOW_BASE;
+use crate::ratio::{self, GIGAHERTZ, Ratio};
 use aarch64_cpu::registers::{
     CNTFRQ_EL0, CNTKCTL_EL1, CNTV_CTL_EL0, CNTV_CVAL_EL0, CNTVCT_EL0, Readable, Writeable,
 };
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Nanoseconds in a second.
-const SECOND: u64 = 1_000_000_000;
-
 /// Ticks per second.
-static HZ: AtomicU64 = AtomicU64::new(SECOND);
-/// Nanoseconds per tick, times 2^32.
-static NS_PER_TICK: AtomicU64 = AtomicU64::new(1 << 32);
-/// Ticks per nanosecond, times 2^32.
-static TICKS_PER_NS: AtomicU64 = AtomicU64::new(1 << 32);
+static HZ: AtomicU64 = AtomicU64::new(GIGAHERTZ);
+/// Nanoseconds per tick, as `Ratio`.
+static NS_PER_TICK: AtomicU64 = AtomicU64::new(Ratio::ONE.0);
+/// Ticks per nanosecond, as `Ratio`.
+static TICKS_PER_NS: AtomicU64 = AtomicU64::new(Ratio::ONE.0);
 /// The real-time clock's window, 0 if there is none.
 static CLOCK: AtomicUsize = AtomicUsize::new(0);
-
-const fn scale(value: u64, by: u64) -> u64 {
-    ((value as u128 * by as u128) >> 32) as u64
-}
 
 /// Starts time. A frequency of 0 (no firmware set it) counts as 1 GHz.
 pub(super) fn init(clock: Option<DeviceRange>) {
     let hz = match CNTFRQ_EL0.get() & 0xffff_ffff {
-        0 => SECOND,
+        0 => GIGAHERTZ,
         hz => hz,
     };
-    NS_PER_TICK.store(
-        ((u128::from(SECOND) << 32) / u128::from(hz)) as u64,
-        Ordering::Relaxed,
-    );
-    TICKS_PER_NS.store((hz << 32) / SECOND, Ordering::Relaxed);
+    NS_PER_TICK.store(Ratio::new(GIGAHERTZ, hz).0, Ordering::Relaxed);
+    TICKS_PER_NS.store(Ratio::new(hz, GIGAHERTZ).0, Ordering::Relaxed);
     HZ.store(hz, Ordering::Relaxed);
     if let Some(clock) = clock {
         CLOCK.store(
@@ -56,19 +47,13 @@ pub(super) fn init_cpu() {
 /// Nanoseconds since the machine started.
 #[inline]
 pub fn now() -> u64 {
-    scale(CNTVCT_EL0.get(), NS_PER_TICK.load(Ordering::Relaxed))
+    Ratio(NS_PER_TICK.load(Ordering::Relaxed)).apply(CNTVCT_EL0.get())
 }
 
 /// The fraction that turns the counter that programs read (CNTVCT_EL0) into nanoseconds of
 /// [`now`].
 pub fn timebase() -> (u32, u32) {
-    let hz = HZ.load(Ordering::Relaxed);
-    let (mut a, mut b) = (SECOND, hz);
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    // Both are below 2^32: CNTFRQ has 32 bits.
-    ((SECOND / a) as u32, (hz / a) as u32)
+    ratio::timebase(HZ.load(Ordering::Relaxed))
 }
 
 /// Makes this CPU's timer interrupt once, when [`now`] reaches `ns`; at once if it has. `u64::MAX`:
@@ -80,7 +65,8 @@ pub fn set_deadline(ns: u64) {
         return;
     }
     // Rounded up, so that the deadline has passed when the interrupt comes.
-    let ticks = scale(ns, TICKS_PER_NS.load(Ordering::Relaxed)).saturating_add(1);
+    let ratio = Ratio(TICKS_PER_NS.load(Ordering::Relaxed));
+    let ticks = ratio.apply(ns).saturating_add(1);
     CNTV_CVAL_EL0.set(ticks);
     CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::SET);
 }

@@ -18,7 +18,6 @@ mod bytes;
 pub mod decode;
 pub mod descriptors;
 pub mod frame;
-pub mod ratio;
 mod rtc;
 pub mod tlb;
 

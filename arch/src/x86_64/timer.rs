@@ -5,7 +5,7 @@
 //! instructions; that is recognised after 0.1 ms, so that boot does not spin for 10.
 
 use super::percpu::{self, DEADLINE};
-use super::ratio::{self, GIGAHERTZ, Ratio, is_gigahertz};
+use crate::ratio::{self, GIGAHERTZ, Ratio, is_gigahertz};
 use super::{apic, cpu, pit};
 use core::sync::atomic::{AtomicU64, Ordering};
 
