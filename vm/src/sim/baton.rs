@@ -5,7 +5,6 @@
 //! Does not own: what the threads do.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use sync::Event;
 use sync::host::Scheduler;
@@ -40,12 +39,6 @@ const STOPPED: &str = "another thread of the run failed, or all that are left sl
 
 /// Runs are one after the other: two of them could wait for each other's CPUs.
 static ONE_RUN: Mutex<()> = Mutex::new(());
-static SWITCHES: AtomicU64 = AtomicU64::new(0);
-
-/// Switches of all runs so far.
-pub(super) fn switches() -> u64 {
-    SWITCHES.load(Ordering::Relaxed)
-}
 
 /// A place where another CPU may come in between: the baton goes on now and then.
 pub(super) fn point() {
@@ -100,9 +93,7 @@ impl Baton {
         if let Some(reason) = failed.into_iter().next() {
             std::panic::resume_unwind(reason);
         }
-        let switches = baton.lock().switches;
-        SWITCHES.fetch_add(switches, Ordering::Relaxed);
-        switches
+        baton.lock().switches
     }
 
     fn thread(self: Arc<Self>, me: usize, program: Box<dyn FnOnce() + Send + '_>) {

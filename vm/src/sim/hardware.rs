@@ -60,8 +60,6 @@ pub struct Counts {
     pub need_reserve: u64,
     /// Leaf tables that were retired.
     pub tables_retired: u64,
-    /// Times that the baton went to another thread.
-    pub switches: u64,
 }
 
 pub(super) struct Hardware {

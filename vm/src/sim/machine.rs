@@ -75,10 +75,7 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
 
     /// What happened so far.
     pub fn counts(&self) -> Counts {
-        Counts {
-            switches: baton::switches(),
-            ..self.hardware().counts
-        }
+        self.hardware().counts
     }
 
     /// Zone chunks that are out.
@@ -95,6 +92,7 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
         at: VirtAddr,
         access: Access,
     ) -> Result<(u8, PageId), SimFault> {
+        baton::point();
         let hardware = &mut *self.hardware();
         let (virtual_page, offset) = (at.0 >> SHIFT, (at.0 & ((1 << SHIFT) - 1)) as usize);
         let wanted = access.protection();
@@ -520,8 +518,7 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
         self.hardware().frame(page).mappings.len()
     }
 
-    /// Asked when a page is freed: the moment at which no TLB may have it any more.
-    fn page_is_mapped(&self, page: PageId) -> bool {
+    fn page_freed(&self, page: PageId) {
         let hardware = &mut *self.hardware();
         assert!(
             !hardware.reached(page),
@@ -529,7 +526,6 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
         );
         // A retired table comes back by a batch.
         hardware.frame(page).is_table = false;
-        !hardware.frame(page).mappings.is_empty()
     }
 
     fn flush(&self, flush: &mut SimFlush) {

@@ -6,6 +6,7 @@
 //! | `op` | the operations of a program |
 //! | `system` | both sides of each operation, and the comparison |
 //! | `run` | programs by seed, shrinking, coverage |
+//! | `threads` | several CPUs in one map, by a seeded baton |
 //! | `main` | the tests |
 
 mod op;
@@ -13,14 +14,17 @@ mod random;
 mod reference;
 mod run;
 mod system;
+mod threads;
 
-use run::{Coverage, catch, program, report, run_all, seeds};
+use op::Op;
+use run::{Coverage, Mix, catch, program, report, run_all, seeds};
 use system::{Outcome, Setup, System};
 use vm::counters::Event;
 use vm::vm::WriteExecute;
 
 const ROOMY: Setup = Setup {
-    frames: 1500,
+    frames: 2000,
+    tasks: 7,
     write_execute: WriteExecute::Allowed,
     may_run_short: false,
 };
@@ -28,8 +32,9 @@ const STRICT: Setup = Setup {
     write_execute: WriteExecute::Refused,
     ..ROOMY
 };
+const FAMILY: Setup = Setup { tasks: 24, ..ROOMY };
 const TIGHT: Setup = Setup {
-    frames: 260,
+    frames: 150,
     may_run_short: true,
     ..ROOMY
 };
@@ -50,49 +55,50 @@ const USUAL: [Event; 9] = [
 mod model {
     use super::*;
 
-    /// 100 programs of 500 operations per page size: 100,000 in all.
+    /// 200 programs of 500 operations in each page size: 100,000 operations each.
+    fn agree<const SHIFT: u32>(test: &str, setup: Setup) {
+        let mut coverage = Coverage::default();
+        run_all::<SHIFT>(test, setup, (200, 500, Op::random), &mut coverage);
+        coverage.require(&USUAL);
+    }
+
     #[test]
     fn random_programs_agree_4k() {
-        let mut coverage = Coverage::default();
-        run_all::<12>("random_programs_agree_4k", ROOMY, 100, 500, &mut coverage);
-        if std::env::var("VELLUM_SEED").is_err() {
-            coverage.require(&USUAL);
-        }
+        agree::<12>("random_programs_agree_4k", ROOMY);
     }
 
     #[test]
     fn random_programs_agree_16k() {
+        agree::<14>("random_programs_agree_16k", STRICT);
+    }
+
+    /// Families of many living tasks: chains get deep and are cut.
+    #[test]
+    fn families_agree() {
         let mut coverage = Coverage::default();
-        run_all::<14>("random_programs_agree_16k", STRICT, 100, 500, &mut coverage);
-        if std::env::var("VELLUM_SEED").is_err() {
-            coverage.require(&USUAL);
-        }
+        let family: Mix = Op::random_of_family;
+        run_all::<12>("families_agree", FAMILY, (60, 400, family), &mut coverage);
+        coverage.require(&[
+            Event::Flatten,
+            Event::Collapse,
+            Event::Bypass,
+            Event::Coalesce,
+        ]);
     }
 
     /// Memory runs out again and again; what fails leaves no trace.
     #[test]
     fn random_programs_agree_when_memory_is_short() {
         let mut coverage = Coverage::default();
-        run_all::<12>(
-            "random_programs_agree_when_memory_is_short",
-            TIGHT,
-            40,
-            500,
-            &mut coverage,
-        );
-        if std::env::var("VELLUM_SEED").is_err() {
-            coverage.require(&[Event::Shortage]);
-            assert!(
-                coverage.shortages > 20,
-                "memory was short only {} times",
-                coverage.shortages
-            );
-        }
+        let test = "random_programs_agree_when_memory_is_short";
+        run_all::<12>(test, TIGHT, (60, 500, Op::random), &mut coverage);
+        coverage.require(&[Event::Shortage]);
+        coverage.require_shortages(20);
     }
 
     /// Each operation is tried with its first allocation failing, then its second, and so on until it
     /// succeeds; after each failure nothing may have changed.
-    fn inject<const SHIFT: u32>(ops: &[op::Op], failures: &mut u64) -> Result<(), (usize, String)> {
+    fn inject<const SHIFT: u32>(ops: &[Op], failures: &mut u64) -> Result<(), (usize, String)> {
         let mut system = System::<SHIFT>::new(Setup {
             may_run_short: true,
             ..ROOMY
@@ -119,11 +125,9 @@ mod model {
                     system
                         .audit()
                         .map_err(|what| format!("after allocation {k} failed: {what}"))?;
-                    let after = system.trace();
-                    if op.is_atomic() && before != after {
-                        return Err(format!(
-                            "allocation {k} failed and left a trace: before {before:?}, after {after:?}"
-                        ));
+                    let more = system.trace().more_than(&before);
+                    if op.is_atomic() && !more.is_empty() {
+                        return Err(format!("allocation {k} failed and left a trace: {more:?}"));
                     }
                 }
                 Ok(())
@@ -136,7 +140,7 @@ mod model {
     fn inject_all<const SHIFT: u32>(test: &str, runs: u64) {
         let mut failures = 0;
         for seed in seeds(runs) {
-            let ops = program(seed.wrapping_add(1 << 32), 150);
+            let ops = program(seed.wrapping_add(1 << 32), 150, Op::random);
             if let Err((at, what)) = inject::<SHIFT>(&ops, &mut failures) {
                 report(test, seed, ops, at, what, |ops| {
                     inject::<SHIFT>(ops, &mut 0).err().map(|(_, what)| what)
@@ -158,5 +162,18 @@ mod model {
     #[test]
     fn every_failed_allocation_leaves_no_trace_16k() {
         inject_all::<14>("every_failed_allocation_leaves_no_trace_16k", 30);
+    }
+
+    /// Three CPUs in one map at once: every byte is its last writer's, a child keeps the bytes of the
+    /// moment at which it was made.
+    #[test]
+    fn threads_agree() {
+        let mut coverage = Coverage::default();
+        for seed in seeds(40) {
+            threads::run::<12>(seed, &mut coverage);
+            threads::run::<14>(seed, &mut coverage);
+        }
+        coverage.require(&[Event::CowFault, Event::Retry]);
+        assert!(coverage.switches > 1_000, "{coverage:?}");
     }
 }

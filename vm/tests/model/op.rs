@@ -6,7 +6,8 @@ use vm::{Inherit, Protection};
 /// Pages of a map: few, so that calls meet.
 pub const WINDOW: u64 = 40;
 
-/// An operation. `task` counts among the tasks that live (modulo their number); `at` is a page of the
+/// An operation. `task` counts among the tasks that live (modulo their number; from 255 down: the
+/// youngest); `at` is a page of the
 /// window.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Op {
@@ -93,14 +94,16 @@ const PROTECTIONS: [Protection; 6] = [
 ];
 
 impl Op {
-    /// A random operation.
+    /// A random operation. Accesses come in bursts near a few hot pages, so that TLBs matter.
     pub fn random(r: &mut Random) -> Op {
-        let task = r.below(8) as u8;
-        let (at, most) = (r.below(WINDOW), r.pick(&[1, 1, 2, 4, 8, 16]));
+        let task = r.pick(&[0, 0, 0, 1, 1, 2, 3, 4, 5, 6]);
+        let (cpu, spot) = (r.pick(&[0, 0, 0, 1, 1, 2]), r.below(4) as u8);
+        let hot = r.pick(&[2, 3, 4, 18, 19, 20, 21, 37]);
+        let at = if r.one_in(3) { r.below(WINDOW) } else { hot };
+        let most = r.pick(&[1, 1, 2, 4, 8, 16]);
         let pages = 1 + r.below(most);
-        let (cpu, spot) = (r.below(4) as u8, r.below(4) as u8);
         match r.below(100) {
-            0..=8 => Op::Allocate {
+            0..=6 => Op::Allocate {
                 task,
                 at,
                 pages,
@@ -111,40 +114,79 @@ impl Op {
                     Place::Anywhere,
                 ]),
             },
-            9..=12 => Op::Deallocate { task, at, pages },
-            13..=18 => {
-                let all = r.one_in(40);
-                let protection = if all {
+            7..=8 => Op::Deallocate { task, at, pages },
+            9..=13 => {
+                let protection = if r.one_in(40) {
                     Protection::ALL
                 } else {
                     r.pick(&PROTECTIONS)
                 };
+                let set_maximum = r.one_in(25);
                 Op::Protect {
                     task,
                     at,
                     pages,
                     protection,
-                    set_maximum: r.one_in(12),
+                    set_maximum,
                 }
             }
-            19..=23 => Op::Inherit {
+            14..=17 => {
+                let kinds = [Inherit::Copy, Inherit::Copy, Inherit::Share, Inherit::None];
+                Op::Inherit {
+                    task,
+                    at,
+                    pages,
+                    inherit: r.pick(&kinds),
+                }
+            }
+            18..=20 => {
+                let access = r.pick(&[Protection::READ, Protection::DEFAULT]);
+                Op::Wire {
+                    task,
+                    at,
+                    pages: pages.min(4),
+                    access,
+                }
+            }
+            21..=23 => Op::Unwire { task, at, pages },
+            24..=28 => Op::Fork { task },
+            29..=31 => Op::Exit { task },
+            32 => Op::Regions { task },
+            33 => Op::Contents { task, cpu },
+            34..=59 => Op::Read {
+                task,
+                cpu,
+                at,
+                spot,
+            },
+            _ => Op::Write {
+                task,
+                cpu,
+                at,
+                spot,
+                value: r.next() as u8,
+            },
+        }
+    }
+
+    /// A random operation of a family: children of children, most of which live, all of them write.
+    pub fn random_of_family(r: &mut Random) -> Op {
+        let any = r.below(24) as u8;
+        let task = r.pick(&[255, 254, 253, any]);
+        let (at, cpu, spot) = (r.below(6), r.below(2) as u8, r.below(4) as u8);
+        match r.below(20) {
+            0 => Op::Allocate {
                 task,
                 at,
-                pages,
-                inherit: r.pick(&[Inherit::Copy, Inherit::Copy, Inherit::Share, Inherit::None]),
+                pages: 1 + r.below(4),
+                place: Place::Overwrite,
             },
-            24..=26 => Op::Wire {
-                task,
-                at,
-                pages: pages.min(4),
-                access: r.pick(&[Protection::READ, Protection::DEFAULT]),
+            1..=4 => Op::Fork { task },
+            5 if r.one_in(2) => Op::Exit {
+                task: r.below(24) as u8,
             },
-            27..=29 => Op::Unwire { task, at, pages },
-            30..=34 => Op::Fork { task },
-            35..=37 => Op::Exit { task },
-            38 => Op::Regions { task },
-            39 => Op::Contents { task, cpu },
-            40..=59 => Op::Read {
+            5 => Op::Contents { task, cpu },
+            6..=8 => Op::Read {
                 task,
                 cpu,
                 at,

@@ -113,15 +113,11 @@ impl Task {
             let Some(page) = self.pages.get(&page) else {
                 return Err(KernReturn::INVALID_ADDRESS);
             };
-            if !page.maximum.contains(protection) {
+            if !page.maximum.contains(protection) || rules.refuses(protection) {
                 return Err(KernReturn::PROTECTION_FAILURE);
             }
         }
-        if rules.refuses(protection) {
-            Err(KernReturn::PROTECTION_FAILURE)
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     pub fn protect(&mut self, start: u64, count: u64, protection: Protection, set_maximum: bool) {
@@ -141,17 +137,20 @@ impl Task {
         }
     }
 
-    /// Whether wiring succeeds: page by page, a hole or too little.
-    pub fn check_wire(&self, start: u64, count: u64, access: Protection) -> Answer {
-        for page in start..start + count {
-            let Some(page) = self.pages.get(&page) else {
-                return Err(KernReturn::INVALID_ADDRESS);
-            };
-            if !page.protection.contains(access) {
-                return Err(KernReturn::PROTECTION_FAILURE);
-            }
+    /// Whether wiring succeeds. With a hole and too little protection in the range either may be the
+    /// answer: which comes first depends on how entries are split.
+    pub fn check_wire(&self, start: u64, count: u64, access: Protection, answer: Answer) -> Answer {
+        let pages = || (start..start + count).map(|page| self.pages.get(&page));
+        let hole = pages().any(|page| page.is_none());
+        let denied = pages()
+            .flatten()
+            .any(|page| !page.protection.contains(access));
+        match (hole, denied) {
+            (true, true) if answer == Err(KernReturn::PROTECTION_FAILURE) => answer,
+            (true, _) => Err(KernReturn::INVALID_ADDRESS),
+            (false, true) => Err(KernReturn::PROTECTION_FAILURE),
+            (false, false) => Ok(()),
         }
-        Ok(())
     }
 
     pub fn wire(&mut self, start: u64, count: u64) {

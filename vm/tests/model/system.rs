@@ -17,9 +17,6 @@ use vm::{KernReturn, Machine, Page, PageId, Pages, Protection, Range, VirtAddr};
 
 const VM_FLAGS_ANYWHERE: u32 = 1;
 const VM_FLAGS_OVERWRITE: u32 = 0x4000;
-/// Tasks at most.
-pub const TASKS: usize = 7;
-
 /// What one operation came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -33,6 +30,8 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
     pub frames: usize,
+    /// Tasks at most.
+    pub tasks: usize,
     pub write_execute: WriteExecute,
     /// Shortages are allowed: little memory, or failures are injected.
     pub may_run_short: bool,
@@ -57,9 +56,16 @@ pub struct System<const SHIFT: u32> {
 
 /// What must be the same before and after an operation that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Trace {
-    zones: Vec<(&'static str, u64)>,
-    free: u64,
+pub struct Trace(Vec<(&'static str, u64)>);
+
+impl Trace {
+    /// What there is more of than `before`. Less is no trace of a failure: chains become shorter
+    /// whenever somebody looks.
+    pub fn more_than(&self, before: &Trace) -> Vec<(&'static str, u64, u64)> {
+        let pairs = self.0.iter().zip(&before.0);
+        let more = pairs.filter(|(now, before)| now.1 > before.1);
+        more.map(|(now, before)| (now.0, before.1, now.1)).collect()
+    }
 }
 
 impl<const SHIFT: u32> System<SHIFT> {
@@ -120,9 +126,9 @@ impl<const SHIFT: u32> System<SHIFT> {
                 at,
                 pages,
                 place,
-            } => self.allocate(usize::from(task) % count, first + at, pages, place),
+            } => self.allocate(pick(task, count), first + at, pages, place),
             Op::Deallocate { task, at, pages } => {
-                let n = usize::from(task) % count;
+                let n = pick(task, count);
                 let (addr, size) = self.user(first + at, pages);
                 let answer = self.vm.deallocate(&self.tasks[n].map, addr, size);
                 self.settle(answer, Ok(()), n, |task| {
@@ -137,7 +143,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 protection,
                 set_maximum,
             } => {
-                let n = usize::from(task) % count;
+                let n = pick(task, count);
                 let (addr, size) = self.user(first + at, pages);
                 let set = if set_maximum { SetMax::Yes } else { SetMax::No };
                 let answer = self.vm.protect(
@@ -163,7 +169,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 pages,
                 inherit,
             } => {
-                let n = usize::from(task) % count;
+                let n = pick(task, count);
                 let (addr, size) = self.user(first + at, pages);
                 let answer =
                     self.vm
@@ -178,7 +184,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 pages,
                 access,
             } => {
-                let n = usize::from(task) % count;
+                let n = pick(task, count);
                 let (addr, size) = self.user(first + at, pages);
                 let answer = self.vm.wire(
                     &self.tasks[n].map,
@@ -188,13 +194,15 @@ impl<const SHIFT: u32> System<SHIFT> {
                 );
                 // Beyond the map the range is cut off.
                 let pages = pages.min(self.rules.end - (first + at));
-                let expected = self.tasks[n].model.check_wire(first + at, pages, access);
+                let expected = self.tasks[n]
+                    .model
+                    .check_wire(first + at, pages, access, answer);
                 self.settle(answer, expected, n, |task| {
                     task.model.wire(first + at, pages)
                 })
             }
             Op::Unwire { task, at, pages } => {
-                let n = usize::from(task) % count;
+                let n = pick(task, count);
                 let pages = pages.min(self.rules.end - (first + at));
                 if !(first + at..first + at + pages)
                     .all(|page| self.tasks[n].model.pages.contains_key(&page))
@@ -213,13 +221,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 cpu,
                 at,
                 spot,
-            } => self.touch(
-                usize::from(task) % count,
-                cpu,
-                first + at,
-                spot,
-                Access::Read,
-            ),
+            } => self.touch(pick(task, count), cpu, first + at, spot, Access::Read),
             Op::Write {
                 task,
                 cpu,
@@ -227,24 +229,24 @@ impl<const SHIFT: u32> System<SHIFT> {
                 spot,
                 value,
             } => self.touch(
-                usize::from(task) % count,
+                pick(task, count),
                 cpu,
                 first + at,
                 spot,
                 Access::Write(value),
             ),
-            Op::Fork { task } => self.fork(usize::from(task) % count),
+            Op::Fork { task } => self.fork(pick(task, count)),
             Op::Exit { task } => {
                 if count > 1 {
-                    let task = self.tasks.swap_remove(usize::from(task) % count);
+                    let task = self.tasks.swap_remove(pick(task, count));
                     self.vm.map_terminate(task.map);
                 }
                 Ok(Outcome::Agreed)
             }
             Op::Regions { task } => self
-                .check_regions(usize::from(task) % count)
+                .check_regions(pick(task, count))
                 .map(|()| Outcome::Agreed),
-            Op::Contents { task, cpu } => self.check_contents(usize::from(task) % count, cpu),
+            Op::Contents { task, cpu } => self.check_contents(pick(task, count), cpu),
         }
     }
 
@@ -315,7 +317,7 @@ impl<const SHIFT: u32> System<SHIFT> {
     }
 
     fn fork(&mut self, n: usize) -> Result<Outcome, Failure> {
-        if self.tasks.len() >= TASKS {
+        if self.tasks.len() >= self.setup.tasks {
             return Ok(Outcome::Agreed);
         }
         match self.vm.map_fork(&self.tasks[n].map) {
@@ -439,9 +441,9 @@ impl<const SHIFT: u32> System<SHIFT> {
                     page,
                     (
                         region.protection,
-                        region.maximum,
+                        region.max,
                         region.inherit,
-                        region.user_wired,
+                        u32::from(region.user_wired),
                     ),
                 );
             }
@@ -522,15 +524,16 @@ impl<const SHIFT: u32> System<SHIFT> {
 
     /// Counts of what exists, to compare before and after a failure.
     pub fn trace(&self) -> Trace {
-        let zones = self
-            .vm
-            .zones()
-            .map(|(name, info)| (name, info.count))
-            .collect();
-        Trace {
-            zones,
-            free: u64::from(self.vm.statistics().free_count),
-        }
+        let zones = self.vm.zones();
+        let mut counts: Vec<_> = zones.map(|(name, info)| (name, info.count)).collect();
+        let statistics = self.vm.statistics();
+        counts.push((
+            "pages of programs",
+            u64::from(statistics.internal_page_count),
+        ));
+        let tables = |task: &Pair<SHIFT>| self.vm.machine().pmap_tables(self.vm.pmap(&task.map)).0;
+        counts.push(("page tables", self.tasks.iter().map(tables).sum()));
+        Trace(counts)
     }
 
     /// Ends all tasks; everything must come back.
@@ -577,4 +580,12 @@ impl<const SHIFT: u32> Pair<SHIFT> {
 pub enum Stop {
     Fault(FaultError),
     Wrong(String),
+}
+
+/// The task that an operation means: from the oldest on, or from 255 down the youngest.
+fn pick(task: u8, count: usize) -> usize {
+    match 255 - task {
+        young @ 0..=7 => (count - 1).saturating_sub(usize::from(young)),
+        _ => usize::from(task) % count,
+    }
 }
