@@ -18,7 +18,7 @@ pub mod memory;
 #[cfg(target_os = "none")]
 pub mod report;
 
-#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+#[cfg(any(test, all(target_os = "none", target_arch = "aarch64")))]
 mod aarch64;
 #[cfg(any(test, all(target_os = "none", target_arch = "x86_64")))]
 mod x86_64;

@@ -50,7 +50,7 @@ unsafe extern "C" {
 #[unsafe(no_mangle)]
 extern "C" fn early_main(device_tree: *const u8, image: u64) {
     if let Err(what) = check_cpu() {
-        let plausible = super::is_plausible(device_tree);
+        let plausible = super::start::is_plausible(device_tree);
         // SAFETY: the loader's pointer, judged as `boot_main` does.
         if let Some(Ok(tree)) = plausible.then(|| unsafe { DeviceTree::at(device_tree) }) {
             report::set_console(Arguments::console_of(tree.command_line().unwrap_or("")));

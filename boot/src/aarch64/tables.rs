@@ -135,3 +135,37 @@ impl<F: FnMut() -> Option<u64>> Tables<F> {
         Ok(frame)
     }
 }
+
+/// What a finished tree says about `at`: the physical address, the descriptor's bits without it,
+/// and log2 of the span that one descriptor maps there.
+///
+/// # Safety
+/// `root` is of a tree whose tables can still be reached.
+#[cfg(test)]
+pub unsafe fn walk(root: u64, at: u64) -> Option<(u64, u64, u32)> {
+    let mut table = root;
+    for level in ROOT_LEVEL..=LAST_LEVEL {
+        let shift = PAGE_SHIFT + (LAST_LEVEL - level) * TABLE_BITS;
+        let bits = if level == ROOT_LEVEL {
+            ADDRESS_BITS - shift
+        } else {
+            TABLE_BITS
+        };
+        let index = at >> shift & ((1 << bits) - 1);
+        // SAFETY: the caller's promise.
+        let entry = unsafe { ((table + index * 8) as *const u64).read() };
+        if entry & VALID == 0 {
+            return None;
+        }
+        if level == LAST_LEVEL || entry & TABLE_OR_PAGE == 0 {
+            let offset = at & ((1 << shift) - 1);
+            return Some((
+                (entry & ADDRESS_MASK) + offset,
+                entry & !ADDRESS_MASK,
+                shift,
+            ));
+        }
+        table = entry & ADDRESS_MASK;
+    }
+    None
+}
