@@ -213,7 +213,7 @@ impl<M: Machine> Vm<M> {
             let (shown, on_top) = match (top.slots.get(index), &top.shadow) {
                 (Slot::Empty, Some(shadow)) => {
                     let page = self.look_below(shadow, index, |below| match below {
-                        Below::Page(page, _) => Some(page),
+                        Below::Page(page, ..) => Some(page),
                         _ => None,
                     });
                     (page, false)

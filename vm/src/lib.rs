@@ -22,6 +22,8 @@ mod registry;
 pub mod sanitize;
 #[cfg(feature = "sim")]
 pub mod sim;
+#[cfg(all(test, feature = "sim"))]
+mod tests;
 pub mod vm;
 
 pub use abi::{Inherit, KernReturn, Protection};

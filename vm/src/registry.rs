@@ -19,9 +19,13 @@ const SLOTS: usize = 31;
 
 /// Slots for references, in a list of chunks.
 pub struct Shelf<M: Machine> {
+    /// A bit for each slot that is empty.
+    free: u32,
     slots: [Item<M>; SLOTS],
-    next: Option<ZBox<Shelf<M>, Frames<M>>>,
+    next: Link<M>,
 }
+
+type Link<M> = Option<ZBox<Shelf<M>, Frames<M>>>;
 
 enum Item<M: Machine> {
     Empty,
@@ -32,36 +36,42 @@ enum Item<M: Machine> {
 /// The registry.
 pub(crate) struct Registry<M: Machine> {
     shelves: Zone<Shelf<M>, Frames<M>>,
-    first: SpinLock<M, RegistryRank, Option<ZBox<Shelf<M>, Frames<M>>>>,
+    maps: SpinLock<M, RegistryRank, Link<M>>,
+    objects: SpinLock<M, RegistryRank, Link<M>>,
 }
+
+type List<M> = SpinLock<M, RegistryRank, Link<M>>;
 
 impl<M: Machine> Registry<M> {
     pub(crate) const fn new(shelves: Zone<Shelf<M>, Frames<M>>) -> Self {
         Self {
             shelves,
-            first: SpinLock::new(None),
+            maps: SpinLock::new(None),
+            objects: SpinLock::new(None),
         }
     }
 
-    fn add(&self, vm: &Vm<M>, item: Item<M>) -> Result<(), KernReturn> {
-        let mut spare = None;
+    fn add(&self, vm: &Vm<M>, list: &List<M>, item: Item<M>) -> Result<(), KernReturn> {
+        let mut spare: Link<M> = None;
         loop {
-            let mut shelf = self.first.lock();
-            if let Some(new) = spare.take() {
-                let mut new: ZBox<Shelf<M>, Frames<M>> = new;
-                new.next = shelf.take();
-                *shelf = Some(new);
+            let mut first = list.lock();
+            if let Some(mut new) = spare.take() {
+                new.next = first.take();
+                *first = Some(new);
             }
-            let mut at = shelf.as_mut();
+            let mut at = first.as_mut();
             while let Some(here) = at {
-                if let Some(slot) = here.slots.iter_mut().find(|s| matches!(s, Item::Empty)) {
-                    *slot = item;
+                if here.free != 0 {
+                    let slot = here.free.trailing_zeros() as usize;
+                    here.free &= here.free.wrapping_sub(1);
+                    here.slots[slot] = item;
                     return Ok(());
                 }
                 at = here.next.as_mut();
             }
-            drop(shelf);
+            drop(first);
             let empty = Shelf {
+                free: (1 << SLOTS) - 1,
                 slots: [const { Item::Empty }; SLOTS],
                 next: None,
             };
@@ -70,43 +80,60 @@ impl<M: Machine> Registry<M> {
         }
     }
 
-    fn remove(&self, is_it: impl Fn(&Item<M>) -> bool) {
-        let mut found = Item::Empty;
-        let mut shelf = self.first.lock();
-        let mut at = shelf.as_mut();
-        while let Some(here) = at {
-            if let Some(slot) = here.slots.iter_mut().find(|item| is_it(item)) {
-                core::mem::swap(slot, &mut found);
+    fn remove(list: &List<M>, is_it: impl Fn(&Item<M>) -> bool) {
+        let mut first = list.lock();
+        let (mut steps, mut slot, mut seen) = (0usize, None, first.as_ref());
+        while let Some(here) = seen {
+            slot = here.slots.iter().position(&is_it);
+            if slot.is_some() {
                 break;
             }
-            at = here.next.as_mut();
+            steps = steps.saturating_add(1);
+            seen = here.next.as_ref();
         }
-        drop(shelf);
+        let Some(slot) = slot else { return };
+        let mut at = &mut *first;
+        for _ in 0..steps {
+            let Some(here) = at else { return };
+            at = &mut here.next;
+        }
+        let Some(mut here) = at.take() else { return };
+        let found = core::mem::replace(&mut here.slots[slot], Item::Empty);
+        here.free |= 1 << slot;
+        let unused = here.free == (1 << SLOTS) - 1;
+        *at = if unused { here.next.take() } else { Some(here) };
+        drop(first);
         drop(found);
     }
 
     pub(crate) fn add_map(&self, vm: &Vm<M>, map: &MapRef<M>) -> Result<(), KernReturn> {
         let map = map.try_ref().map_err(|_| KernReturn::FAILURE)?;
-        self.add(vm, Item::Map(map))
+        self.add(vm, &self.maps, Item::Map(map))
     }
 
     pub(crate) fn remove_map(&self, map: &MapRef<M>) {
-        self.remove(|item| matches!(item, Item::Map(other) if other.ptr_eq(map)));
+        Self::remove(
+            &self.maps,
+            |item| matches!(item, Item::Map(other) if other.ptr_eq(map)),
+        );
     }
 
     pub(crate) fn add_object(&self, vm: &Vm<M>, object: &ObjRef<M>) -> Result<(), KernReturn> {
         let object = object.try_ref().map_err(|_| KernReturn::FAILURE)?;
-        self.add(vm, Item::Object(object))
+        self.add(vm, &self.objects, Item::Object(object))
     }
 
     pub(crate) fn remove_object(&self, object: &Object<M>) {
         let serial = object.serial;
-        self.remove(|item| matches!(item, Item::Object(other) if other.serial == serial));
+        Self::remove(
+            &self.objects,
+            |item| matches!(item, Item::Object(other) if other.serial == serial),
+        );
     }
 
     /// Calls `each` with every map; for the audit, which runs while nothing changes.
     pub(crate) fn each_map(&self, mut each: impl FnMut(&Map<M>)) {
-        self.each(|item| {
+        Self::each(&self.maps, |item| {
             if let Item::Map(map) = item {
                 each(map);
             }
@@ -115,19 +142,19 @@ impl<M: Machine> Registry<M> {
 
     /// Calls `each` with every named object.
     pub(crate) fn each_object(&self, mut each: impl FnMut(&Object<M>)) {
-        self.each(|item| {
+        Self::each(&self.objects, |item| {
             if let Item::Object(object) = item {
                 each(object);
             }
         });
     }
 
-    fn each(&self, mut each: impl FnMut(&Item<M>)) {
+    fn each(list: &List<M>, mut each: impl FnMut(&Item<M>)) {
         // References are copied out one by one, so that `each` may take any lock.
         let mut number = 0;
         loop {
             let item = {
-                let shelf = self.first.lock();
+                let shelf = list.lock();
                 let mut at = shelf.as_ref();
                 for _ in 0..number / SLOTS {
                     at = at.and_then(|here| here.next.as_ref());

@@ -15,6 +15,7 @@ use crate::counters::Event;
 use crate::machine::{CacheMode, Machine, Mapping, NeedReserve, RefMod, Tracking, Wired};
 use crate::map::entry::Entry;
 use crate::map::{Map, MapState};
+use crate::object::copy::Snapshot;
 use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
 use crate::object::slot::Slot;
@@ -54,6 +55,8 @@ enum Step<M: Machine> {
     Wait(ObjRef<M>, u64),
     /// The entry needs an object of its own before it can be written.
     Prepare,
+    /// The page below, at this object and index, may be written by others: it is copied apart.
+    Snapshot(ObjRef<M>, u64),
     /// The page table needs memory.
     Refill,
     /// It ends with an error.
@@ -69,6 +72,14 @@ enum Purpose {
     Wire,
 }
 
+/// What a fault is to reach.
+#[derive(Clone, Copy)]
+struct Goal {
+    at: VirtAddr,
+    access: Protection,
+    purpose: Purpose,
+}
+
 /// What one try carries.
 struct Try<'a, M: Machine> {
     pmap: &'a M::Pmap,
@@ -77,6 +88,8 @@ struct Try<'a, M: Machine> {
     purpose: Purpose,
     reserve: &'a mut M::Reserve,
     batch: TlbBatch<'static, M>,
+    /// A copy that was made apart, until it is in its slot.
+    snapshot: &'a mut Option<Snapshot>,
     /// An object that a bypass cut off, to be given up without locks.
     released: Option<ObjRef<M>>,
 }
@@ -135,7 +148,13 @@ impl<M: Machine> Vm<M> {
         let at = VirtAddr(at.0 & !(M::PAGE_SIZE.wrapping_sub(1)));
         let pmap = self.pmap(map);
         let mut reserve = M::Reserve::default();
-        let mut step = self.fault_once(map, pmap, at, access, purpose, &mut reserve);
+        let mut snapshot = None;
+        let goal = Goal {
+            at,
+            access,
+            purpose,
+        };
+        let mut step = self.fault_once(map, pmap, goal, &mut reserve, &mut snapshot);
         if let Step::Done = step {
             return Ok(());
         }
@@ -152,6 +171,18 @@ impl<M: Machine> Vm<M> {
                     self.counters.count(Event::BusyWait);
                     object.wait_busy(index);
                 }
+                Step::Snapshot(object, index) => {
+                    if let Some(old) = snapshot.take() {
+                        self.frames.give_page(old.copy);
+                    }
+                    match self.snapshot(&object, index) {
+                        Ok(made) => snapshot = made,
+                        Err(NoMemory) => {
+                            self.shortage();
+                            break Err(FaultError::Shortage);
+                        }
+                    }
+                }
                 Step::Refill => {
                     self.counters.count(Event::Retry);
                     let machine = self.machine();
@@ -162,8 +193,11 @@ impl<M: Machine> Vm<M> {
                     }
                 }
             }
-            step = self.fault_once(map, pmap, at, access, purpose, &mut reserve);
+            step = self.fault_once(map, pmap, goal, &mut reserve, &mut snapshot);
         };
+        if let Some(unused) = snapshot {
+            self.frames.give_page(unused.copy);
+        }
         self.machine()
             .pmap_unreserve(&mut reserve, &mut self.tables_back());
         result
@@ -175,17 +209,17 @@ impl<M: Machine> Vm<M> {
         &self,
         map: &Map<M>,
         pmap: &M::Pmap,
-        at: VirtAddr,
-        access: Protection,
-        purpose: Purpose,
+        goal: Goal,
         reserve: &mut M::Reserve,
+        snapshot: &mut Option<Snapshot>,
     ) -> Step<M> {
         let mut this = Try {
             pmap,
-            at,
-            access,
-            purpose,
+            at: goal.at,
+            access: goal.access,
+            purpose: goal.purpose,
             reserve,
+            snapshot,
             batch: self.frames.batch(),
             released: None,
         };
@@ -246,7 +280,7 @@ impl<M: Machine> Vm<M> {
             (Slot::Busy(_), _) => return wait(object, index),
             (Slot::Empty, None) => None,
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
-                Below::Page(page, _) => {
+                Below::Page(page, ..) => {
                     self.counters.count(Event::Hit);
                     Some(self.enter(entry, page, OnTop::No, object.kind, this))
                 }
@@ -294,8 +328,32 @@ impl<M: Machine> Vm<M> {
                         self.look_below(shadow, index, |below| match below {
                             Below::Nothing => self.zero_fill(object.kind, slots, number, index),
                             Below::Busy(object, index) => Err(wait(object, index)),
-                            Below::Page(from, state) => {
-                                let added = self.copy_up(object.kind, slots, number, index, from);
+                            Below::Page(from, below, place, state) => {
+                                let written = self.frames.pages().get(from).is_written_to();
+                                let made = this.snapshot.filter(|made| made.page == from);
+                                if written && made.is_none() {
+                                    return Err(apart(below, place));
+                                }
+                                let added = match made {
+                                    None => self.copy_up(object.kind, slots, number, index, from),
+                                    Some(made) => {
+                                        let copy = made.copy;
+                                        match self.add_filled(
+                                            object.kind,
+                                            slots,
+                                            number,
+                                            index,
+                                            copy,
+                                        ) {
+                                            Err(NoMemory) => Err(self.fault_shortage()),
+                                            Ok(()) => {
+                                                *this.snapshot = None;
+                                                self.counters.count(Event::CowFault);
+                                                Ok(copy)
+                                            }
+                                        }
+                                    }
+                                };
                                 if added.is_ok() {
                                     worth = Worth::of(slots.len(), size, state);
                                     if share {
@@ -407,6 +465,9 @@ impl<M: Machine> Vm<M> {
         if mapping.protection.is_empty() {
             return Step::Done;
         }
+        if kind == ObjectKind::Named && mapping.protection.contains(Protection::WRITE) {
+            self.frames.pages().get(page).set_written_to();
+        }
         if mapping.protection.contains(Protection::EXECUTE) {
             self.make_fetchable(page);
         }
@@ -463,6 +524,14 @@ impl Worth {
 fn wait<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
     match object.try_ref() {
         Ok(object) => Step::Wait(object, index),
+        Err(_) => Step::Failed(FaultError::Shortage),
+    }
+}
+
+#[cold]
+fn apart<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
+    match object.try_ref() {
+        Ok(object) => Step::Snapshot(object, index),
         Err(_) => Step::Failed(FaultError::Shortage),
     }
 }

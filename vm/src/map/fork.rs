@@ -125,7 +125,7 @@ impl<M: Machine> Vm<M> {
         if entries.count() < state.tree.len() {
             return Err(Unplanned::Entries(state.tree.len()));
         }
-        let mut size = 0u64;
+        let (mut size, mut unused) = (0u64, None);
         let all = Range::new(VirtAddr(0), VirtAddr(u64::MAX));
         let failed = state.tree.visit(all, |entry| {
             if entry.attributes.inherit == Inherit::None {
@@ -134,6 +134,19 @@ impl<M: Machine> Vm<M> {
             match self.plan_entry(entry, batch) {
                 Err(stop) => Some(stop),
                 Ok((object, needs_copy)) => {
+                    let flat = match (&object, &entry.object) {
+                        (Some(new), Some(old)) => needs_copy && !new.ptr_eq(old),
+                        _ => false,
+                    };
+                    if flat {
+                        // The parent's old object leaves in an entry of its own.
+                        let count = entries.count().saturating_add(1);
+                        let filled = entries.refill(&self.zones.entries, &self.frames, count);
+                        if filled.is_err() {
+                            unused = object;
+                            return Some(Unplanned::Code(self.shortage()));
+                        }
+                    }
                     let mut new = Entry::new(entry.range(), entry.attributes);
                     new.object = object;
                     new.offset = entry.offset;
@@ -149,6 +162,9 @@ impl<M: Machine> Vm<M> {
                 }
             }
         });
+        if let Some(object) = unused {
+            self.release_object(object, batch);
+        }
         match failed {
             Some(stop) => Err(stop),
             None => Ok(size),

@@ -74,7 +74,7 @@ impl<M: Machine> Vm<M> {
             (Slot::Resident(page) | Slot::Busy(page), _) => self.page_bits(page),
             (Slot::Empty, None) => 0,
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
-                Below::Page(page, _) => self.page_bits(page) | page_query::COPIED,
+                Below::Page(page, ..) => self.page_bits(page) | page_query::COPIED,
                 Below::Busy(..) => page_query::PRESENT | page_query::COPIED,
                 Below::Nothing => 0,
             }),

@@ -5,9 +5,12 @@
 //! Locks: one object of the chain at a time. A page that can be written is busy, write-protected and
 //! flushed on every CPU before it is copied, with no object locked (I-TLB-4).
 
+use super::pages::NoMemory;
 use super::slot::Slot;
 use super::tree::Slots;
 use super::{ObjRef, Object, ObjectKind};
+use crate::addr::PageId;
+use crate::frames::Need;
 use crate::machine::Machine;
 use crate::map::entry::Entry;
 use crate::vm::Vm;
@@ -21,7 +24,48 @@ pub(crate) enum CopyStop<M: Machine> {
     Code(KernReturn),
 }
 
+/// A copy of a page as it was at some moment of the operation, in a frame that nobody has yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Snapshot {
+    pub page: PageId,
+    pub copy: PageId,
+}
+
 impl<M: Machine> Vm<M> {
+    /// A copy of a page that others may write: it is made while the page is busy, write-protected
+    /// and flushed. The caller holds no lock. `None`: there is no such page any more, or it is busy.
+    pub(crate) fn snapshot(
+        &self,
+        object: &Object<M>,
+        index: u64,
+    ) -> Result<Option<Snapshot>, NoMemory> {
+        let copy = self.frames.take(Need::Normal).ok_or(NoMemory)?;
+        let page = {
+            let mut state = object.write();
+            let Slot::Resident(page) = state.slots.get(index) else {
+                drop(state);
+                self.frames.give_page(copy);
+                return Ok(None);
+            };
+            state.slots.replace(index, Slot::Busy(page));
+            page
+        };
+        self.protect_for_copy(page);
+        self.machine().copy_page(page, copy);
+        let mut state = object.write();
+        object.unbusy(&mut state, index);
+        Ok(Some(Snapshot { page, copy }))
+    }
+
+    /// Takes write permission from all mappings of a busy page, on every CPU.
+    fn protect_for_copy(&self, page: PageId) {
+        let mut batch = self.frames.batch();
+        let rest = Protection::ALL.difference(Protection::WRITE);
+        self.machine().page_protect(page, rest, &mut batch);
+        self.frames.pages().get(page).clear_written_to();
+        self.frames.finish(batch);
+    }
+
     /// Copies what shows through `entry` of its `object` into a new object of the entry's size. The
     /// entry's map is locked alone.
     pub(crate) fn copy_slowly(
@@ -102,10 +146,7 @@ impl<M: Machine> Vm<M> {
                 state.slots.replace(index, Slot::Busy(page));
                 (index, page)
             };
-            let mut batch = self.frames.batch();
-            let rest = Protection::ALL.difference(Protection::WRITE);
-            self.machine().page_protect(page, rest, &mut batch);
-            self.frames.finish(batch);
+            self.protect_for_copy(page);
             let added = {
                 let mut target = new.write();
                 let number = target.number;

@@ -53,6 +53,22 @@ impl<M: Machine> Vm<M> {
         Ok(page)
     }
 
+    /// Gives an empty slot a frame that is filled already. Without memory the caller keeps it.
+    pub(crate) fn add_filled(
+        &self,
+        kind: ObjectKind,
+        slots: &mut super::Slots<M>,
+        number: u32,
+        index: u64,
+        page: PageId,
+    ) -> Result<(), NoMemory> {
+        let slot = Slot::Resident(page);
+        let inserted = slots.insert(index, slot, &self.zones.nodes, &self.frames);
+        inserted.map_err(|_| NoMemory)?;
+        self.page_filled(page, kind.content(), number, index);
+        Ok(())
+    }
+
     /// Takes a page that nobody shows any more on its way to the free list.
     #[inline]
     fn retire(

@@ -16,8 +16,8 @@ pub(crate) const DEPTH_LIMIT: u32 = 16;
 
 /// What a walk found.
 pub(crate) enum Below<'a, M: Machine> {
-    /// The page, and its object, which stays locked during the call.
-    Page(PageId, &'a ObjectState<M>),
+    /// The page, its object and index, and the state, which stays locked during the call.
+    Page(PageId, &'a ObjRef<M>, u64, &'a ObjectState<M>),
     /// A busy page, and where to wait for it.
     Busy(&'a ObjRef<M>, u64),
     /// No page down to the bottom.
@@ -56,7 +56,7 @@ impl<M: Machine> Vm<M> {
                 return self.look_deeper(deeper, index, steps.wrapping_add(1), then);
             }
             (Slot::Empty, None) => Below::Nothing,
-            (Slot::Resident(page), _) => Below::Page(page, &state),
+            (Slot::Resident(page), _) => Below::Page(page, &shadow.object, index, &state),
             (Slot::Busy(_), _) => Below::Busy(&shadow.object, index),
         };
         self.counters.add(Event::ChainStep, steps);

@@ -92,6 +92,8 @@ pub enum Content {
 
 /// Among the marks: instruction caches have been told of the contents.
 const FETCHABLE: u8 = 0x80;
+/// Among the marks: some mapping may be writable, though others copy the page.
+const WRITTEN_TO: u8 = 0x40;
 const OWNER_INDEX_BITS: u32 = 40;
 const OWNER_INDEX: u64 = (1 << OWNER_INDEX_BITS) - 1;
 
@@ -207,6 +209,24 @@ impl Page {
 
     pub(crate) fn clear_fetchable(&self) {
         self.marks.fetch_and(!FETCHABLE, Relaxed);
+    }
+
+    /// Whether a mapping may write the page while others copy it: a file's page that was granted
+    /// write permission since it was last protected.
+    #[inline]
+    pub(crate) fn is_written_to(&self) -> bool {
+        self.marks.load(Relaxed) & WRITTEN_TO != 0
+    }
+
+    #[inline]
+    pub(crate) fn set_written_to(&self) {
+        if !self.is_written_to() {
+            self.marks.fetch_or(WRITTEN_TO, Relaxed);
+        }
+    }
+
+    pub(crate) fn clear_written_to(&self) {
+        self.marks.fetch_and(!WRITTEN_TO, Relaxed);
     }
 
     /// Notes a use or a change.

@@ -1,0 +1,153 @@
+//! Where memory is.
+
+use super::*;
+
+both! {
+    /// vm-bugs 10: a hole in the middle is that hole, no more; what is put there is new.
+    fn partial_unmap_middle_then_reuse(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 9);
+        rig.write_pages(&task, at, 9, 1);
+        rig.deallocate(&task, at + 3 * page, 3);
+        assert_eq!(rig.audit().pages, 6, "the pages of the hole are free");
+        assert_eq!(rig.touch(0, &task, at + 4 * page, Access::Read), Err(FaultError::InvalidAddress));
+        let size = UserSize(4 * page);
+        let taken = rig.vm.allocate(&task, UserAddr(at + 2 * page), size, UserFlags(0));
+        assert_eq!(taken, Err(KernReturn::NO_SPACE));
+        rig.allocate_at(&task, at + 3 * page, 3);
+        for number in 0..9 {
+            let expected = u8::from(!(3..6).contains(&number));
+            assert_eq!(rig.read(&task, at + number * page), expected, "page {number}");
+        }
+        rig.write_pages(&task, at, 9, 2);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// vm-bugs 22: memory without access has no pages to free.
+    fn prot_none_unmap(rig, 256) {
+        let task = rig.task();
+        let at = rig.allocate(&task, 4);
+        rig.write_pages(&task, at, 2, 1);
+        assert_eq!(rig.protect(&task, at, 4, 0), Ok(()));
+        assert_eq!(rig.touch(0, &task, at, Access::Read), Err(FaultError::ProtectionFailure));
+        rig.deallocate(&task, at, 4);
+        assert_eq!(rig.audit().pages, 0);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// vm-bugs 32: a range that is the whole map, and ranges at both of its ends.
+    fn range_is_whole_map(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let all = UserSize(MAX - MIN);
+        assert_eq!(rig.vm.allocate(&task, UserAddr(MIN), all, UserFlags(0)), Ok(VirtAddr(MIN)));
+        let more = rig.vm.allocate(&task, UserAddr(0), UserSize(page), UserFlags(1));
+        assert_eq!(more, Err(KernReturn::NO_SPACE));
+        rig.write(&task, MIN, 1);
+        rig.write(&task, MAX - page, 2);
+        let child = rig.fork(&task);
+        assert_eq!((rig.read(&child, MIN), rig.read(&child, MAX - 1)), (1, 0));
+        assert_eq!(rig.protect(&task, MIN, (MAX - MIN) / page, 1), Ok(()));
+        assert_eq!(rig.vm.deallocate(&task, UserAddr(MIN), all), Ok(()));
+        assert_eq!((task.size(), task.entry_count()), (0, 0));
+        rig.end(child);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// M7: memory grows into the entry before it only if that entry's object is nobody else's.
+    fn coalesce_needs_exclusive_object(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 2);
+        rig.write_pages(&task, at, 2, 1);
+        rig.allocate_at(&task, at + 2 * page, 1);
+        assert_eq!(task.entry_count(), 1, "an exclusive object grows");
+        let child = rig.fork(&task);
+        rig.allocate_at(&task, at + 3 * page, 1);
+        assert_eq!(task.entry_count(), 2);
+        rig.write_pages(&task, at, 4, 2);
+        assert_eq!(rig.read(&child, at), 1);
+        rig.end(child);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// Memory that was cut off and grown again holds zeros, not what was there.
+    fn regrown_memory_is_zero(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 4);
+        rig.write_pages(&task, at, 4, 1);
+        rig.deallocate(&task, at + 2 * page, 2);
+        rig.allocate_at(&task, at + 2 * page, 2);
+        assert_eq!(rig.read(&task, at + 3 * page), 0);
+        rig.write(&task, at + 3 * page, 3);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// vm-bugs 12: random placements against a naive list of ranges.
+    fn no_overlap(rig, 2048) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let mut taken = std::collections::BTreeSet::new();
+        let mut random = 12345u64;
+        for _ in 0..3000 {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let (first, count) = (random >> 33 & 255, (random >> 20 & 7) + 1);
+            let (at, size) = (UserAddr(MIN + first * page), UserSize(count * page));
+            let range = first..first + count;
+            match random >> 60 & 3 {
+                0 => {
+                    assert_eq!(rig.vm.deallocate(&task, at, size), Ok(()));
+                    range.for_each(|n| { taken.remove(&n); });
+                }
+                1 => {
+                    let free = range.clone().all(|n| !taken.contains(&n));
+                    let got = rig.vm.allocate(&task, at, size, UserFlags(0));
+                    assert_eq!(got.is_ok(), free);
+                    if free { taken.extend(range); }
+                }
+                2 => {
+                    let got = rig.vm.allocate(&task, UserAddr(0), size, UserFlags(1)).expect("space");
+                    let first = (got.0 - MIN) / page;
+                    let lowest = (0..).find(|s| (*s..s + count).all(|n| !taken.contains(&n)));
+                    assert_eq!(Some(first), lowest, "the lowest hole");
+                    taken.extend(first..first + count);
+                }
+                _ => {
+                    assert!(rig.vm.allocate(&task, at, size, UserFlags(0x4000)).is_ok());
+                    taken.extend(range);
+                }
+            }
+            assert_eq!(task.size(), taken.len() as u64 * page);
+        }
+        rig.audit();
+        rig.end(task);
+    }
+}
+
+both! {
+    /// A permanent entry leaves a placeholder that nothing can use.
+    fn permanent_entries_stay(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.vm.allocate(&task, UserAddr(0), UserSize(page), UserFlags(0x81)).expect("memory").0;
+        rig.write(&task, at, 1);
+        rig.deallocate(&task, at, 1);
+        assert_eq!(rig.touch(0, &task, at, Access::Read), Err(FaultError::ProtectionFailure));
+        assert_eq!(rig.protect(&task, at, 1, 1), Err(KernReturn::PROTECTION_FAILURE));
+        let again = rig.vm.allocate(&task, UserAddr(at), UserSize(page), UserFlags(0));
+        assert_eq!(again, Err(KernReturn::NO_SPACE));
+        rig.end(task);
+    }
+}

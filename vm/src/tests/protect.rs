@@ -1,0 +1,93 @@
+//! Protection.
+
+use super::*;
+
+both! {
+    /// vm-bugs 24: a hole in the range changes nothing of it.
+    fn hole_is_atomic(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 6);
+        rig.write_pages(&task, at, 6, 1);
+        rig.deallocate(&task, at + 3 * page, 1);
+        assert_eq!(rig.protect(&task, at, 6, 1), Err(KernReturn::INVALID_ADDRESS));
+        rig.write(&task, at, 2);
+        rig.write(&task, at + 5 * page, 2);
+        assert_eq!(task.entry_count(), 2);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// vm-bugs 24: splits join again, and no reference is lost on the way.
+    fn split_then_merge(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 64);
+        rig.write_pages(&task, at, 64, 1);
+        for _ in 0..10 {
+            assert_eq!(rig.protect(&task, at + 32 * page, 1, 1), Ok(()));
+            assert_eq!(task.entry_count(), 3);
+            let cpu = 2;
+            let write = rig.touch(cpu, &task, at + 32 * page, Access::Write(9));
+            assert_eq!(write, Err(FaultError::ProtectionFailure));
+            assert_eq!(rig.protect(&task, at + 32 * page, 1, 3), Ok(()));
+            assert_eq!(task.entry_count(), 1);
+            rig.write(&task, at + 32 * page, 2);
+        }
+        assert_eq!(rig.region(&task, at).ref_count, 1);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// A maximum cuts what is allowed now, and stays.
+    fn maximum_holds(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 1);
+        rig.write(&task, at, 1);
+        let set = rig.vm.protect(&task, UserAddr(at), UserSize(page), SetMax::Yes, UserProt(1));
+        assert_eq!(set, Ok(()));
+        assert_eq!(rig.touch(0, &task, at, Access::Write(2)), Err(FaultError::ProtectionFailure));
+        assert_eq!(rig.protect(&task, at, 1, 3), Err(KernReturn::PROTECTION_FAILURE));
+        // VM_PROT_COPY makes private memory of it, which may be written.
+        assert_eq!(rig.protect(&task, at, 1, 0x13), Ok(()));
+        rig.write(&task, at, 3);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// VM_PROT_COPY of shared memory: the sharers keep theirs.
+    fn copy_of_shared_memory(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let parent = rig.task();
+        let at = rig.allocate(&parent, 2);
+        rig.write_pages(&parent, at, 2, 1);
+        rig.inherit(&parent, at, 2, Inherit::Share);
+        let child = rig.fork(&parent);
+        assert_eq!(rig.protect(&child, at, 1, 0x13), Ok(()));
+        rig.write(&child, at, 2);
+        rig.write(&child, at + page, 3);
+        assert_eq!((rig.read(&parent, at), rig.read(&parent, at + page)), (1, 3));
+        rig.end(child);
+        rig.end(parent);
+    }
+}
+
+/// Write and execute at once: as the machine's policy says.
+#[test]
+fn write_execute_policy() {
+    for (policy, expected) in [
+        (WriteExecute::Allowed, Ok(())),
+        (WriteExecute::Refused, Err(KernReturn::PROTECTION_FAILURE)),
+    ] {
+        let rig = Rig::<14>::with(256, policy);
+        let task = rig.task();
+        let at = rig.allocate(&task, 1);
+        assert_eq!(rig.protect(&task, at, 1, 7), expected);
+        assert_eq!(rig.protect(&task, at, 1, 5), Ok(()));
+        rig.end(task);
+    }
+}
