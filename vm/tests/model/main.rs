@@ -32,7 +32,7 @@ const STRICT: Setup = Setup {
     write_execute: WriteExecute::Refused,
     ..ROOMY
 };
-const FAMILY: Setup = Setup { tasks: 24, ..ROOMY };
+const FAMILY: Setup = Setup { tasks: 40, ..ROOMY };
 const TIGHT: Setup = Setup {
     frames: 150,
     may_run_short: true,
@@ -60,6 +60,8 @@ mod model {
         let mut coverage = Coverage::default();
         run_all::<SHIFT>(test, setup, (200, 500, Op::random), &mut coverage);
         coverage.require(&USUAL);
+        coverage.require_refusals(&["INVALID_ADDRESS", "NO_SPACE", "PROTECTION_FAILURE"]);
+        coverage.require_refusals(&["InvalidAddress", "ProtectionFailure"]);
     }
 
     #[test]
@@ -78,12 +80,7 @@ mod model {
         let mut coverage = Coverage::default();
         let family: Mix = Op::random_of_family;
         run_all::<12>("families_agree", FAMILY, (60, 400, family), &mut coverage);
-        coverage.require(&[
-            Event::Flatten,
-            Event::Collapse,
-            Event::Bypass,
-            Event::Coalesce,
-        ]);
+        coverage.require(&[Event::Flatten, Event::Collapse, Event::Bypass]);
     }
 
     /// Memory runs out again and again; what fails leaves no trace.
@@ -93,6 +90,7 @@ mod model {
         let test = "random_programs_agree_when_memory_is_short";
         run_all::<12>(test, TIGHT, (60, 500, Op::random), &mut coverage);
         coverage.require(&[Event::Shortage]);
+        coverage.require_refusals(&["RESOURCE_SHORTAGE", "Shortage"]);
         coverage.require_shortages(20);
     }
 

@@ -169,23 +169,24 @@ impl Op {
         }
     }
 
-    /// A random operation of a family: children of children, most of which live, all of them write.
+    /// A random operation of a family: a parent writes another page between one living child and the
+    /// next, and some children have children.
     pub fn random_of_family(r: &mut Random) -> Op {
         let any = r.below(24) as u8;
-        let task = r.pick(&[255, 254, 253, any]);
-        let (at, cpu, spot) = (r.below(6), r.below(2) as u8, r.below(4) as u8);
+        let task = r.pick(&[0, 0, 0, 0, 255, any]);
+        let (at, cpu, spot) = (r.below(24), r.below(2) as u8, r.below(4) as u8);
         match r.below(20) {
-            0 => Op::Allocate {
+            0 if r.one_in(12) => Op::Allocate {
                 task,
-                at,
-                pages: 1 + r.below(4),
+                at: 0,
+                pages: 24,
                 place: Place::Overwrite,
             },
-            1..=4 => Op::Fork { task },
-            5 if r.one_in(2) => Op::Exit {
-                task: r.below(24) as u8,
+            0 if r.one_in(2) => Op::Exit { task: any },
+            0..=3 => Op::Fork {
+                task: r.pick(&[0, 0, 0, 0, 0, task]),
             },
-            5 => Op::Contents { task, cpu },
+            4..=5 => Op::Contents { task, cpu },
             6..=8 => Op::Read {
                 task,
                 cpu,

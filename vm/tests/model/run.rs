@@ -6,6 +6,7 @@
 use super::op::Op;
 use super::random::Random;
 use super::system::{Outcome, Setup, System};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use vm::counters::Event;
 use vm::sim::Counts;
@@ -16,6 +17,8 @@ pub struct Coverage {
     pub operations: u64,
     pub shortages: u64,
     pub events: Vec<(Event, u64)>,
+    /// Calls and accesses that were refused, by reason.
+    pub refusals: BTreeMap<String, u64>,
     pub machine: Counts,
     /// Times that the baton went to another thread.
     pub switches: u64,
@@ -25,6 +28,9 @@ impl Coverage {
     pub fn add<const SHIFT: u32>(&mut self, system: &System<SHIFT>) {
         for event in EVENTS {
             self.count(event, system.vm.counters().get(event));
+        }
+        for (reason, count) in &system.refusals {
+            *self.refusals.entry(reason.clone()).or_default() += count;
         }
         let counts = system.vm.machine().counts();
         self.machine.tlb_hits += counts.tlb_hits;
@@ -45,6 +51,14 @@ impl Coverage {
             "memory was short {} times",
             self.shortages
         );
+    }
+
+    /// Fails if the core never refused for one of these reasons.
+    pub fn require_refusals(&self, reasons: &[&str]) {
+        for reason in reasons {
+            let met = self.refusals.contains_key(*reason) || std::env::var("VELLUM_SEED").is_ok();
+            assert!(met, "the runs never met the refusal {reason}");
+        }
     }
 
     fn count(&mut self, event: Event, more: u64) {

@@ -52,6 +52,8 @@ pub struct System<const SHIFT: u32> {
     pub tasks: Vec<Pair<SHIFT>>,
     pub rules: Rules,
     pub setup: Setup,
+    /// Calls and accesses that were refused, by reason.
+    pub refusals: BTreeMap<String, u64>,
 }
 
 /// What must be the same before and after an operation that failed.
@@ -94,6 +96,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             tasks: Vec::new(),
             rules,
             setup,
+            refusals: BTreeMap::new(),
         };
         let map = system.new_map();
         system.tasks.push(Pair {
@@ -258,6 +261,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         task: usize,
         apply: impl FnOnce(&mut Pair<SHIFT>),
     ) -> Result<Outcome, Failure> {
+        if let Err(code) = answer {
+            *self.refusals.entry(code.name().to_string()).or_default() += 1;
+        }
         if answer == Err(KernReturn::RESOURCE_SHORTAGE)
             && self.setup.may_run_short
             && expected != answer
@@ -355,6 +361,9 @@ impl<const SHIFT: u32> System<SHIFT> {
             Some(_) => Ok(()),
         };
         let seen = self.access(n, cpu, VirtAddr((page << SHIFT) + offset), access);
+        if let Err(Stop::Fault(error)) = &seen {
+            *self.refusals.entry(format!("{error:?}")).or_default() += 1;
+        }
         let seen = match (seen, expected) {
             (Ok(seen), Ok(())) => seen,
             (Err(Stop::Fault(FaultError::Shortage)), Ok(())) if self.setup.may_run_short => {
