@@ -75,10 +75,10 @@ pub unsafe fn machine(plan: MachinePlan) -> Machine {
         at.write_bytes(0, plan.frames as usize);
         core::slice::from_raw_parts(at, plan.frames as usize)
     };
-    let empty_root = if Format::index(crate::layout::USER_END, Format::LEVELS - 1) == 0 {
-        spare_root
-    } else {
+    let empty_root = if Machine::SHARED_ROOT {
         plan.kernel_root
+    } else {
+        spare_root
     };
     let plan = Plan {
         first_frame: plan.first_frame,

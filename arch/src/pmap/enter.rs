@@ -5,10 +5,21 @@
 
 use super::format::Attributes;
 use super::hardware::{Hardware, Tag};
-use super::{Batch, Flush, Paging, Pmap, PteFormat, Reserve, control};
-use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use super::{Batch, Flush, Paging, Pmap, PteFormat, Reserve, Shape, control};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use core::sync::atomic::fence;
 use vm::addr::{PageId, PhysAddr, VirtAddr};
-use vm::machine::{Mapping, NeedReserve, Tracking};
+use vm::machine::{Mapping, NeedReserve};
+
+/// A mapping to be made, and where its entry is.
+#[derive(Clone, Copy)]
+struct Wanted {
+    at: VirtAddr,
+    page: PageId,
+    entry: u64,
+    leaf: u64,
+    location: u64,
+}
 
 impl<F: PteFormat, H: Hardware> Paging<F, H> {
     pub(super) fn enter(
@@ -25,51 +36,95 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             "I-PMAP-4: {at:x?} is not in the pmap's half"
         );
         debug_assert_eq!(at.0 & (Self::PAGE_SIZE - 1), 0);
-        let frame = self.address_of(page);
-        let new = F::leaf(frame, Attributes::new(mapping, pmap.space));
+        let entry = F::leaf(self.address_of(page), Attributes::new(mapping, pmap.space));
         let mut shape = pmap.shape.lock();
         let leaf = self.make_leaf(pmap, &mut shape, at.0, reserve)?;
         let location = Self::location(leaf, at.0);
         let slot = self.word(location);
-        let old = slot.load(Relaxed);
-        let same = (old ^ new) & (F::ADDRESS | F::CACHE | F::UNTRACKED) == 0;
-        if old != 0 && !same {
-            self.replace(pmap, leaf, at, batch);
-        }
-        if mapping.tracking == Tracking::Untracked {
-            let old = slot.swap(new, AcqRel);
-            if old == 0 {
-                self.count(pmap, &mut shape, leaf);
-            } else {
-                self.changed(pmap, at, old, new, batch.flush_mut());
+        // The commonest case: nothing is there, and the page has at most one mapping.
+        if !F::is_present(slot.load(Relaxed)) && entry & F::UNTRACKED == 0 {
+            let record = &self.records[page.0 as usize];
+            if let Some(mut record) = record.try_lock() {
+                let inline = record.insert_inline(location);
+                if inline {
+                    slot.store(entry, Release);
+                }
+                record.unlock();
+                if inline {
+                    self.count(pmap, &mut shape, leaf);
+                    drop(shape);
+                    self.hardware.publish(pmap.space);
+                    return Ok(());
+                }
             }
+        }
+        let wanted = Wanted {
+            at,
+            page,
+            entry,
+            leaf,
+            location,
+        };
+        self.enter_any(pmap, &mut shape, wanted, reserve, batch)
+    }
+
+    #[inline(never)]
+    fn enter_any(
+        &self,
+        pmap: &Pmap<H>,
+        shape: &mut Shape,
+        wanted: Wanted,
+        reserve: &mut Reserve,
+        batch: &mut Batch<'_, F, H>,
+    ) -> Result<(), NeedReserve> {
+        let Wanted {
+            at,
+            page,
+            entry: new,
+            leaf,
+            location,
+        } = wanted;
+        let slot = self.word(location);
+        let old = slot.load(Relaxed);
+        let replaced = F::is_present(old)
+            && (old ^ new) & (F::ADDRESS | F::CACHE | F::UNTRACKED) != 0
+            && self.replace(pmap, wanted, old, batch.flush_mut());
+        let old = if new & F::UNTRACKED != 0 {
+            slot.swap(new, AcqRel)
         } else {
             let mut record = self.records[page.0 as usize].lock::<H>();
             // Between the first look and the lock the page may have been disconnected.
             let old = slot.load(Relaxed);
-            if old == 0 {
+            if !F::is_present(old) {
                 if let Err(need) = self.pv_insert(&mut record, location, reserve) {
                     record.unlock();
+                    if replaced {
+                        self.uncount(location);
+                    }
                     return Err(need);
                 }
                 slot.store(new, Release);
-                record.unlock();
-                self.count(pmap, &mut shape, leaf);
             } else {
-                let old = slot.swap(new, AcqRel);
-                record.note(F::refmod(old));
-                record.unlock();
-                self.changed(pmap, at, old, new, batch.flush_mut());
+                record.note(F::refmod(slot.swap(new, AcqRel)));
             }
+            record.unlock();
+            old
+        };
+        if !F::is_present(old) {
+            // One that replaces another is counted already.
+            if !replaced {
+                self.count(pmap, shape, leaf);
+            }
+        } else {
+            self.changed(pmap, at, old, new, batch.flush_mut());
         }
-        drop(shape);
         self.hardware.publish(pmap.space);
         Ok(())
     }
 
     /// Counts a mapping where none was.
     #[inline]
-    fn count(&self, pmap: &Pmap<H>, shape: &mut super::Shape, leaf: u64) {
+    fn count(&self, pmap: &Pmap<H>, shape: &mut Shape, leaf: u64) {
         if self.record(PhysAddr(leaf)).occupy() {
             shape.vacant -= 1;
         }
@@ -93,27 +148,24 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         }
     }
 
-    /// Removes another page's mapping, so that the new one can take its place.
-    #[cold]
-    fn replace(&self, pmap: &Pmap<H>, leaf: u64, at: VirtAddr, batch: &mut Batch<'_, F, H>) {
-        let location = Self::location(leaf, at.0);
-        let entry = self.word(location).load(Acquire);
-        if entry == 0 || !self.remove_entry(location, entry) {
-            return;
+    /// Removes another page's mapping, so that the new one can take its place. Answers no if it was
+    /// gone already; otherwise it stays counted.
+    #[inline]
+    fn replace(&self, pmap: &Pmap<H>, wanted: Wanted, old: u64, flush: &mut Flush) -> bool {
+        if !self.remove_entry(wanted.location, old) {
+            return false;
         }
-        self.record(PhysAddr(leaf)).drop_live(1);
-        self.word(pmap.control.0 + control::RESIDENT)
-            .fetch_sub(1, Relaxed);
         if F::BREAK_BEFORE_MAKE {
-            self.invalidate_now(pmap, at);
+            self.invalidate_now(pmap, wanted.at);
         } else {
-            self.gather(pmap.control.0, Self::page_range(at), batch.flush_mut());
+            self.gather(pmap.control.0, Self::page_range(wanted.at), flush);
         }
+        true
     }
 
     fn invalidate_now(&self, pmap: &Pmap<H>, at: VirtAddr) {
-        core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
-        let tag = Tag(self.word(pmap.control.0 + control::CONTEXT).load(Relaxed));
+        fence(SeqCst);
+        let tag = Tag(self.word(pmap.control.0 + control::CONTEXT).load(Acquire));
         if tag != Tag::NONE {
             self.hardware.invalidate_page(tag, at);
         }

@@ -123,6 +123,11 @@ impl Flush {
         self.tables = true;
     }
 
+    /// Adds all addresses of all address spaces.
+    pub fn add_everything(&mut self) {
+        self.everything = true;
+    }
+
     /// The ranges; they say nothing if [`Flush::everything`].
     #[inline]
     pub fn stale(&self) -> &[Stale] {

@@ -5,7 +5,6 @@
 use super::hardware::{Hardware, Tag};
 use super::record::{LIVE, USED_SHIFT};
 use super::{Flush, Paging, Pmap, PteFormat, Shape, Space, control};
-use crate::layout::USER_END;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use sync::SpinLock;
 use vm::addr::PhysAddr;
@@ -20,9 +19,16 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             return Err(Shortage);
         };
         let root = self.address_of(page);
+        // Where one root serves both halves, the upper half's entries are the kernel's for ever: boot
+        // has made all their tables, and its lower half is empty (looked at in `from_plan`).
         // SAFETY: the source gave the frame to us; no CPU walks it.
-        unsafe { self.hardware.zero_frame(root) };
-        self.share_kernel_half(root);
+        unsafe {
+            if Self::SHARED_ROOT {
+                self.hardware.copy_frame(self.kernel.root, root);
+            } else {
+                self.hardware.zero_frame(root);
+            }
+        }
         let tag = if self.hardware.asid_bits() == 0 {
             Tag(root.0)
         } else {
@@ -37,19 +43,6 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             space: Space::User,
             shape: SpinLock::new(Shape::new()),
         })
-    }
-
-    /// Where one root serves both halves, the upper half's entries are the kernel's for ever: boot has
-    /// made all their tables.
-    fn share_kernel_half(&self, root: PhysAddr) {
-        let first = F::index(USER_END, F::LEVELS - 1);
-        if first == 0 {
-            return;
-        }
-        for index in first as u64..1 << F::ROOT_BITS {
-            let entry = self.word(self.kernel.root.0 + 8 * index).load(Relaxed);
-            self.word(root.0 + 8 * index).store(entry, Relaxed);
-        }
     }
 
     pub(super) fn destroy(&self, pmap: Pmap<H>, frames: &mut dyn FrameSource) {
@@ -87,7 +80,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let mut location = table;
             while live != 0 && location < table + Self::PAGE_SIZE {
                 let entry = self.word(location).load(Relaxed);
-                if entry != 0 && self.remove_entry(location, entry) {
+                if F::is_present(entry) && self.remove_entry(location, entry) {
                     live -= 1;
                 }
                 location += 8;
@@ -98,8 +91,11 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             for part in (0..16).filter(|part| used & 1 << (USED_SHIFT + part) != 0) {
                 let start = table + u64::from(part) * sixteenth;
                 for location in (start..start + sixteenth).step_by(8) {
+                    if live == 0 {
+                        break;
+                    }
                     let entry = self.word(location).load(Relaxed);
-                    if live != 0 && F::is_table(entry, level) {
+                    if F::is_table(entry, level) {
                         self.doom(F::address(entry).0, level - 1, doomed);
                         live -= 1;
                     }

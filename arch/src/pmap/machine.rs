@@ -244,6 +244,10 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         flush.clear();
     }
 
+    fn flush_everything(flush: &mut Flush) {
+        flush.add_everything();
+    }
+
     #[inline]
     fn flush_is_empty(flush: &Flush) -> bool {
         flush.is_empty()

@@ -148,6 +148,9 @@ pub struct Plan {
 
 impl<F: PteFormat, H: Hardware> Paging<F, H> {
     const PAGE_SIZE: u64 = 1 << F::PAGE_SHIFT;
+    /// Whether one root serves the user's half and the kernel's.
+    pub(crate) const SHARED_ROOT: bool =
+        F::PAGE_SHIFT + F::LEVEL_BITS * (F::LEVELS as u32 - 1) + F::ROOT_BITS == 48;
 
     /// Takes over the kernel's tables.
     ///
@@ -176,6 +179,19 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let control = paging.node_take().expect("the pool has just got a frame");
         paging.control_init(control, Tag::KERNEL);
         paging.kernel.control = control;
+        if Self::SHARED_ROOT {
+            let half = 1u64 << (F::ROOT_BITS - 1);
+            let empty = |index| {
+                paging
+                    .word(plan.kernel_root.0 + 8 * index)
+                    .load(Ordering::Relaxed)
+                    == 0
+            };
+            assert!(
+                (0..half).all(empty),
+                "I-PMAP-4: boot left user mappings in the kernel's root"
+            );
+        }
         paging
     }
 

@@ -78,7 +78,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let slot = self.word(location);
         let (control, at) = self.owner(location);
         if slot.load(Relaxed) & F::WIRED != 0 {
-            if lower_entry(slot, F::lower(Protection::READ, self.space_of(control))) {
+            if lower_entry::<F>(slot, F::lower(Protection::READ, self.space_of(control))) {
                 self.gather(control, Self::page_range(at), flush);
             }
             return true;
@@ -89,7 +89,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// Counts a mapping that is gone: the last touch of its table.
-    fn uncount(&self, location: u64) {
+    pub(super) fn uncount(&self, location: u64) {
         let table = self.record(PhysAddr(location));
         self.word(table.control() + control::RESIDENT)
             .fetch_sub(1, Relaxed);
@@ -99,7 +99,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     fn lower_all(&self, page: &Locked<'_>, protection: Protection, flush: &mut Flush) {
         self.pv_each(page, |location| {
             let (control, at) = self.owner(location);
-            if lower_entry(
+            if lower_entry::<F>(
                 self.word(location),
                 F::lower(protection, self.space_of(control)),
             ) {
@@ -132,7 +132,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let flush = batch.flush_mut();
         let change = F::forget(which);
         self.pv_each(&record, |location| {
-            if lower_entry(self.word(location), change) && which.contains(RefMod::MODIFIED) {
+            if lower_entry::<F>(self.word(location), change) && which.contains(RefMod::MODIFIED) {
                 let (control, at) = self.owner(location);
                 self.gather(control, Self::page_range(at), flush);
             }

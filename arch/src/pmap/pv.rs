@@ -8,15 +8,13 @@
 
 use super::hardware::Hardware;
 use super::pool::{NODE_SIZE, NODE_WORDS};
-use super::record::{LOCATION, Locked};
+use super::record::{IN_LIST as LIST, LOCATION, Locked};
 use super::reserve::Reserve;
 use super::{Paging, PteFormat};
 use core::sync::atomic::Ordering::Relaxed;
 use vm::addr::PhysAddr;
 use vm::machine::NeedReserve;
 
-/// `more` leads to a node.
-const LIST: u64 = 1;
 /// How many mappings the first node holds: bits 3 to 1.
 const FILL_SHIFT: u32 = 1;
 /// Mappings in a full node; its first word leads on.
@@ -43,8 +41,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         location: u64,
         reserve: &mut Reserve,
     ) -> Result<(), NeedReserve> {
-        if page.word & LOCATION == 0 {
-            page.word |= location;
+        if page.insert_inline(location) {
             return Ok(());
         }
         self.pv_insert_more(page, location, reserve)
@@ -57,9 +54,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         reserve: &mut Reserve,
     ) -> Result<(), NeedReserve> {
         let more = page.record.more.load(Relaxed);
-        let new = if more == 0 {
-            location
-        } else if more & LIST == 0 {
+        let new = if more & LIST == 0 {
             let at = self.new_node(reserve)?;
             self.word(at).store(0, Relaxed);
             self.word(at + 8).store(more, Relaxed);
@@ -90,8 +85,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     /// Takes a mapping out; it is there (invariant I-PMAP-2).
     #[inline]
     pub(super) fn pv_remove(&self, page: &mut Locked<'_>, location: u64) {
-        if page.word & LOCATION == location && page.record.more.load(Relaxed) == 0 {
-            page.word &= !LOCATION;
+        if page.remove_inline(location) {
             return;
         }
         self.pv_remove_more(page, location);
@@ -100,21 +94,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     fn pv_remove_more(&self, page: &mut Locked<'_>, location: u64) {
         let more = page.record.more.load(Relaxed);
         assert!(
-            more != 0,
+            more & LIST != 0,
             "I-PMAP-2: entry {location:#x} maps a page whose reverse map does not know it"
         );
-        if more & LIST == 0 {
-            if page.word & LOCATION == location {
-                page.word = page.word & !LOCATION | more;
-            } else {
-                assert!(
-                    more == location,
-                    "I-PMAP-2: entry {location:#x} maps a page whose reverse map does not know it"
-                );
-            }
-            page.record.more.store(0, Relaxed);
-            return;
-        }
         // The newest mapping moves to where the one that goes was.
         let newest = node(more) + 8 * fill(more);
         let moved = self.word(newest).load(Relaxed);

@@ -59,7 +59,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let slot = self.word(Self::location(leaf, at.0));
         // An absent entry stays absent: only bits of a present one change.
         let mut old = slot.load(Relaxed);
-        while old != 0 {
+        while F::is_present(old) {
             let new = match wired {
                 Wired::No => old & !F::WIRED,
                 Wired::Yes => old | F::WIRED,

@@ -31,6 +31,8 @@ pub(super) const REFMOD_SHIFT: u32 = 1;
 pub(super) const REFMOD: u64 = 0b11 << REFMOD_SHIFT;
 /// The bits of a physical address in either word.
 pub(super) const LOCATION: u64 = 0x000f_ffff_ffff_fff8;
+/// In a page's `more`: it leads to a list.
+pub(super) const IN_LIST: u64 = 1;
 /// The frame is a page table.
 pub(super) const TABLE: u64 = 1 << 63;
 /// The frame is cut into nodes.
@@ -60,6 +62,38 @@ impl FrameRecord {
             },
             Err(_) => self.wait::<P>(),
         }
+    }
+
+    /// Takes the lock bit if nobody has it.
+    #[inline]
+    pub(super) fn try_lock(&self) -> Option<Locked<'_>> {
+        let seen = self.head.load(Ordering::Relaxed);
+        if seen & LOCK != 0 {
+            return None;
+        }
+        self.head
+            .compare_exchange(seen, seen | LOCK, Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
+        Some(Locked {
+            record: self,
+            word: seen,
+        })
+    }
+
+    /// Takes the lock bit of a page that `location` alone maps, if that is so and nobody has the bit.
+    #[inline]
+    pub(super) fn lock_mapped_once(&self, location: u64) -> Option<Locked<'_>> {
+        let seen = self.head.load(Ordering::Relaxed);
+        if seen & !REFMOD != location {
+            return None;
+        }
+        self.head
+            .compare_exchange(seen, seen | LOCK, Ordering::Acquire, Ordering::Relaxed)
+            .ok()?;
+        Some(Locked {
+            record: self,
+            word: seen,
+        })
     }
 
     #[cold]
@@ -167,6 +201,32 @@ pub(super) struct Locked<'a> {
 }
 
 impl Locked<'_> {
+    /// Adds a mapping if it is the page's first or second. Answers whether it was.
+    #[inline]
+    pub(super) fn insert_inline(&mut self, location: u64) -> bool {
+        if self.word & LOCATION == 0 {
+            self.word |= location;
+        } else if self.record.more.load(Ordering::Relaxed) == 0 {
+            self.record.more.store(location, Ordering::Relaxed);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Takes a mapping out if the page has it and at most one more. Answers whether that was so.
+    #[inline]
+    pub(super) fn remove_inline(&mut self, location: u64) -> bool {
+        let more = self.record.more.load(Ordering::Relaxed);
+        if self.word & LOCATION == location && more & IN_LIST == 0 {
+            self.word ^= location ^ more;
+        } else if more != location {
+            return false;
+        }
+        self.record.more.store(0, Ordering::Relaxed);
+        true
+    }
+
     /// Notes what an entry said.
     #[inline]
     pub(super) fn note(&mut self, noted: RefMod) {

@@ -62,59 +62,90 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     ) -> usize {
         let first = Self::location(leaf, start);
         let end = first + ((stop - start) >> (F::PAGE_SHIFT - 3));
-        let mut removed = 0;
-        let mut lowest = 0;
-        let mut highest = 0;
-        let mut location = first;
+        let gone = self.remove_entries(first, end, live);
+        if gone.count == 0 {
+            return 0;
+        }
+        let address = |location| VirtAddr(start + ((location - first) << (F::PAGE_SHIFT - 3)));
+        let range = Range {
+            start: address(gone.lowest),
+            end: address(gone.highest + 8),
+        };
+        self.gather(pmap.control.0, range, batch.flush_mut());
+        self.record(PhysAddr(leaf)).drop_live(gone.count);
+        gone.count
+    }
+
+    /// The loop over a leaf's entries from `location` to `end`, at most `most` of them present.
+    #[inline(never)]
+    fn remove_entries(&self, mut location: u64, end: u64, most: usize) -> Gone {
+        let (mut count, mut lowest, mut highest) = (0, 0, 0);
         while location < end {
             let entry = self.word(location).load(Relaxed);
-            if entry != 0 && self.remove_entry(location, entry) {
-                if removed == 0 {
+            if F::is_present(entry) && self.remove_entry(location, entry) {
+                if lowest == 0 {
                     lowest = location;
                 }
                 highest = location;
-                removed += 1;
-                if removed == live {
+                count += 1;
+                if count == most {
                     break;
                 }
             }
             location += 8;
         }
-        if removed == 0 {
-            return 0;
+        Gone {
+            count,
+            lowest,
+            highest,
         }
-        let address = |location: u64| VirtAddr(start + ((location - first) << (F::PAGE_SHIFT - 3)));
-        let end = Self::page_range(address(highest)).end;
-        self.gather(
-            pmap.control.0,
-            Range {
-                start: address(lowest),
-                end,
-            },
-            batch.flush_mut(),
-        );
-        self.record(PhysAddr(leaf)).drop_live(removed);
-        removed
     }
 
     /// Makes a leaf's entry absent and takes it out of its page's reverse map. `entry` is what was
     /// seen there. Answers no if the page was disconnected meanwhile. The caller counts.
-    #[inline]
+    #[inline(always)]
     pub(super) fn remove_entry(&self, location: u64, entry: u64) -> bool {
+        // The commonest case: nothing else maps the page. An untracked entry's page never names it.
+        let number = F::address(entry).0.wrapping_sub(self.first.0) >> F::PAGE_SHIFT;
+        if let Some(record) = self.records.get(number as usize)
+            && let Some(mut page) = record.lock_mapped_once(location)
+        {
+            if page.record.more.load(Relaxed) == 0 {
+                page.note(F::refmod(self.word(location).swap(0, AcqRel)));
+                page.word ^= location;
+                page.unlock();
+                return true;
+            }
+            page.unlock();
+        }
+        self.remove_any(location, entry)
+    }
+
+    /// The same for entries that are untracked, or not their page's only one.
+    #[inline(never)]
+    fn remove_any(&self, location: u64, entry: u64) -> bool {
         let slot = self.word(location);
         if entry & F::UNTRACKED != 0 {
             slot.store(0, Relaxed);
             return true;
         }
-        let mut record = self.record(F::address(entry)).lock::<H>();
+        let mut page = self.record(F::address(entry)).lock::<H>();
         let old = slot.swap(0, AcqRel);
-        if old == 0 {
-            record.unlock();
+        if !F::is_present(old) {
+            page.unlock();
             return false;
         }
-        record.note(F::refmod(old));
-        self.pv_remove(&mut record, location);
-        record.unlock();
+        page.note(F::refmod(old));
+        self.pv_remove(&mut page, location);
+        page.unlock();
         true
     }
+}
+
+/// What a loop removed.
+struct Gone {
+    count: usize,
+    /// The first and the last entry that went.
+    lowest: u64,
+    highest: u64,
 }

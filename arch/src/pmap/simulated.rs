@@ -9,7 +9,7 @@ use super::format::{PteFormat, Space};
 use super::hardware::{Hardware, Tag};
 use super::{Flush, Paging, Plan, Pmap};
 use crate::aarch64::tlb as arm;
-use crate::layout::{KERNEL_MAP_BASE, KERNEL_MAP_END};
+use crate::layout::KERNEL_MAP_END;
 use crate::x86_64::tlb as x86;
 use abi::Protection;
 use core::ptr::NonNull;
@@ -184,8 +184,7 @@ pub fn machine<F: PteFormat>(frames: usize, asid_bits: u32) -> (Paging<F, Simula
         unsafe { hardware.zero_frame(frame(n)) };
     }
     let top = F::LEVELS - 1;
-    let shared = F::index(KERNEL_MAP_BASE, top) >= F::index(crate::layout::USER_END, top)
-        && F::index(crate::layout::USER_END, top) != 0;
+    let shared = Paging::<F, Simulated>::SHARED_ROOT;
     if shared {
         for index in F::index(KERNEL_MAP_END - 1, top) - 2..=F::index(KERNEL_MAP_END - 1, top) {
             // SAFETY: as above.

@@ -91,7 +91,7 @@ impl Lowering {
 
 /// A page-table format: its geometry and its bits.
 ///
-/// An entry that is 0 is absent in every format, and no present entry is 0.
+/// An entry that is 0 is absent in every format; an absent one may also keep stray bits.
 pub trait PteFormat: Send + Sync + 'static {
     /// The name in test output.
     const NAME: &'static str;
