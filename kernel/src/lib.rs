@@ -13,7 +13,35 @@ extern crate std;
 pub mod console;
 pub mod cpio;
 pub mod macho;
+pub mod mmap;
 pub mod sched;
 pub mod shared;
 pub mod task;
 pub mod vfs;
+
+/// What needs the machine itself.
+macro_rules! on_the_machine {
+    ($($visibility:vis mod $name:ident;)*) => {
+        $(#[cfg(target_os = "none")] $visibility mod $name;)*
+    };
+}
+
+on_the_machine! {
+    pub mod clock;
+    pub mod crash;
+    pub mod exec;
+    pub mod files;
+    pub mod init;
+    pub mod mach;
+    pub mod memory;
+    pub mod panic;
+    pub mod platform;
+    pub mod power;
+    pub mod random;
+    pub mod shortage;
+    pub mod signals;
+    pub mod start;
+    pub mod syscall;
+    pub mod trap;
+    pub mod user_memory;
+}

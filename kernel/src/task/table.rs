@@ -150,6 +150,15 @@ impl<T: Clone> Table<T> {
         slots.filter_map(|slot| Some((slot.pid, slot.life, slot.value.as_ref()?)))
     }
 
+    /// The same from a slot on, each with its slot.
+    pub fn iter_from(&self, slot: usize) -> impl Iterator<Item = (usize, Life, &T)> {
+        let slots = self.slots.iter().enumerate().skip(slot);
+        slots.filter_map(|(at, slot)| {
+            let slot = slot.as_ref()?;
+            Some((at, slot.life, slot.value.as_ref()?))
+        })
+    }
+
     /// A process stopped; its parent may be told.
     pub fn stop(&mut self, pid: Pid, status: u32) {
         if let Some(slot) = self.slot_mut(pid) {

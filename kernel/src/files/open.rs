@@ -1,0 +1,233 @@
+//! Open files: what a descriptor refers to.
+//!
+//! Owns: the offset, the flags, and how bytes go between a program and whatever is open. Does not
+//! own: descriptors (`descriptors`), the file tree (`vfs`). No lock is held while a program's memory
+//! is touched: bytes pass through a buffer on the kernel stack.
+
+use super::pipe::{Blocks, End, Side};
+use super::{Node, now};
+use crate::console::tty;
+use crate::shared::{NoMemory, Shared};
+use crate::syscall::Failure;
+use crate::user_memory::{get_bytes, put_bytes};
+use crate::vfs::{Body, Device};
+use abi::Errno;
+use abi::syscall::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_WRONLY};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Bytes of the buffer on the stack.
+const CHUNK: usize = 2048;
+/// Requests up to so many bytes use a small buffer, which is cheaper to clear.
+const SMALL: usize = 16;
+
+/// What is open.
+pub enum What {
+    /// A file, directory or device of the tree.
+    Node(Node),
+    /// An end of a pipe.
+    Pipe(End),
+}
+
+/// An open file, shared by all descriptors that were duplicated from one.
+pub struct OpenFile {
+    /// What is open.
+    pub what: What,
+    flags: AtomicU32,
+    offset: AtomicU64,
+}
+
+impl OpenFile {
+    /// Opens something with `O_*` flags.
+    pub fn new(what: What, flags: u32) -> Result<Shared<Self>, NoMemory> {
+        Shared::try_new(Self {
+            what,
+            flags: AtomicU32::new(flags),
+            offset: AtomicU64::new(0),
+        })
+    }
+
+    /// The `O_*` flags.
+    pub fn flags(&self) -> u32 {
+        self.flags.load(Relaxed)
+    }
+
+    /// Changes the flags that `fcntl` may change.
+    pub fn set_flags(&self, flags: u32) {
+        let changeable = O_APPEND | O_NONBLOCK;
+        let kept = self.flags() & !changeable;
+        self.flags.store(kept | flags & changeable, Relaxed);
+    }
+
+    /// Whether reading is allowed.
+    pub fn is_readable(&self) -> bool {
+        self.flags() & O_ACCMODE != O_WRONLY
+    }
+
+    /// Whether writing is allowed.
+    pub fn is_writable(&self) -> bool {
+        self.flags() & O_ACCMODE != O_RDONLY
+    }
+
+    fn blocks(&self) -> Blocks {
+        if self.flags() & O_NONBLOCK != 0 { Blocks::No } else { Blocks::Yes }
+    }
+
+    /// The file of the tree, if it is one.
+    pub fn node(&self) -> Option<&Node> {
+        match &self.what {
+            What::Node(node) => Some(node),
+            What::Pipe(_) => None,
+        }
+    }
+
+    /// Whether it is the terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.node().is_some_and(|node| matches!(node.body, Body::Device(Device::Console | Device::Tty)))
+    }
+
+    /// Where the next read or write happens, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.offset.load(Relaxed)
+    }
+
+    /// Moves there.
+    pub fn seek(&self, offset: u64) {
+        self.offset.store(offset, Relaxed);
+    }
+
+    /// Reads into a program's memory. `at`: from there, without moving the offset.
+    pub fn read(&self, to: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
+        if !self.is_readable() {
+            return Err(Errno::EBADF.into());
+        }
+        if length <= SMALL as u64 {
+            self.read_by(&mut [0; SMALL], to, length, at)
+        } else {
+            self.read_by(&mut [0; CHUNK], to, length, at)
+        }
+    }
+
+    fn read_by(&self, buffer: &mut [u8], to: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
+        let mut done = 0;
+        while done < length {
+            let want = (length - done).min(buffer.len() as u64) as usize;
+            let target = to.checked_add(done).ok_or(Errno::EFAULT)?;
+            let got = match self.read_some(&mut buffer[..want], at.map(|at| at.saturating_add(done))) {
+                Ok(got) => got,
+                Err(failure) if done == 0 => return Err(failure),
+                Err(_) => break,
+            };
+            if let Err(error) = put_bytes(target, &buffer[..got]) {
+                return if done == 0 { Err(error.into()) } else { Ok(done) };
+            }
+            if at.is_none() && self.node().is_some() {
+                self.offset.fetch_add(got as u64, Relaxed);
+            }
+            done += got as u64;
+            // A pipe or a terminal gives what it has; only files and zeros go on.
+            if got < want || !self.goes_on() {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    fn goes_on(&self) -> bool {
+        match &self.what {
+            What::Node(node) => !self.is_terminal() && !matches!(node.body, Body::Directory(_)),
+            What::Pipe(_) => false,
+        }
+    }
+
+    fn read_some(&self, into: &mut [u8], at: Option<u64>) -> Result<usize, Failure> {
+        match &self.what {
+            What::Pipe(_) if at.is_some() => Err(Errno::ESPIPE.into()),
+            What::Pipe(end) if end.side() == Side::Read => end.read(into, self.blocks()),
+            What::Pipe(_) => Err(Errno::EBADF.into()),
+            What::Node(node) => match &node.body {
+                Body::File(_) => Ok(node.read(at.unwrap_or_else(|| self.offset()), into)?),
+                Body::Device(device) => read_device(*device, into, self.blocks()),
+                Body::Directory(_) => Err(Errno::EISDIR.into()),
+                Body::Link(_) => Err(Errno::EINVAL.into()),
+            },
+        }
+    }
+
+    /// Writes from a program's memory. `at`: there, without moving the offset.
+    pub fn write(&self, from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
+        if !self.is_writable() {
+            return Err(Errno::EBADF.into());
+        }
+        if length <= SMALL as u64 {
+            self.write_by(&mut [0; SMALL], from, length, at)
+        } else {
+            self.write_by(&mut [0; CHUNK], from, length, at)
+        }
+    }
+
+    fn write_by(&self, buffer: &mut [u8], from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
+        let mut done = 0;
+        while done < length {
+            let want = (length - done).min(buffer.len() as u64) as usize;
+            let source = from.checked_add(done).ok_or(Errno::EFAULT)?;
+            let wrote = get_bytes(&mut buffer[..want], source)
+                .map_err(Failure::from)
+                .and_then(|()| self.write_some(&buffer[..want], at.map(|at| at.saturating_add(done))));
+            match wrote {
+                Ok(wrote) => {
+                    done += wrote as u64;
+                    if wrote < want {
+                        break;
+                    }
+                }
+                Err(failure) if done == 0 => return Err(failure),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_some(&self, from: &[u8], at: Option<u64>) -> Result<usize, Failure> {
+        match &self.what {
+            What::Pipe(_) if at.is_some() => Err(Errno::ESPIPE.into()),
+            What::Pipe(end) if end.side() == Side::Write => end.write(from, self.blocks()),
+            What::Pipe(_) => Err(Errno::EBADF.into()),
+            What::Node(node) => match &node.body {
+                Body::File(_) => {
+                    let appends = at.is_none() && self.flags() & O_APPEND != 0;
+                    let place = if appends { None } else { Some(at.unwrap_or_else(|| self.offset())) };
+                    let begin = node.write(place, from, now())?;
+                    if at.is_none() {
+                        self.seek(begin + from.len() as u64);
+                    }
+                    Ok(from.len())
+                }
+                Body::Device(Device::Console | Device::Tty) => {
+                    tty::write(from);
+                    Ok(from.len())
+                }
+                Body::Device(_) => Ok(from.len()),
+                Body::Directory(_) => Err(Errno::EISDIR.into()),
+                Body::Link(_) => Err(Errno::EINVAL.into()),
+            },
+        }
+    }
+}
+
+fn read_device(device: Device, into: &mut [u8], blocks: Blocks) -> Result<usize, Failure> {
+    match device {
+        Device::Null => Ok(0),
+        Device::Zero => {
+            into.fill(0);
+            Ok(into.len())
+        }
+        Device::Random => {
+            crate::random::fill(into);
+            Ok(into.len())
+        }
+        Device::Console | Device::Tty if blocks == Blocks::No && tty::available() == 0 => {
+            Err(Errno::EAGAIN.into())
+        }
+        Device::Console | Device::Tty => tty::read(into),
+    }
+}

@@ -1,0 +1,53 @@
+//! Files' bytes in VM objects.
+//!
+//! Owns: the connection of `vfs` to `vm`. Does not own: either.
+
+use crate::memory::vm;
+use crate::platform::Machine;
+use crate::vfs::Store;
+use abi::Errno;
+use core::mem::ManuallyDrop;
+use vm::ObjectRef;
+
+/// The store of this kernel: a VM object per file. `read`, `write`, `mmap` and exec meet there.
+pub struct ObjectStore;
+
+/// A file's object.
+pub struct FileObject(ManuallyDrop<ObjectRef<Machine>>);
+
+impl FileObject {
+    /// The object, to map it.
+    pub fn object(&self) -> &ObjectRef<Machine> {
+        &self.0
+    }
+}
+
+impl Drop for FileObject {
+    fn drop(&mut self) {
+        // SAFETY: the value is not used again: this is its owner's end.
+        let object = unsafe { ManuallyDrop::take(&mut self.0) };
+        vm().object_release(object);
+    }
+}
+
+impl Store for ObjectStore {
+    type Platform = Machine;
+    type Object = FileObject;
+
+    fn create() -> Result<FileObject, Errno> {
+        let object = vm().object_create(0).map_err(|_| Errno::ENOMEM)?;
+        Ok(FileObject(ManuallyDrop::new(object)))
+    }
+
+    fn resize(object: &FileObject, size: u64) -> Result<(), Errno> {
+        vm().object_resize(object.object(), size).map_err(|_| Errno::ENOSPC)
+    }
+
+    fn read(object: &FileObject, offset: u64, into: &mut [u8]) -> Result<(), Errno> {
+        vm().object_read(object.object(), offset, into).map_err(|_| Errno::EIO)
+    }
+
+    fn write(object: &FileObject, offset: u64, from: &[u8]) -> Result<(), Errno> {
+        vm().object_write(object.object(), offset, from).map_err(|_| Errno::ENOSPC)
+    }
+}

@@ -1,0 +1,54 @@
+//! Mach traps: XNU's where XNU has a trap, private ones for what XNU reaches by message.
+//!
+//! Owns: port names into tasks, records in and out. Does not own: what the calls mean (`vm`).
+
+pub mod host;
+pub mod port;
+pub mod region;
+pub mod task;
+pub mod vm;
+
+use crate::memory;
+use crate::syscall::Call;
+use crate::task::ports::{Port, TASK_SELF};
+use crate::task::{TaskMap, TaskMapRef};
+use abi::{Errno, KernReturn};
+
+/// What a trap answers.
+pub type Trap = Result<u32, KernReturn>;
+
+/// `KERN_SUCCESS`.
+pub const SUCCESS: Trap = Ok(0);
+
+/// A copy to or from the program failed.
+pub fn fault(_: Errno) -> KernReturn {
+    KernReturn::INVALID_ADDRESS
+}
+
+/// Calls `f` with the map of the task that a name denotes.
+pub fn with_map<O>(
+    call: &Call<'_>,
+    name: u64,
+    f: impl FnOnce(&TaskMap) -> Result<O, KernReturn>,
+) -> Result<O, KernReturn> {
+    if name as u32 == TASK_SELF {
+        return f(call.task.own_map().ok_or(KernReturn::INVALID_TASK)?);
+    }
+    let port = call.task.ports.lock().lookup(name as u32);
+    let Some(Port::Task(task)) = port else {
+        return Err(KernReturn::SEND_INVALID_DEST);
+    };
+    let map: TaskMapRef = task.map_ref().ok_or(KernReturn::INVALID_TASK)?;
+    let result = f(&map);
+    memory::vm().map_release(map);
+    result
+}
+
+/// The host's name, or `INVALID_HOST`.
+pub fn check_host(name: u64) -> Result<(), KernReturn> {
+    if name as u32 == crate::task::ports::HOST_SELF {
+        Ok(())
+    } else {
+        Err(KernReturn::INVALID_HOST)
+    }
+}

@@ -1,0 +1,8 @@
+//! The orderly end.
+
+use abi::record::EXIT_ORDERLY;
+
+/// Switches the machine off.
+pub fn off() -> ! {
+    arch::power::exit(EXIT_ORDERLY)
+}

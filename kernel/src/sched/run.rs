@@ -1,0 +1,475 @@
+//! Who runs: the switch, preemption, waiting, time.
+//!
+//! Owns: the scheduler's books behind their lock, each CPU's current and idle thread, the timer.
+//! Does not own: the books' logic (`queues`), why anybody waits.
+//!
+//! A switch is made with interrupts masked and preemption disabled once: the count belongs to the
+//! CPU, so all threads must leave and come back at the same depth. `assert_wait` disables preemption
+//! and `block` or `clear_wait` enables it again.
+//!
+//! The timer runs only when somebody needs it: while a runnable thread waits for its turn (a tick
+//! each [`TURN`]), or until the next deadline of a wait.
+
+use super::queues::{
+    Interruptible, MAXIMUM_THREADS, Place, Priority, Queues, State, ThreadId, WaitResult,
+};
+use super::thread::{Ast, Thread};
+use crate::memory::vm_if_ready;
+use crate::platform::{BooksRank, SpinLock};
+use crate::shared::Shared;
+use arch::{cpu, interrupts, preempt, timer};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use sync::RankStack;
+
+/// How long a thread runs before its equals get their turn, in nanoseconds.
+pub const TURN: u64 = 10_000_000;
+const NEVER: u64 = u64::MAX;
+
+static BOOKS: SpinLock<BooksRank, Queues> = SpinLock::new(Queues::new());
+/// One counted reference for each thread that was started and not yet reaped.
+static THREADS: [AtomicPtr<Thread>; MAXIMUM_THREADS] =
+    [const { AtomicPtr::new(core::ptr::null_mut()) }; MAXIMUM_THREADS];
+static BOOT_THREAD: Thread = Thread::boot();
+
+/// What each CPU keeps. Only its own CPU touches it.
+struct Here {
+    idle: AtomicPtr<Thread>,
+    /// Who ran before the switch that is being finished.
+    previous: AtomicPtr<Thread>,
+    /// When turns are looked at next.
+    tick: AtomicU64,
+    /// What the timer is set to.
+    programmed: AtomicU64,
+    /// The running thread came after the last tick.
+    fresh: AtomicBool,
+    /// The running thread's turn is over.
+    turn_over: AtomicBool,
+}
+
+static CPUS: [Here; cpu::MAX_CPUS] = [const {
+    Here {
+        idle: AtomicPtr::new(core::ptr::null_mut()),
+        previous: AtomicPtr::new(core::ptr::null_mut()),
+        tick: AtomicU64::new(NEVER),
+        programmed: AtomicU64::new(NEVER),
+        fresh: AtomicBool::new(true),
+        turn_over: AtomicBool::new(false),
+    }
+}; cpu::MAX_CPUS];
+
+use Ordering::Relaxed;
+
+fn here() -> &'static Here {
+    &CPUS[cpu::id()]
+}
+
+/// Makes `kernel_main` a thread: the boot CPU's idle thread. The first call of all.
+pub fn init() {
+    let boot = &raw const BOOT_THREAD;
+    cpu::set_local(boot.cast());
+    here().idle.store(boot.cast_mut(), Relaxed);
+    BOOT_THREAD.on_cpu.store(true, Relaxed);
+    let id = BOOKS.lock().add(Priority::IDLE, State::Running);
+    debug_assert!(id == Some(BOOT_THREAD.id));
+}
+
+/// The running thread.
+#[inline(always)]
+pub fn current() -> &'static Thread {
+    // SAFETY: `init` and every switch store the running thread, which lives at least as long as it
+    // runs; the reference is used by the running thread only.
+    unsafe { &*cpu::local().cast::<Thread>() }
+}
+
+fn is_idle(thread: &Thread) -> bool {
+    core::ptr::eq(thread, here().idle.load(Relaxed))
+}
+
+/// A number for a new thread.
+pub(super) fn enter(priority: Priority) -> Option<ThreadId> {
+    BOOKS.lock().add(priority, State::Dead)
+}
+
+/// Gives back the number of a thread that was never started.
+pub(super) fn forget(id: ThreadId) {
+    BOOKS.lock().remove(id);
+}
+
+/// What a thread is doing.
+pub fn state(id: ThreadId) -> State {
+    BOOKS.lock().state(id)
+}
+
+/// What a thread waits for, and its priority.
+pub fn describe(id: ThreadId) -> (Option<usize>, Priority) {
+    let books = BOOKS.lock();
+    (books.event(id), books.priority(id))
+}
+
+/// A new thread becomes runnable.
+pub fn start(thread: &Shared<Thread>) {
+    let id = thread.id;
+    let raw = thread.clone().into_raw().cast_mut();
+    THREADS[usize::from(id.0)].store(raw, Ordering::Release);
+    let mut books = BOOKS.lock();
+    books.start(id);
+    let priority = books.priority(id);
+    notice(&mut books, Some(priority));
+}
+
+/// A thread that ended is taken out of the books. Waits until its CPU has left its stack.
+pub fn reap(thread: Shared<Thread>) {
+    while !thread.is_gone() {
+        cpu::relax();
+    }
+    BOOKS.lock().remove(thread.id);
+    let raw = THREADS[usize::from(thread.id.0)].swap(core::ptr::null_mut(), Ordering::Acquire);
+    if !raw.is_null() {
+        // SAFETY: `start` stored the result of `into_raw`, and the swap takes it once.
+        drop(unsafe { Shared::from_raw(raw.cast_const()) });
+    }
+}
+
+/// Waits until a kernel thread has ended, and reaps it.
+pub fn join(thread: Shared<Thread>) {
+    loop {
+        assert_wait(event_of(&thread), None, Interruptible::No);
+        if thread.ended.load(Ordering::Acquire) {
+            clear_wait();
+            break;
+        }
+        block();
+    }
+    reap(thread);
+}
+
+fn event_of(thread: &Thread) -> usize {
+    core::ptr::from_ref(thread) as usize
+}
+
+/// The running thread ends; its stack is freed by whoever reaps it.
+pub fn end() -> ! {
+    preempt::disable();
+    end_here()
+}
+
+/// The same, where preemption is disabled once already.
+pub fn end_here() -> ! {
+    let me = current();
+    let _ = interrupts::disable();
+    me.ended.store(true, Ordering::Release);
+    wakeup(event_of(me));
+    let next = {
+        let mut books = BOOKS.lock();
+        books.kill(me.id);
+        pick(&mut books)
+    };
+    switch(me, next);
+    unreachable!("I-SCHED-1: a dead thread runs")
+}
+
+/// The running thread is going to wait: until `block`, a wakeup is remembered. Preemption is off
+/// from here to `block` or `clear_wait`.
+pub fn assert_wait(event: usize, deadline: Option<u64>, interruptible: Interruptible) {
+    preempt::disable();
+    let me = current();
+    let mut books = BOOKS.lock();
+    books.assert_wait(me.id, event, deadline, interruptible);
+    if interruptible == Interruptible::Yes && me.ast().intersects(Ast::SIGNAL | Ast::EXIT) {
+        books.interrupt(me.id);
+    } else if let Some(deadline) = deadline {
+        program(deadline);
+    }
+}
+
+/// The running thread does not wait after all.
+pub fn clear_wait() {
+    BOOKS.lock().clear_wait(current().id);
+    preempt::enable();
+}
+
+/// Waits for what `assert_wait` named.
+pub fn block() {
+    let saved = interrupts::disable();
+    debug_assert!(
+        preempt::count() == 1,
+        "I-SCHED-2: a thread sleeps with preemption off"
+    );
+    let me = current();
+    let next = {
+        let mut books = BOOKS.lock();
+        if books.sleep(me.id) {
+            Some(pick(&mut books))
+        } else {
+            None
+        }
+    };
+    if let Some(next) = next {
+        switch(me, next);
+    }
+    interrupts::restore(saved);
+    preempt::enable();
+}
+
+/// Gives up `guard` and waits for `event`; says how the wait ended.
+pub fn wait<G>(
+    event: usize,
+    guard: G,
+    deadline: Option<u64>,
+    interruptible: Interruptible,
+) -> WaitResult {
+    assert_wait(event, deadline, interruptible);
+    drop(guard);
+    block();
+    BOOKS.lock().result(current().id)
+}
+
+/// Ends all waits for `event`.
+pub fn wakeup(event: usize) {
+    let mut books = BOOKS.lock();
+    let woken = books.wakeup(event);
+    notice(&mut books, woken);
+}
+
+/// Ends a thread's wait, if a signal may.
+pub fn interrupt(thread: &Thread) {
+    let mut books = BOOKS.lock();
+    let woken = books.interrupt(thread.id);
+    notice(&mut books, woken);
+    if core::ptr::eq(thread, current()) {
+        preempt::request_ast();
+    }
+}
+
+/// The others of the same priority run first.
+pub fn yield_now() {
+    let saved = interrupts::disable();
+    preempt::disable();
+    here().turn_over.store(true, Relaxed);
+    reschedule();
+    interrupts::restore(saved);
+    preempt::enable();
+}
+
+/// Somebody of this priority became runnable.
+fn notice(books: &mut Queues, priority: Option<Priority>) {
+    let Some(priority) = priority else { return };
+    if priority > books.priority(current().id) {
+        preempt::request_ast();
+    }
+    arm_tick(books);
+}
+
+/// Runs the tick while somebody waits for a turn.
+fn arm_tick(books: &Queues) {
+    let here = here();
+    if here.tick.load(Relaxed) == NEVER && books.best().is_some() {
+        let tick = timer::now() + TURN;
+        here.tick.store(tick, Relaxed);
+        program(tick);
+    }
+}
+
+/// The timer must come at `deadline` or before.
+fn program(deadline: u64) {
+    let here = here();
+    if deadline < here.programmed.load(Relaxed) {
+        here.programmed.store(deadline, Relaxed);
+        timer::set_deadline(deadline);
+    }
+}
+
+/// The timer interrupt.
+pub fn timer_interrupt() {
+    let here = here();
+    here.programmed.store(NEVER, Relaxed);
+    let now = timer::now();
+    let mut books = BOOKS.lock();
+    let woken = books.expire(now);
+    notice(&mut books, woken);
+    if here.tick.load(Relaxed) <= now {
+        here.tick.store(NEVER, Relaxed);
+        let me = current();
+        if !here.fresh.swap(false, Relaxed) && !is_idle(me) {
+            books.sink(me.id);
+            here.turn_over.store(true, Relaxed);
+            preempt::request_ast();
+        }
+        arm_tick(&books);
+    }
+    let next = books.next_deadline().unwrap_or(NEVER);
+    program(next.min(here.tick.load(Relaxed)));
+}
+
+/// Takes the next thread out of the books: the most important one, or the idle thread.
+fn pick(books: &mut Queues) -> &'static Thread {
+    let here = here();
+    let next = match books.pick() {
+        Some(id) => THREADS[usize::from(id.0)].load(Ordering::Acquire),
+        None => here.idle.load(Relaxed),
+    };
+    arm_tick(books);
+    here.fresh.store(true, Relaxed);
+    here.turn_over.store(false, Relaxed);
+    // SAFETY: a thread in the books is in THREADS with a reference of its own until it is reaped,
+    // which happens only after it has ended; idle threads live for ever.
+    unsafe { &*next }
+}
+
+/// Gives the CPU to whom it belongs now. Interrupts masked, preemption disabled once.
+fn reschedule() {
+    let me = current();
+    let next = {
+        let mut books = BOOKS.lock();
+        let turn_over = here().turn_over.swap(false, Relaxed);
+        let Some(best) = books.best() else { return };
+        let mine = books.priority(me.id);
+        let place = if best > mine {
+            Place::Front
+        } else if turn_over && best == mine {
+            Place::Back
+        } else {
+            return;
+        };
+        if !is_idle(me) {
+            books.requeue(me.id, place);
+        }
+        pick(&mut books)
+    };
+    switch(me, next);
+}
+
+/// Leaves `me` for `next`. Interrupts masked, preemption disabled once, no lock held.
+fn switch(me: &'static Thread, next: &'static Thread) {
+    if core::ptr::eq(me, next) {
+        return;
+    }
+    debug_assert!(
+        preempt::count() == 1,
+        "I-SCHED-2: a switch with preemption off more than once"
+    );
+    while next.on_cpu.load(Ordering::Acquire) {
+        // Another CPU has put it into the books and is still leaving its stack.
+        cpu::relax();
+    }
+    next.on_cpu.store(true, Relaxed);
+    let now = timer::now();
+    me.time
+        .fetch_add(now.saturating_sub(me.since.load(Relaxed)), Relaxed);
+    next.since.store(now, Relaxed);
+    next.switches.fetch_add(1, Relaxed);
+    if me.task.is_some() {
+        // SAFETY: `me` is the running thread.
+        unsafe { me.save_user_state() };
+    }
+    let vm = vm_if_ready();
+    match (&next.task, vm) {
+        (Some(task), Some(vm)) => {
+            task.activate(vm);
+            // SAFETY: `next` runs from here on; nobody else uses its state.
+            unsafe { next.restore_user_state() };
+        }
+        (None, Some(vm)) => vm.machine().deactivate(),
+        (_, None) => {}
+    }
+    here()
+        .previous
+        .store(core::ptr::from_ref(me).cast_mut(), Relaxed);
+    cpu::set_local(core::ptr::from_ref(next).cast());
+    arch::context::set_kernel_stack(next.stack_top());
+    // SAFETY: interrupts are masked; `next` is not running (`on_cpu` was clear and is ours now), and
+    // its context was made by `Context::new` or by an earlier switch; threads do not move.
+    unsafe { arch::context::switch(me.context.get(), next.context.get()) };
+    finish();
+}
+
+/// The second half of a switch, on the new thread's stack.
+fn finish() {
+    let previous = here().previous.load(Relaxed);
+    // SAFETY: the thread that was left is reaped only after `on_cpu` is clear.
+    unsafe { &*previous }.on_cpu.store(false, Ordering::Release);
+}
+
+/// A new thread's first instructions.
+pub(super) fn begin() {
+    finish();
+    interrupts::enable();
+    preempt::enable();
+}
+
+/// Before returning to the program: gives way if somebody else is due.
+pub fn preemption_point() {
+    let saved = interrupts::disable();
+    preempt::disable();
+    preempt::take_ast();
+    reschedule();
+    interrupts::restore(saved);
+    preempt::enable();
+}
+
+/// The boot thread's last act: it idles for ever.
+pub fn idle() -> ! {
+    loop {
+        let _ = interrupts::disable();
+        if BOOKS.lock().best().is_some() {
+            preempt::disable();
+            preempt::take_ast();
+            reschedule();
+            preempt::enable();
+        } else {
+            cpu::wait_for_interrupt();
+        }
+    }
+}
+
+/// Upcall: reschedule now. Interrupts masked, preemption count 0.
+#[unsafe(no_mangle)]
+fn kernel_preempt() {
+    preempt::disable();
+    preempt::take_ast();
+    reschedule();
+    if current().has_ast() {
+        preempt::request_ast();
+    }
+    preempt::enable();
+}
+
+/// Upcall of `sync::Platform`.
+#[unsafe(no_mangle)]
+fn kernel_assert_wait(event: usize) {
+    assert_wait(event, None, Interruptible::No);
+}
+
+/// Upcall of `sync::Platform`.
+#[unsafe(no_mangle)]
+fn kernel_clear_wait() {
+    clear_wait();
+}
+
+/// Upcall of `sync::Platform`.
+#[unsafe(no_mangle)]
+fn kernel_block() {
+    block();
+}
+
+/// Upcall of `sync::Platform`.
+#[unsafe(no_mangle)]
+fn kernel_wakeup(event: usize) {
+    wakeup(event);
+}
+
+/// Upcall of `sync::Platform`: the running thread's lock ranks.
+#[unsafe(no_mangle)]
+fn kernel_ranks() -> *const RankStack {
+    &raw const current().ranks
+}
+
+/// One past the running thread's stack, as far as it is known to be mapped: for backtraces.
+pub fn stack_end() -> usize {
+    let me = cpu::local().cast::<Thread>();
+    if me.is_null() || core::ptr::eq(me, &raw const BOOT_THREAD) {
+        // The boot stack's end is not known; what was passed up to here is.
+        return 0;
+    }
+    current().stack_top()
+}

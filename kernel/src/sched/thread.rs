@@ -1,0 +1,247 @@
+//! Threads.
+//!
+//! Owns: what a thread keeps while it does not run, and what it still has to do before it returns
+//! to its program. Does not own: whether it runs (`run`), its program's memory and files (`task`).
+
+use super::queues::{Priority, State, ThreadId};
+use super::run;
+use super::stack::Stack;
+use crate::shared::{NoMemory, Shared};
+use crate::task::Task;
+use arch::context::{Context, UserState};
+use arch::trap::TrapFrame;
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use sync::RankStack;
+
+bitflags::bitflags! {
+    /// What a thread must look at before it returns to its program.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Ast: u32 {
+        /// A signal may be deliverable.
+        const SIGNAL = 1;
+        /// The task ends; its status is with the task.
+        const EXIT = 2;
+        /// An interrupted call starts again unless a handler forbids it.
+        const RESTART = 4;
+    }
+}
+
+/// What a kernel thread does.
+#[derive(Clone, Copy)]
+pub struct Work {
+    /// The function.
+    pub run: fn(usize),
+    /// Its argument.
+    pub argument: usize,
+}
+
+/// A thread.
+pub struct Thread {
+    /// Its number in the scheduler's books.
+    pub id: ThreadId,
+    /// Its task; a kernel thread has none.
+    pub task: Option<Shared<Task>>,
+    work: Option<Work>,
+    stack: Stack,
+    pub(super) context: UnsafeCell<Context>,
+    user: UnsafeCell<UserState>,
+    ast: AtomicU32,
+    /// A CPU runs on its stack.
+    pub(super) on_cpu: AtomicBool,
+    /// It ended.
+    pub(super) ended: AtomicBool,
+    /// Lock ranks it holds, in debug builds.
+    pub ranks: RankStack,
+    /// Nanoseconds of processor time, up to the last switch.
+    pub(super) time: AtomicU64,
+    /// When it was last switched in, in nanoseconds since boot.
+    pub(super) since: AtomicU64,
+    /// How often it was switched in.
+    pub(super) switches: AtomicU64,
+}
+
+// SAFETY: `context` is touched by the switch alone, `user` by the thread itself and by the switch
+// away from and to it; the rest is atomic or constant.
+unsafe impl Sync for Thread {}
+// SAFETY: nothing in a thread belongs to the CPU that made it.
+unsafe impl Send for Thread {}
+
+impl Thread {
+    /// The thread that runs `kernel_main`, later the boot CPU's idle thread. It has number 0.
+    pub const fn boot() -> Self {
+        Self::build(
+            ThreadId(0),
+            None,
+            None,
+            Stack::BOOT,
+            Context::empty(),
+            UserState::new(),
+        )
+    }
+
+    const fn build(
+        id: ThreadId,
+        task: Option<Shared<Task>>,
+        work: Option<Work>,
+        stack: Stack,
+        context: Context,
+        user: UserState,
+    ) -> Self {
+        Self {
+            id,
+            task,
+            work,
+            stack,
+            context: UnsafeCell::new(context),
+            user: UnsafeCell::new(user),
+            ast: AtomicU32::new(0),
+            on_cpu: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            ranks: RankStack::new(),
+            time: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            switches: AtomicU64::new(0),
+        }
+    }
+
+    fn new(
+        task: Option<Shared<Task>>,
+        work: Option<Work>,
+        priority: Priority,
+        user: UserState,
+    ) -> Result<Shared<Self>, NoMemory> {
+        let stack = Stack::new()?;
+        let context = Context::new(stack.top(), start, 0);
+        let id = run::enter(priority).ok_or(NoMemory)?;
+        Shared::try_new(Self::build(id, task, work, stack, context, user))
+            .inspect_err(|_| run::forget(id))
+    }
+
+    /// A kernel thread, not yet started ([`run::start`]).
+    pub fn kernel(work: Work, priority: Priority) -> Result<Shared<Self>, NoMemory> {
+        Self::new(None, Some(work), priority, UserState::new())
+    }
+
+    /// A task's thread, not yet started, that will enter its program with these registers.
+    pub fn user(
+        task: Shared<Task>,
+        frame: TrapFrame,
+        state: UserState,
+    ) -> Result<Shared<Self>, NoMemory> {
+        let thread = Self::new(Some(task), None, Priority::USER, state)?;
+        // SAFETY: the top of the new thread's stack is kept free for exactly this frame.
+        unsafe { thread.stack.frame().write(frame) };
+        Ok(thread)
+    }
+
+    /// A task's thread that does `work` first; the work fills the frame for the program.
+    pub fn user_in_kernel(task: Shared<Task>, work: Work) -> Result<Shared<Self>, NoMemory> {
+        Self::new(Some(task), Some(work), Priority::USER, UserState::new())
+    }
+
+    /// Where the registers of its program are, while it is in the kernel. Only the running thread
+    /// asks for its own.
+    pub fn frame(&self) -> *mut TrapFrame {
+        self.stack.frame()
+    }
+
+    /// A copy of the running thread's FP and SIMD registers.
+    pub fn user_state(&self) -> UserState {
+        self.with_user_state(|state| state.clone())
+    }
+
+    /// The highest address of its kernel stack.
+    pub(super) fn stack_top(&self) -> usize {
+        self.stack.top()
+    }
+
+    /// Asks the thread to look at something before it returns to its program.
+    pub fn set_ast(&self, ast: Ast) {
+        self.ast.fetch_or(ast.bits(), Ordering::SeqCst);
+    }
+
+    /// What it is to look at.
+    pub fn ast(&self) -> Ast {
+        Ast::from_bits_retain(self.ast.load(Ordering::SeqCst))
+    }
+
+    /// Whether there is anything: one load, for the way out of system calls.
+    #[inline(always)]
+    pub fn has_ast(&self) -> bool {
+        self.ast.load(Ordering::Relaxed) != 0
+    }
+
+    /// Takes part of it back; answers what of it was set.
+    pub fn clear_ast(&self, ast: Ast) -> Ast {
+        Ast::from_bits_retain(self.ast.fetch_and(!ast.bits(), Ordering::SeqCst)) & ast
+    }
+
+    /// Processor time so far, in nanoseconds.
+    pub fn time(&self) -> u64 {
+        self.time.load(Ordering::Relaxed)
+    }
+
+    /// How often it was given a CPU.
+    pub fn switches(&self) -> u64 {
+        self.switches.load(Ordering::Relaxed)
+    }
+
+    /// Stores the FP and SIMD registers of the running thread.
+    ///
+    /// # Safety
+    /// This is the running thread, and nobody else uses its state.
+    pub(super) unsafe fn save_user_state(&self) {
+        // SAFETY: the caller's.
+        unsafe { (*self.user.get()).save() };
+    }
+
+    /// Loads the FP and SIMD registers.
+    ///
+    /// # Safety
+    /// As for [`Thread::save_user_state`].
+    pub(super) unsafe fn restore_user_state(&self) {
+        // SAFETY: the caller's.
+        unsafe { (*self.user.get()).restore() };
+    }
+
+    /// Lets the running thread look at its own FP and SIMD registers and change them.
+    pub fn with_user_state<O>(&self, change: impl FnOnce(&mut UserState) -> O) -> O {
+        debug_assert!(core::ptr::eq(self, run::current()));
+        let _here = sync::NoPreempt::<crate::platform::Machine>::new();
+        // SAFETY: the running thread alone uses its state, and it is not switched away meanwhile.
+        let state = unsafe { &mut *self.user.get() };
+        state.save();
+        let result = change(state);
+        state.restore();
+        result
+    }
+
+    /// Whether it ended and no CPU is on its stack any more.
+    pub fn is_gone(&self) -> bool {
+        self.ended.load(Ordering::Acquire) && !self.on_cpu.load(Ordering::Acquire)
+    }
+}
+
+/// Where every new thread begins: the first half of a switch has just been made.
+extern "C" fn start(_: usize) -> ! {
+    run::begin();
+    let me = run::current();
+    if let Some(work) = me.work {
+        (work.run)(work.argument);
+        if me.task.is_none() {
+            run::end();
+        }
+    }
+    if me.has_ast() {
+        arch::preempt::request_ast();
+    }
+    // SAFETY: the frame was written when the thread was made, or by its work; `begin` made the switch complete, so
+    // this CPU's kernel stack and address space are this thread's.
+    unsafe { arch::context::return_to_user(me.stack.frame()) }
+}
+
+/// A snapshot for `ps`.
+pub fn state_of(thread: &Thread) -> State {
+    run::state(thread.id)
+}

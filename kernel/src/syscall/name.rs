@@ -1,0 +1,129 @@
+//! Calls on paths.
+
+use super::{Answer, Call, DONE};
+use super::file::stat_of;
+use crate::files::{Node, now, tree};
+use crate::task::Task;
+use crate::user_memory::{PathText, put, put_bytes};
+use crate::vfs::{Body, Path, Vnode, Walk};
+use abi::Errno;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// The vnode at a program's path.
+pub fn resolve(task: &Task, path: u64, walk: Walk) -> Result<Node, Errno> {
+    let path = PathText::get(path)?;
+    let from = task.directory().ok_or(Errno::ENOENT)?;
+    tree().resolve(&from, Path::new(path.bytes())?, walk)
+}
+
+/// `stat(path, *stat)`.
+pub fn stat(call: &mut Call<'_>) -> Answer {
+    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::Follow)?))?;
+    DONE
+}
+
+/// `lstat(path, *stat)`.
+pub fn lstat(call: &mut Call<'_>) -> Answer {
+    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::NoFollow)?))?;
+    DONE
+}
+
+/// `access(path, mode)`: root may do everything but execute what nobody may.
+pub fn access(call: &mut Call<'_>) -> Answer {
+    const EXECUTE: u64 = 1;
+    let node = resolve(call.task, call.args[0], Walk::Follow)?;
+    if call.args[1] & !7 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    if call.args[1] & EXECUTE != 0 && node.mode() & 0o111 == 0 {
+        return Err(Errno::EACCES.into());
+    }
+    DONE
+}
+
+/// `chdir(path)`.
+pub fn chdir(call: &mut Call<'_>) -> Answer {
+    let node = resolve(call.task, call.args[0], Walk::Follow)?;
+    if !matches!(node.body, Body::Directory(_)) {
+        return Err(Errno::ENOTDIR.into());
+    }
+    call.task.set_directory(Some(node));
+    DONE
+}
+
+/// `chmod(path, mode)`.
+pub fn chmod(call: &mut Call<'_>) -> Answer {
+    resolve(call.task, call.args[0], Walk::Follow)?.set_permissions(call.args[1] as u16);
+    DONE
+}
+
+/// `umask(mask)`: answers the old one.
+pub fn umask(call: &mut Call<'_>) -> Answer {
+    let old = call.task.file_mask.swap(call.args[0] as u32 & 0o777, Relaxed);
+    Ok((u64::from(old), 0))
+}
+
+/// `truncate(path, length)`.
+pub fn truncate(call: &mut Call<'_>) -> Answer {
+    let length = u64::try_from(call.args[1] as i64).map_err(|_| Errno::EINVAL)?;
+    resolve(call.task, call.args[0], Walk::Follow)?.truncate(length, now())?;
+    DONE
+}
+
+/// `readlink(path, to, length)`.
+pub fn readlink(call: &mut Call<'_>) -> Answer {
+    let node = resolve(call.task, call.args[0], Walk::NoFollow)?;
+    let Body::Link(target) = &node.body else {
+        return Err(Errno::EINVAL.into());
+    };
+    let length = target.len().min(usize::try_from(call.args[2]).unwrap_or(usize::MAX));
+    put_bytes(call.args[1], &target[..length])?;
+    Ok((length as u64, 0))
+}
+
+/// `mkdir(path, mode)`.
+pub fn mkdir(call: &mut Call<'_>) -> Answer {
+    let path = PathText::get(call.args[0])?;
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    let parent = tree().resolve_parent(&from, Path::new(path.bytes())?)?;
+    let mask = call.task.file_mask.load(Relaxed) as u16;
+    let node = Vnode::directory(call.args[1] as u16 & !mask, now())?;
+    tree().create(&parent, &node, now())?;
+    DONE
+}
+
+/// `rmdir(path)`.
+pub fn rmdir(call: &mut Call<'_>) -> Answer {
+    let path = PathText::get(call.args[0])?;
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    tree().remove_directory(&tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    DONE
+}
+
+/// `unlink(path)`.
+pub fn unlink(call: &mut Call<'_>) -> Answer {
+    let path = PathText::get(call.args[0])?;
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    tree().unlink(&tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    DONE
+}
+
+/// `link(old, new)`.
+pub fn link(call: &mut Call<'_>) -> Answer {
+    let node = resolve(call.task, call.args[0], Walk::Follow)?;
+    let path = PathText::get(call.args[1])?;
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    tree().link(&node, &tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    DONE
+}
+
+/// `rename(old, new)`.
+pub fn rename(call: &mut Call<'_>) -> Answer {
+    let old = PathText::get(call.args[0])?;
+    let new = PathText::get(call.args[1])?;
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    let old = tree().resolve_parent(&from, Path::new(old.bytes())?)?;
+    let new = tree().resolve_parent(&from, Path::new(new.bytes())?)?;
+    tree().rename(&old, &new, now())?;
+    DONE
+}
