@@ -7,7 +7,7 @@
 //! I-COUNT-1 (each page is counted in exactly one place).
 
 use crate::addr::{PageId, Pages};
-use crate::batch::TlbBatch;
+use crate::batch::{Pending, TlbBatch};
 use crate::machine::{FrameSource, Machine, RefMod};
 use crate::page::{PageArray, PageList, PageQueue, PageState};
 use crate::ranks::{FreeRank, MagazineRank};
@@ -48,6 +48,7 @@ pub struct Frames<M: Machine> {
     /// Frames that the boot kept, page tables, zone chunks, the zero frame.
     kernel: AtomicU64,
     contiguous_hint: AtomicUsize,
+    pending: Pending,
 }
 
 impl<M: Machine> Frames<M> {
@@ -62,6 +63,7 @@ impl<M: Machine> Frames<M> {
             injector: Injector::new(),
             kernel: AtomicU64::new(pages.len() as u64),
             contiguous_hint: AtomicUsize::new(0),
+            pending: Pending::default(),
         }
     }
 
@@ -187,6 +189,7 @@ impl<M: Machine> Frames<M> {
             !self.machine.page_is_mapped(page),
             "I-PAGE-1: a page is freed while it is mapped"
         );
+        self.machine.page_freed(page);
         let record = self.pages.get(page);
         assert!(
             record.wirings() == 0,
@@ -216,8 +219,8 @@ impl<M: Machine> Frames<M> {
 
     /// An empty batch over these frames.
     #[inline]
-    pub(crate) fn batch(&self) -> TlbBatch<'static, M> {
-        TlbBatch::new(self.pages)
+    pub(crate) fn batch(&self) -> TlbBatch<'_, M> {
+        TlbBatch::counted(self.pages, &self.pending)
     }
 
     /// Ends a batch: flush, then its frames and tables are free. No spin lock may be held.

@@ -198,9 +198,15 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         self.page_mappings(page) != 0
     }
 
+    /// A frame becomes free at this moment: a simulator checks that no TLB can reach it (I-TLB-1).
+    #[inline]
+    fn page_freed(&self, _page: PageId) {}
+
     /// Makes all gathered invalidations on all CPUs and returns when no TLB holds a stale entry.
     /// Called with no spin lock held.
     fn flush(&self, flush: &mut Self::Flush);
+    /// Adds all addresses of all address spaces to what will be invalidated.
+    fn flush_everything(flush: &mut Self::Flush);
     /// Whether nothing has been gathered.
     fn flush_is_empty(flush: &Self::Flush) -> bool;
 }

@@ -137,6 +137,11 @@ impl<M: Machine> Vm<M> {
         &self.frames
     }
 
+    /// Frees frames that the boot kept and that nobody uses any more.
+    pub fn release_boot_frames(&self, first: PageId, count: Pages) {
+        self.frames.release(first, count);
+    }
+
     /// Bytes of a page.
     pub const fn page_size(&self) -> u64 {
         M::PAGE_SIZE

@@ -87,7 +87,7 @@ struct Try<'a, M: Machine> {
     access: Protection,
     purpose: Purpose,
     reserve: &'a mut M::Reserve,
-    batch: TlbBatch<'static, M>,
+    batch: TlbBatch<'a, M>,
     /// A copy that was made apart, until it is in its slot.
     snapshot: &'a mut Option<Snapshot>,
     /// An object that a bypass cut off, to be given up without locks.

@@ -125,6 +125,7 @@ impl<M: Machine> Vm<M> {
         if entries.count() < state.tree.len() {
             return Err(Unplanned::Entries(state.tree.len()));
         }
+        self.split_for_sharing(state)?;
         let (mut size, mut unused) = (0u64, None);
         let all = Range::new(VirtAddr(0), VirtAddr(u64::MAX));
         let failed = state.tree.visit(all, |entry| {
@@ -169,6 +170,29 @@ impl<M: Machine> Vm<M> {
             Some(stop) => Err(stop),
             None => Ok(size),
         }
+    }
+
+    /// An entry that becomes shared gets an object that is no other entry's (I-OBJ-3): entries that
+    /// were split from each other still have one object for their different parts.
+    fn split_for_sharing(&self, state: &mut MapState<M>) -> Result<(), Unplanned<M>> {
+        let all = Range::new(VirtAddr(0), VirtAddr(u64::MAX));
+        let mut failed = None;
+        state.tree.visit_mut(all, |entry| {
+            if entry.attributes.inherit != Inherit::Share || entry.needs_copy || failed.is_some() {
+                return;
+            }
+            let Some(object) = &entry.object else { return };
+            let (from, pages) = (entry.offset, entry.pages());
+            match self.split_object(object, from, pages) {
+                Ok(None) => {}
+                Ok(Some(part)) => {
+                    entry.object = Some(part);
+                    entry.offset = 0;
+                }
+                Err(code) => failed = Some(Unplanned::Code(code)),
+            }
+        });
+        failed.map_or(Ok(()), Err)
     }
 
     /// What the child's entry shall show, and whether it shall need a copy.

@@ -12,6 +12,7 @@ pub mod file;
 pub(crate) mod pages;
 pub(crate) mod shadow;
 pub mod slot;
+pub(crate) mod split;
 pub mod tree;
 
 use crate::frames::Frames;

@@ -539,6 +539,10 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
         baton::point();
     }
 
+    fn flush_everything(flush: &mut SimFlush) {
+        flush.everything = true;
+    }
+
     fn flush_is_empty(flush: &SimFlush) -> bool {
         flush.is_empty()
     }

@@ -27,11 +27,12 @@ pub struct SimReserve {
 pub struct SimFlush {
     pub(super) entries: Vec<(u64, u64)>,
     pub(super) tables: Vec<(u64, u64)>,
+    pub(super) everything: bool,
 }
 
 impl SimFlush {
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.tables.is_empty()
+        self.entries.is_empty() && self.tables.is_empty() && !self.everything
     }
 }
 
@@ -242,6 +243,9 @@ impl Hardware {
         self.counts.flushes += 1;
         self.counts.flushed += (flush.entries.len() + flush.tables.len()) as u64;
         for tlb in &mut self.tlbs {
+            if flush.everything {
+                *tlb = super::tlb::Tlb::default();
+            }
             for (pmap, at) in &flush.entries {
                 tlb.forget(*pmap, *at);
             }
@@ -251,5 +255,6 @@ impl Hardware {
         }
         flush.entries.clear();
         flush.tables.clear();
+        flush.everything = false;
     }
 }
