@@ -71,6 +71,7 @@ pub fn local() -> *const () {
 pub(super) fn init() {
     CPACR_EL1.write(CPACR_EL1::FPEN::TrapNothing);
     aarch64_cpu::asm::barrier::isb(aarch64_cpu::asm::barrier::SY);
+    super::frames::init();
 }
 
 /// A word of the CPU's random number generator, if it has one that answers.
