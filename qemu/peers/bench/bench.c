@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <mach/mach.h>
+#include <vellum.h>
 #include "gen.h"
 #include "layer-darwin.h"
 #include "output.h"
@@ -43,16 +44,16 @@ static long task_faults(void)
 /* bytes in live elements of the zones a mapping lives in */
 static long map_bytes(void)
 {
-	static mach_zone_name_t names[128];
-	static mach_zone_info_t info[128];
-	mach_msg_type_number_t n = 128;
+	static char names[128][80];
+	static struct vellum_zone_info info[128];
+	unsigned n = 128;
 	long t = 0;
 
-	if (mach_zone_info_list(mach_host_self(), names, info, &n))
+	if (vellum_zone_info(mach_host_self(), names[0], info, &n))
 		return -1;
 	for (unsigned i = 0; i < n; i++)
-		if (!strncmp(names[i].mzn_name, "VM map", 6) || !strncmp(names[i].mzn_name, "vm objects", 10))
-			t += (long)(info[i].mzi_count * info[i].mzi_elem_size);
+		if (!strncmp(names[i], "VM map", 6) || !strncmp(names[i], "vm objects", 10))
+			t += (long)(info[i].count * info[i].elem_size);
 	return t;
 }
 

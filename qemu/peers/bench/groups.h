@@ -10,7 +10,7 @@
 
 #define ARENA   ((char *)0x200000000000ul)      /* far from everything else */
 #define RW      (PROT_READ | PROT_WRITE)
-#define ANON    (MAP_PRIVATE | MAP_ANONYMOUS)
+#define ANON    (MAP_PRIVATE | MAP_ANON)
 
 static char *arena(size_t len)
 {
