@@ -24,7 +24,7 @@ const LOOKED_AT: usize = 4096;
 pub fn report(task: &Task, frame: &TrapFrame, cause: Cause, number: u32, address: u64) {
     task.with_identity(|identity| {
         log!(
-            "{} [{}]: {} (SIG{}): {} at {address:#x}, pc {:#x}",
+            "{} [{}]: {} ({}): {} at {address:#x}, pc {:#x}",
             Name(&identity.command),
             task.pid.0,
             signal::text(number),

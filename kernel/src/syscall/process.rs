@@ -68,7 +68,7 @@ pub fn fork(call: &mut Call<'_>) -> Answer {
     let heritage = inherit(call.task)?;
     let map = call.task.own_map().ok_or(Errno::ENOMEM)?;
     let map = vm().map_fork(map).map_err(|_| Errno::ENOMEM)?;
-    let mut frame = *call.frame;
+    let mut frame = call.frame.clone();
     frame.set_result(call.task.pid.0 as u64, 1);
     let begin = Begin::Program(frame, call.thread.user_state());
     life::create(pid, heritage, Some(map), begin)?;
