@@ -195,13 +195,13 @@ impl<M: Machine> Vm<M> {
         let mut at = from;
         while let Some(index) = next_of_chain(&object.read(), at).filter(|&index| index < to) {
             at = index.wrapping_add(1);
+            if entry.wired != 0 && !self.is_wired(&object.read(), index) {
+                audit.fail("I-WIRE-1: a page of a wired entry is not wired", index);
+            }
             let inside = index.wrapping_sub(from) << M::PAGE_SHIFT;
             let address = VirtAddr(entry.start.0.wrapping_add(inside));
             let Some((page, protection)) = self.machine().pmap_extract(self.pmap(map), address)
             else {
-                if entry.user_wired != 0 && !entry.attributes.protection.is_empty() {
-                    audit.fail("I-WIRE-1: a wired page is not mapped", address.0);
-                }
                 continue;
             };
             if page == self.zero_frame {
@@ -234,6 +234,12 @@ impl<M: Machine> Vm<M> {
                 audit.fail("I-PTE-1: a page that must be copied is writable", address.0);
             }
         }
+    }
+
+    /// Whether the page that shows at `index` is in this object and has a wiring.
+    fn is_wired(&self, state: &ObjectState<M>, index: u64) -> bool {
+        let page = state.slots.get(index).page();
+        page.is_some_and(|page| self.frames.pages().get(page).wirings() != 0)
     }
 
     fn audit_counts(&self, audit: &Audit) -> Result<(), AuditError> {

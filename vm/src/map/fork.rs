@@ -125,7 +125,6 @@ impl<M: Machine> Vm<M> {
         if entries.count() < state.tree.len() {
             return Err(Unplanned::Entries(state.tree.len()));
         }
-        self.split_for_sharing(state)?;
         let (mut size, mut unused) = (0u64, None);
         let all = Range::new(VirtAddr(0), VirtAddr(u64::MAX));
         let failed = state.tree.visit(all, |entry| {
@@ -172,29 +171,6 @@ impl<M: Machine> Vm<M> {
         }
     }
 
-    /// An entry that becomes shared gets an object that is no other entry's (I-OBJ-3): entries that
-    /// were split from each other still have one object for their different parts.
-    fn split_for_sharing(&self, state: &mut MapState<M>) -> Result<(), Unplanned<M>> {
-        let all = Range::new(VirtAddr(0), VirtAddr(u64::MAX));
-        let mut failed = None;
-        state.tree.visit_mut(all, |entry| {
-            if entry.attributes.inherit != Inherit::Share || entry.needs_copy || failed.is_some() {
-                return;
-            }
-            let Some(object) = &entry.object else { return };
-            let (from, pages) = (entry.offset, entry.pages());
-            match self.split_object(object, from, pages) {
-                Ok(None) => {}
-                Ok(Some(part)) => {
-                    entry.object = Some(part);
-                    entry.offset = 0;
-                }
-                Err(code) => failed = Some(Unplanned::Code(code)),
-            }
-        });
-        failed.map_or(Ok(()), Err)
-    }
-
     /// What the child's entry shall show, and whether it shall need a copy.
     fn plan_entry(
         &self,
@@ -214,7 +190,13 @@ impl<M: Machine> Vm<M> {
                 let new = self.new_object(ObjectKind::Anonymous, entry.pages());
                 return Ok((Some(new.map_err(Unplanned::Code)?), false));
             }
-            return Ok((Some(same(object)?), false));
+            // Entries that were split from each other still have one object for their parts; the
+            // part that becomes shared gets its own (I-OBJ-3).
+            let part = self.prepare_split(object, entry.offset, entry.pages());
+            return match part.map_err(Unplanned::Code)? {
+                Some(part) => Ok((Some(part), false)),
+                None => Ok((Some(same(object)?), false)),
+            };
         }
         let mut released = None;
         let (depth, true_share) = {
@@ -277,21 +259,30 @@ impl<M: Machine> Vm<M> {
                 }
                 (Inherit::Share, false) => {
                     let Ok(ours) = theirs.try_ref() else { return };
+                    let below = entry.object.take();
+                    match below {
+                        // A part of an object: the rest stays the neighbours'.
+                        Some(whole) if !entry.needs_copy => {
+                            self.commit_split(&whole, theirs, entry.offset);
+                            self.release_object(whole, batch);
+                        }
+                        below => {
+                            let offset = entry.offset;
+                            theirs.write().shadow = below.map(|object| Shadow { object, offset });
+                        }
+                    }
                     {
                         let mut object = theirs.write();
                         object.refs = 2;
                         object.true_share = true;
                         object.aliased = true;
-                        let below = entry.object.take();
-                        object.shadow = below.map(|object| Shadow {
-                            object,
-                            offset: entry.offset,
-                        });
                     }
                     (entry.object, entry.offset, entry.needs_copy) = (Some(ours), 0, false);
                     twin.offset = 0;
                     share_entries(entry, twin);
-                    self.machine().pmap_remove(pmap, entry.range(), batch);
+                    if entry.wired == 0 {
+                        self.machine().pmap_remove(pmap, entry.range(), batch);
+                    }
                 }
                 (_, true) => {
                     {
@@ -344,9 +335,12 @@ impl<M: Machine> Vm<M> {
             };
             if is_same {
                 twin.object = None;
-            } else {
-                twin.offset = 0;
+            } else if let Some(new) = &twin.object
+                && twin.attributes.inherit == Inherit::Share
+            {
+                self.abandon_split(new);
             }
+            twin.offset = 0;
             released.push(twin);
         });
     }

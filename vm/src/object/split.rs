@@ -1,8 +1,10 @@
 //! One object becomes two: a part of it moves out, pages and all.
 //!
-//! Owns: the move. Nothing that shows anywhere changes, and no mapping does.
+//! Owns: the move, in two steps: all that can fail, then all that cannot. Nothing that shows anywhere
+//! changes, and no mapping does.
 //! Does not own: why (an entry's part is going to be shared while its neighbours' is not).
-//! Locks: the object alone, then the new one, which nobody knows yet, then the object below.
+//! Locks: the object alone, then the new one, which nobody knows yet, then the object below. The
+//! map that has all the entries of the object is locked alone from the first step to the second.
 
 use super::{ObjRef, ObjectKind, Shadow};
 use crate::machine::Machine;
@@ -10,13 +12,13 @@ use crate::vm::Vm;
 use abi::KernReturn;
 
 impl<M: Machine> Vm<M> {
-    /// Moves `pages` pages from `from` on into a new object, if entries for other parts refer to the
-    /// object too; the caller's reference moves with them. `None` if it is the caller's alone, or
-    /// shared already. The caller has locked its map alone.
+    /// Makes a new object that names the `pages` pages from `from` on too, if entries for other
+    /// parts refer to the object; `None` if it is the caller's alone, or shared already. It ends
+    /// with [`Vm::commit_split`] or [`Vm::abandon_split`].
     ///
     /// # Errors
-    /// `RESOURCE_SHORTAGE`; nothing has changed then.
-    pub(crate) fn split_object(
+    /// `RESOURCE_SHORTAGE`; nothing is left then.
+    pub(crate) fn prepare_split(
         &self,
         object: &ObjRef<M>,
         from: u64,
@@ -29,46 +31,52 @@ impl<M: Machine> Vm<M> {
             }
         }
         let part = self.new_object(ObjectKind::Anonymous, pages)?;
-        let mut whole = object.write();
-        let end = from.saturating_add(pages);
-        let below = match &whole.shadow {
-            None => None,
-            Some(shadow) => {
-                let object = shadow.object.try_ref();
-                Some(Shadow {
-                    object: object.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?,
-                    offset: shadow.offset.saturating_add(from),
-                })
-            }
-        };
+        let whole = object.read();
         let mut target = part.write();
-        for (index, slot) in whole.slots.range(from, end) {
-            let moved = index.wrapping_sub(from);
-            let inserted = target
-                .slots
-                .insert(moved, slot, &self.zones.nodes, &self.frames);
+        if let Some(shadow) = &whole.shadow {
+            let below = shadow.object.try_ref();
+            target.shadow = Some(Shadow {
+                object: below.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?,
+                offset: shadow.offset.saturating_add(from),
+            });
+        }
+        for (index, slot) in whole.slots.range(from, from.saturating_add(pages)) {
+            let (moved, nodes) = (index.wrapping_sub(from), &self.zones.nodes);
+            let inserted = target.slots.insert(moved, slot, nodes, &self.frames);
             if inserted.is_err() {
-                // The pages are still the old object's; the new one never had them.
                 target.slots.drain(|_, _| ());
                 return Err(self.shortage());
             }
         }
+        drop((whole, target));
+        Ok(Some(part))
+    }
+
+    /// The pages are the new object's alone from now on. The caller gives up its reference to the old
+    /// object afterwards.
+    pub(crate) fn commit_split(&self, object: &ObjRef<M>, part: &ObjRef<M>, from: u64) {
+        let mut whole = object.write();
+        let target = part.write();
         let number = target.number;
-        for (index, slot) in target.slots.range(0, pages) {
+        for (index, slot) in target.slots.range(0, u64::MAX) {
             whole.slots.remove(index.wrapping_add(from));
             if let Some(page) = slot.page() {
                 self.frames.pages().get(page).set_owner(number, index);
             }
         }
-        whole.refs = whole.refs.saturating_sub(1);
-        if let Some(shadow) = &below {
-            let mut state = shadow.object.write();
-            state.refs = state.refs.saturating_add(1);
-            state.aliased = true;
+        if let Some(shadow) = &target.shadow {
+            let mut below = shadow.object.write();
+            below.refs = below.refs.saturating_add(1);
+            below.aliased = true;
         }
-        target.shadow = below;
+    }
+
+    /// The new object never was: the pages are the old object's.
+    pub(crate) fn abandon_split(&self, part: &ObjRef<M>) {
+        let mut target = part.write();
+        target.slots.drain(|_, _| ());
+        let below = target.shadow.take();
         drop(target);
-        drop(whole);
-        Ok(Some(part))
+        drop(below);
     }
 }
