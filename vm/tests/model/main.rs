@@ -34,7 +34,7 @@ const STRICT: Setup = Setup {
 };
 const FAMILY: Setup = Setup { tasks: 40, ..ROOMY };
 const TIGHT: Setup = Setup {
-    frames: 150,
+    frames: 70,
     may_run_short: true,
     ..ROOMY
 };

@@ -103,17 +103,27 @@ impl Op {
         let most = r.pick(&[1, 1, 2, 4, 8, 16]);
         let pages = 1 + r.below(most);
         match r.below(100) {
-            0..=6 => Op::Allocate {
-                task,
-                at,
-                pages,
-                place: r.pick(&[
+            0..=6 => {
+                let place = r.pick(&[
                     Place::Fixed,
                     Place::Overwrite,
                     Place::Anywhere,
                     Place::Anywhere,
-                ]),
-            },
+                ]);
+                let most = r.pick(&[1, 4, 8, 16, 24]);
+                let pages = 1 + r.below(most);
+                let at = if r.one_in(2) {
+                    at.saturating_sub(pages / 2)
+                } else {
+                    at
+                };
+                Op::Allocate {
+                    task,
+                    at,
+                    pages,
+                    place,
+                }
+            }
             7..=8 => Op::Deallocate { task, at, pages },
             9..=13 => {
                 let protection = if r.one_in(40) {

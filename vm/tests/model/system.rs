@@ -525,6 +525,25 @@ impl<const SHIFT: u32> System<SHIFT> {
             .audit()
             .map(|_| ())
             .map_err(|error| format!("audit: {error:?}"))?;
+        // Each page that a task has wired is one wiring of a frame, however often it was wired.
+        let pages = self.vm.frames().pages();
+        let counted: u64 = pages
+            .ids()
+            .map(|page| u64::from(pages.get(page).wirings()))
+            .sum();
+        let wired = |task: &Pair<SHIFT>| {
+            task.model
+                .pages
+                .values()
+                .filter(|page| page.wired > 0)
+                .count() as u64
+        };
+        let known: u64 = self.tasks.iter().map(wired).sum();
+        if counted != known {
+            return Err(format!(
+                "I-WIRE-2: {counted} wirings of frames, the reference has {known}"
+            ));
+        }
         for n in 0..self.tasks.len() {
             self.check_regions(n)?;
         }
