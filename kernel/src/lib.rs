@@ -19,6 +19,9 @@ pub mod shared;
 pub mod task;
 pub mod vfs;
 
+#[cfg(all(target_os = "none", feature = "ktest"))]
+pub mod tests;
+
 /// What needs the machine itself.
 macro_rules! on_the_machine {
     ($($visibility:vis mod $name:ident;)*) => {

@@ -109,7 +109,7 @@ pub fn free_frames(range: PhysRange, info: &BootInfo) {
     let pages = (range.end.saturating_sub(start)) / PAGE_SIZE;
     if pages > 0 {
         let index = (start - first) / PAGE_SIZE;
-        let _ = (index, pages); // WAIT vm().release_boot_frames(PageId(index as u32), Pages(pages));
+        vm().release_boot_frames(PageId(index as u32), Pages(pages));
     }
 }
 

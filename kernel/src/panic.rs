@@ -3,7 +3,7 @@
 //! Owns: one line, a backtrace, the exit. Takes no lock and allocates nothing.
 
 use crate::console::output;
-use abi::record::{EXIT_PANIC, ev};
+use abi::record::EXIT_PANIC;
 use boot::{BootInfo, VirtRange};
 use core::fmt;
 use core::panic::PanicInfo;
@@ -34,11 +34,9 @@ fn panic(info: &PanicInfo<'_>) -> ! {
             top: crate::sched::run::stack_end(),
         };
         match info.location() {
-            Some(at) => output::last_words(
-                ev::PANIC,
-                format_args!("{} at {}:{}; stack:{stack}", info.message(), at.file(), at.line()),
+            Some(at) => output::last_words(format_args!("{} at {}:{}; stack:{stack}", info.message(), at.file(), at.line()),
             ),
-            None => output::last_words(ev::PANIC, format_args!("{}; stack:{stack}", info.message())),
+            None => output::last_words(format_args!("{}; stack:{stack}", info.message())),
         }
     }
     arch::power::exit(EXIT_PANIC)

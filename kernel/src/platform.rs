@@ -33,7 +33,7 @@ ranks! {
     /// The scheduler's books.
     BooksRank = sync::rank::SCHEDULER, "scheduler", INTERRUPT;
     /// The terminal's state.
-    TerminalRank = 58, "terminal", INTERRUPT;
+    TerminalRank = 50, "terminal", INTERRUPT;
     /// One line of output.
     ConsoleRank = sync::rank::CONSOLE, "console", INTERRUPT;
 }

@@ -63,8 +63,12 @@ pub fn record(event: &str, fields: fmt::Arguments<'_>) {
 }
 
 /// The last line of a kernel that cannot go on. Takes no lock.
-pub fn last_words(event: &str, text: fmt::Arguments<'_>) {
-    message(event, text);
+pub fn last_words(text: fmt::Arguments<'_>) {
+    if is_record() {
+        message(abi::record::ev::PANIC, text);
+    } else {
+        message(abi::record::ev::PANIC, format_args!("panic: {text}"));
+    }
 }
 
 fn message(event: &str, text: fmt::Arguments<'_>) {
