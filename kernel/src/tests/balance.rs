@@ -42,19 +42,16 @@ impl Balance {
             chunks += info.cur_size / page;
         }
         let (frames, nodes) = vm.machine().pool_usage();
-        let tables = vm::Machine::pmap_tables(
-            vm.machine(),
-            vm::Machine::kernel_pmap(vm.machine()),
-        );
+        let tables = vm::Machine::pmap_tables(vm.machine(), vm::Machine::kernel_pmap(vm.machine()));
         let free = u64::from(vm.statistics().free_count);
         let used = vm.total_pages().0 - free;
         Self {
             pages: used as i64 - (chunks + u64::from(frames) + tables.0) as i64,
             elements,
             nodes: i64::from(nodes),
-            kernel_map: vm.kernel_map().map_or((0, 0), |map| {
-                (map.size() as i64, map.entry_count() as i64)
-            }),
+            kernel_map: vm
+                .kernel_map()
+                .map_or((0, 0), |map| (map.size() as i64, map.entry_count() as i64)),
             processes: crate::task::life::count() as i64,
         }
     }
@@ -81,8 +78,14 @@ impl Balance {
         let others = [
             ("pages", after.pages - self.pages),
             ("pv nodes", after.nodes - self.nodes),
-            ("bytes of the kernel map", after.kernel_map.0 - self.kernel_map.0),
-            ("entries of the kernel map", after.kernel_map.1 - self.kernel_map.1),
+            (
+                "bytes of the kernel map",
+                after.kernel_map.0 - self.kernel_map.0,
+            ),
+            (
+                "entries of the kernel map",
+                after.kernel_map.1 - self.kernel_map.1,
+            ),
             ("processes", after.processes - self.processes),
         ];
         match others.iter().find(|(_, gained)| *gained != 0) {

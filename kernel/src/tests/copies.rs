@@ -37,8 +37,14 @@ fn a_copy_that_runs_off_the_end_fails(rig: &mut Rig<'_>) -> Outcome {
     let end = at + 2 * page();
     let mut bytes = [7; 64];
     for inside in [1, 8, 33, 63] {
-        check!(space.read_into(end - inside, &mut bytes).is_err(), "{inside} bytes inside");
-        check!(space.write_from(end - inside, &bytes).is_err(), "{inside} bytes inside");
+        check!(
+            space.read_into(end - inside, &mut bytes).is_err(),
+            "{inside} bytes inside"
+        );
+        check!(
+            space.write_from(end - inside, &bytes).is_err(),
+            "{inside} bytes inside"
+        );
     }
     check!(space.write_from(end - 64, &bytes).is_ok());
     check!(space.read(end).is_err());

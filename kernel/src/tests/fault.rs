@@ -36,7 +36,10 @@ fn first_write_gets_a_page_of_zeros(rig: &mut Rig<'_>) -> Outcome {
     let mut bytes = [1; 512];
     for at in (at..at + 32 * page()).step_by(512) {
         check!(space.read_into(at, &mut bytes).is_ok());
-        check!(bytes.iter().all(|&byte| byte == 0), "dirty bytes at {at:#x}");
+        check!(
+            bytes.iter().all(|&byte| byte == 0),
+            "dirty bytes at {at:#x}"
+        );
     }
     Ok(())
 }
@@ -66,7 +69,10 @@ fn a_write_after_a_read_gets_its_own_page(rig: &mut Rig<'_>) -> Outcome {
     check!(space.write(at + 5, 9).is_ok());
     check!(space.mapped(at) != shared);
     same!(space.mapped(at + page()), shared);
-    same!((space.read(at + 4).ok(), space.read(at + 5).ok()), (Some(0), Some(9)));
+    same!(
+        (space.read(at + 4).ok(), space.read(at + 5).ok()),
+        (Some(0), Some(9))
+    );
     same!(space.read(at + page() + 5).ok(), Some(0));
     Ok(())
 }
@@ -77,10 +83,16 @@ fn errors_say_why(rig: &mut Rig<'_>) -> Outcome {
     let fault = |at, access| vm().fault(space.map(), VirtAddr(at), access);
     let (read, write) = (Protection::READ, Protection::WRITE);
     same!(fault(0, read), Err(FaultError::InvalidAddress));
-    same!(fault(at + 2 * page(), write), Err(FaultError::InvalidAddress));
+    same!(
+        fault(at + 2 * page(), write),
+        Err(FaultError::InvalidAddress)
+    );
     same!(fault(HIGHEST, read), Err(FaultError::InvalidAddress));
     same!(fault(u64::MAX, read), Err(FaultError::InvalidAddress));
-    same!(fault(at, Protection::EXECUTE), Err(FaultError::ProtectionFailure));
+    same!(
+        fault(at, Protection::EXECUTE),
+        Err(FaultError::ProtectionFailure)
+    );
     space.protect(at, 1, read)?;
     same!(fault(at, write), Err(FaultError::ProtectionFailure));
     same!(fault(at, read), Ok(()));
@@ -105,7 +117,8 @@ fn large_maps_are_touched_at_random(rig: &mut Rig<'_>) -> Outcome {
         }
     }
     same!(vm().resident(space.map()).0, pages.len() as u64);
-    vm().audit().map_err(|error| super::Unmet::failed(error.what))?;
+    vm().audit()
+        .map_err(|error| super::Unmet::failed(error.what))?;
     while !pages.is_empty() {
         let at = pages.swap_remove(rig.below(pages.len() as u64) as usize);
         space.deallocate(at, 1)?;
@@ -166,11 +179,14 @@ fn some(rig: &mut Rig<'_>) -> (usize, usize) {
 
 fn random_programs_agree_with_the_model(rig: &mut Rig<'_>) -> Outcome {
     let mut model = Model::default();
-    let mut spaces: [Option<(Space<'_>, [Option<Shown>; PAGES])>; SPACES] = [const { None }; SPACES];
+    let mut spaces: [Option<(Space<'_>, [Option<Shown>; PAGES])>; SPACES] =
+        [const { None }; SPACES];
     spaces[0] = Some((rig.space()?, [None; PAGES]));
     for step in 0..4000 {
         let which = rig.below(SPACES as u64) as usize;
-        let Some((space, shown)) = &mut spaces[which] else { continue };
+        let Some((space, shown)) = &mut spaces[which] else {
+            continue;
+        };
         let (first, count) = some(rig);
         let at = BASE + first as u64 * page();
         let range = first..first + count;
@@ -192,18 +208,25 @@ fn random_programs_agree_with_the_model(rig: &mut Rig<'_>) -> Outcome {
                 shown[range].fill(None);
             }
             3 | 4 => {
-                let to = [Protection::NONE, Protection::READ, Protection::DEFAULT][rig.below(3) as usize];
+                let to = [Protection::NONE, Protection::READ, Protection::DEFAULT]
+                    [rig.below(3) as usize];
                 let all = shown[range.clone()].iter().all(Option::is_some);
                 let got = space.protect(at, count as u64, to);
                 check!(got.is_ok() == all, "step {step}: protect answers {got:?}");
                 if all {
-                    shown[range].iter_mut().flatten().for_each(|shown| shown.protection = to);
+                    shown[range]
+                        .iter_mut()
+                        .flatten()
+                        .for_each(|shown| shown.protection = to);
                 }
             }
             5 => {
                 let to = [Inherit::Copy, Inherit::Share, Inherit::None][rig.below(3) as usize];
                 if space.inherit(at, count as u64, to).is_ok() {
-                    shown[range].iter_mut().flatten().for_each(|shown| shown.inherit = to);
+                    shown[range]
+                        .iter_mut()
+                        .flatten()
+                        .for_each(|shown| shown.inherit = to);
                 }
             }
             6 => {
@@ -215,18 +238,26 @@ fn random_programs_agree_with_the_model(rig: &mut Rig<'_>) -> Outcome {
             7 if which != 0 => spaces[which] = None,
             8..14 => {
                 let byte = rig.below(256) as u8;
-                let allowed = shown[first].filter(|shown| shown.protection.contains(Protection::WRITE));
+                let allowed =
+                    shown[first].filter(|shown| shown.protection.contains(Protection::WRITE));
                 let got = space.write(at, byte);
-                check!(got.is_ok() == allowed.is_some(), "step {step}: write at {at:#x}");
+                check!(
+                    got.is_ok() == allowed.is_some(),
+                    "step {step}: write at {at:#x}"
+                );
                 if let Some(shown) = allowed {
                     model.cells[shown.cell] = byte;
                 }
             }
             _ => {
-                let allowed = shown[first].filter(|shown| shown.protection.contains(Protection::READ));
+                let allowed =
+                    shown[first].filter(|shown| shown.protection.contains(Protection::READ));
                 let expected = allowed.map(|shown| model.cells[shown.cell]);
                 let got = space.read(at).ok();
-                check!(got == expected, "step {step}: read {got:?}, not {expected:?}, at {at:#x}");
+                check!(
+                    got == expected,
+                    "step {step}: read {got:?}, not {expected:?}, at {at:#x}"
+                );
             }
         }
         if step % 500 == 0 {

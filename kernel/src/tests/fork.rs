@@ -34,7 +34,9 @@ fn both_sides_keep_their_bytes(rig: &mut Rig<'_>) -> Outcome {
         }
     }
     let read = |space: &super::rig::Space<'_>| -> Vec<u8> {
-        (0..8).map(|index| space.read(at + index * page()).unwrap_or(99)).collect()
+        (0..8)
+            .map(|index| space.read(at + index * page()).unwrap_or(99))
+            .collect()
     };
     same!(read(&parent), [2, 1, 2, 1, 2, 1, 2, 1]);
     same!(read(&child), [1, 3, 3, 1, 1, 3, 3, 1]);
@@ -68,10 +70,15 @@ fn mprotect_upgrade_keeps_readonly_pte(rig: &mut Rig<'_>) -> Outcome {
     child.protect(at, 1, Protection::READ)?;
     same!(child.read(at).ok(), Some(7));
     child.protect(at, 1, Protection::DEFAULT)?;
-    let writable = child.mapped(at).is_some_and(|(_, seen)| seen.contains(Protection::WRITE));
+    let writable = child
+        .mapped(at)
+        .is_some_and(|(_, seen)| seen.contains(Protection::WRITE));
     check!(!writable, "the shared page is writable before its copy");
     check!(child.write(at, 9).is_ok());
-    same!((parent.read(at).ok(), child.read(at).ok()), (Some(7), Some(9)));
+    same!(
+        (parent.read(at).ok(), child.read(at).ok()),
+        (Some(7), Some(9))
+    );
     Ok(())
 }
 
@@ -101,7 +108,10 @@ fn shared_memory_stays_shared(rig: &mut Rig<'_>) -> Outcome {
         same!(space.read(at + page()).ok(), Some(5));
     }
     same!(parent.read(at + 2 * page()).ok(), Some(0));
-    same!(parent.mapped(at).map(|seen| seen.0), child.mapped(at).map(|seen| seen.0));
+    same!(
+        parent.mapped(at).map(|seen| seen.0),
+        child.mapped(at).map(|seen| seen.0)
+    );
     Ok(())
 }
 
@@ -112,7 +122,10 @@ fn memory_without_inheritance_is_not_there(rig: &mut Rig<'_>) -> Outcome {
     parent.inherit(at + page(), 1, Inherit::None)?;
     let child = parent.fork()?;
     check!(child.read(at + page()).is_err());
-    same!((child.read(at).ok(), child.read(at + 2 * page()).ok()), (Some(1), Some(1)));
+    same!(
+        (child.read(at).ok(), child.read(at + 2 * page()).ok()),
+        (Some(1), Some(1))
+    );
     same!(parent.read(at + page()).ok(), Some(1));
     Ok(())
 }
@@ -127,7 +140,10 @@ fn wired_memory_is_copied_at_once(rig: &mut Rig<'_>) -> Outcome {
     same!(parent.mapped(at), wired);
     check!(parent.write(at, 2).is_ok());
     same!(parent.mapped(at), wired);
-    same!((child.read(at).ok(), child.read(at + page()).ok()), (Some(1), Some(1)));
+    same!(
+        (child.read(at).ok(), child.read(at + page()).ok()),
+        (Some(1), Some(1))
+    );
     parent.unwire(at, 2)?;
     Ok(())
 }

@@ -67,7 +67,9 @@ impl Program {
             (0, 0) => Ok(()),
             (0, SKIPPED) => Err(Unmet::skipped(last)),
             (0, status) => Err(Unmet::failed(format_args!("exit status {status}: {last}"))),
-            (signal, _) => Err(Unmet::failed(format_args!("killed by signal {signal}: {last}"))),
+            (signal, _) => Err(Unmet::failed(format_args!(
+                "killed by signal {signal}: {last}"
+            ))),
         }
     }
 }

@@ -106,7 +106,11 @@ pub struct Space<'a> {
 impl Drop for Space<'_> {
     fn drop(&mut self) {
         let Some(map) = self.map.take() else { return };
-        if self.task.own_map().is_some_and(|own| core::ptr::eq(own, &*map)) {
+        if self
+            .task
+            .own_map()
+            .is_some_and(|own| core::ptr::eq(own, &*map))
+        {
             leave(self.task);
         }
         vm().map_terminate(map);
@@ -132,7 +136,11 @@ impl<'a> Space<'a> {
     /// Makes it the running thread's.
     fn enter(&self) {
         let map = self.map();
-        if self.task.own_map().is_some_and(|own| core::ptr::eq(own, &**map)) {
+        if self
+            .task
+            .own_map()
+            .is_some_and(|own| core::ptr::eq(own, &**map))
+        {
             return;
         }
         leave(self.task);
@@ -153,7 +161,9 @@ impl<'a> Space<'a> {
     /// So many pages of zeros, anywhere.
     pub fn allocate(&self, pages: u64) -> Result<u64, vm::KernReturn> {
         let size = UserSize(pages * page());
-        Ok(vm().allocate(self.map(), UserAddr(0), size, UserFlags(1))?.0)
+        Ok(vm()
+            .allocate(self.map(), UserAddr(0), size, UserFlags(1))?
+            .0)
     }
 
     /// Gives pages back.

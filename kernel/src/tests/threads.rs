@@ -5,7 +5,7 @@
 use super::unmet::Outcome;
 use crate::sched::queues::Priority;
 use crate::sched::{Thread, Work, run as scheduler};
-use crate::shared::{Shared, try_push};
+use crate::shared::{NoMemory, Shared, try_push};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -31,7 +31,22 @@ pub fn with_threads<T: Sync, O>(
     work: fn(&T, usize),
     meanwhile: impl FnOnce() -> Outcome<O>,
 ) -> Outcome<O> {
-    let jobs: Vec<Box<Job<'_, T>>> = (0..count)
+    with_as_many(shared, count, priority, work, |_, started| {
+        started?;
+        meanwhile()
+    })
+}
+
+/// The same with as many threads as there can be, up to `most`: `meanwhile` hears how many there are, and
+/// why not more.
+pub fn with_as_many<T: Sync, O>(
+    shared: &T,
+    most: usize,
+    priority: Priority,
+    work: fn(&T, usize),
+    meanwhile: impl FnOnce(usize, Result<(), NoMemory>) -> Outcome<O>,
+) -> Outcome<O> {
+    let jobs: Vec<Box<Job<'_, T>>> = (0..most)
         .map(|index| {
             Box::new(Job {
                 shared,
@@ -41,26 +56,18 @@ pub fn with_threads<T: Sync, O>(
         })
         .collect();
     let mut threads: Vec<Shared<Thread>> = Vec::new();
-    let mut started = Ok(());
-    for job in &jobs {
+    let mut start = |job: &Job<'_, T>| {
         let work = Work {
             run: begin::<T>,
-            argument: core::ptr::from_ref::<Job<'_, T>>(job) as usize,
+            argument: core::ptr::from_ref(job) as usize,
         };
-        let thread = Thread::kernel(work, priority);
-        started = thread.and_then(|thread| {
-            try_push(&mut threads, thread.clone())?;
-            scheduler::start(&thread);
-            Ok(())
-        });
-        if started.is_err() {
-            break;
-        }
-    }
-    let outcome = match started {
-        Ok(()) => meanwhile(),
-        Err(error) => Err(error.into()),
+        let thread = Thread::kernel(work, priority)?;
+        try_push(&mut threads, thread.clone())?;
+        scheduler::start(&thread);
+        Ok(())
     };
+    let started = jobs.iter().try_for_each(|job| start(job));
+    let outcome = meanwhile(threads.len(), started);
     for thread in threads {
         scheduler::join(thread);
     }

@@ -127,7 +127,10 @@ macro_rules! same {
                 if *left != *right {
                     return Err($crate::tests::Unmet::failed(format_args!(
                         concat!("{}:{}: ", stringify!($left), " is {:?}, not {:?}"),
-                        file!(), line!(), left, right,
+                        file!(),
+                        line!(),
+                        left,
+                        right,
                     )));
                 }
             }

@@ -1,0 +1,305 @@
+//! Memory that runs out, by order and in earnest.
+//!
+//! Owns: each operation of `vm` with every one of its allocations failing in turn, programs that start
+//! while allocations fail, and machines without a free frame. Afterwards nothing may be missing.
+
+use super::balance::Balance;
+use super::programs;
+use super::rig::{HIGHEST, LOWEST, Rig, Space, page};
+use super::{Outcome, check, same, tests};
+use crate::files::pipe::pipe;
+use crate::memory::vm;
+use crate::vfs::{Path, Vnode};
+use vm::{
+    FaultError, Guard, Inherit, KernReturn, Protection, UserAddr, UserFlags, UserSize, VirtAddr,
+};
+
+tests!("shortage":
+    an_allocation_leaves_no_trace,
+    a_fork_leaves_no_trace,
+    a_fork_of_wired_and_shared_memory_leaves_no_trace,
+    a_hole_in_an_entry_leaves_no_trace,
+    a_change_of_protection_leaves_no_trace,
+    wiring_leaves_no_trace,
+    a_first_write_leaves_no_trace,
+    a_copied_write_leaves_no_trace,
+    kernel_memory_leaves_no_trace,
+    a_file_leaves_no_trace,
+    a_pipe_leaves_no_trace,
+    a_program_that_cannot_start_leaves_no_trace,
+    programs_survive_failing_allocations,
+    all_of_memory_is_used_and_comes_back,
+    the_kernel_map_without_frames_refuses,
+);
+
+/// The most allocations that one operation makes here.
+const MOST: u64 = 3000;
+
+/// Lets the first, second, … allocation of `operation` fail, until it makes no more. Every failure must be
+/// a shortage and leave everything as it was. `operation` undoes what it did if it succeeded.
+fn every_failure<E: PartialEq + core::fmt::Debug>(
+    shortage: E,
+    mut operation: impl FnMut() -> Result<(), E>,
+) -> Outcome {
+    let injector = vm().frames().injector();
+    let mut failed = 0;
+    for k in 1..MOST {
+        let before = Balance::take();
+        injector.fail_once(k);
+        let got = operation();
+        let unused = injector.disarm();
+        if let Err(error) = &got {
+            check!(!unused, "it fails without a failed allocation: {error:?}");
+            check!(
+                *error == shortage,
+                "allocation {k} fails: {error:?}, not {shortage:?}"
+            );
+            failed += 1;
+        }
+        if let Err(error) = vm().audit() {
+            return Err(super::Unmet::failed(format_args!(
+                "allocation {k} failed: {} ({:#x})",
+                error.what, error.place
+            )));
+        }
+        if let Err(super::Unmet::Failed(why)) = before.compare(&Balance::take()) {
+            return Err(super::Unmet::failed(format_args!(
+                "allocation {k} failed: {}",
+                why.as_str()
+            )));
+        }
+        if unused {
+            check!(failed > 0, "it never allocates");
+            return Ok(());
+        }
+    }
+    Err(super::Unmet::failed("it allocates for ever"))
+}
+
+const SHORT: KernReturn = KernReturn::RESOURCE_SHORTAGE;
+
+/// A space with memory of several kinds: written, read, fresh, in two entries.
+fn lived_in<'a>(rig: &Rig<'a>) -> Outcome<(Space<'a>, u64)> {
+    let space = rig.space()?;
+    let at = space.allocate(12)?;
+    check!(space.write_pages(at, 6, 1).is_ok());
+    same!(space.read(at + 7 * page()).ok(), Some(0));
+    space.protect(at + 8 * page(), 2, Protection::READ)?;
+    Ok((space, at))
+}
+
+fn an_allocation_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    every_failure(SHORT, || {
+        let space = rig.space()?;
+        let at = space.allocate(4)?;
+        space.deallocate(at + page(), 1)?;
+        Ok(())
+    })
+}
+
+fn a_fork_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    let (space, at) = lived_in(rig)?;
+    every_failure(SHORT, || {
+        let child = space.fork()?;
+        drop(child);
+        Ok(())
+    })?;
+    same!(space.read(at).ok(), Some(1));
+    Ok(())
+}
+
+fn a_fork_of_wired_and_shared_memory_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    let (space, at) = lived_in(rig)?;
+    space.wire(at, 3)?;
+    space.inherit(at + 3 * page(), 2, Inherit::Share)?;
+    // Once for good: what is shared changes hands at the first fork.
+    drop(space.fork()?);
+    every_failure(SHORT, || space.fork().map(drop))?;
+    space.unwire(at, 3)?;
+    Ok(())
+}
+
+fn a_hole_in_an_entry_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    let space = rig.space()?;
+    every_failure(SHORT, || {
+        let at = space.allocate(5)?;
+        let cut = space.deallocate(at + 2 * page(), 1);
+        space.deallocate(at, 5)?;
+        cut
+    })
+}
+
+fn a_change_of_protection_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    let space = rig.space()?;
+    every_failure(SHORT, || {
+        let at = space.allocate(5)?;
+        let changed = space.protect(at + page(), 2, Protection::READ);
+        let inherited = space.inherit(at + 2 * page(), 2, Inherit::None);
+        space.deallocate(at, 5)?;
+        changed.and(inherited)
+    })
+}
+
+fn wiring_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    let space = rig.space()?;
+    every_failure(SHORT, || {
+        let at = space.allocate(5)?;
+        let wired = space.wire(at + page(), 3);
+        space.deallocate(at, 5)?;
+        wired
+    })
+}
+
+fn a_first_write_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    let space = rig.space()?;
+    let far = [1 << 30, 1 << 35, 1 << 40];
+    every_failure(FaultError::Shortage, || {
+        let mut result = Ok(());
+        for at in far {
+            let (addr, size) = (UserAddr(at), UserSize(page()));
+            // Another operation's failure, which has a test of its own.
+            if vm()
+                .allocate(space.map(), addr, size, UserFlags(0))
+                .is_err()
+            {
+                result = Err(FaultError::Shortage);
+                continue;
+            }
+            let fault = vm().fault(space.map(), VirtAddr(at), Protection::WRITE);
+            result = result.and(fault);
+        }
+        let _ = vm().deallocate(space.map(), UserAddr(LOWEST), UserSize(HIGHEST - LOWEST));
+        result
+    })
+}
+
+fn a_copied_write_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    let (space, at) = lived_in(rig)?;
+    every_failure(FaultError::Shortage, || {
+        let child = space.fork().map_err(|_| FaultError::Shortage)?;
+        let write = |index: u64| {
+            let place = VirtAddr(at + index * page());
+            vm().fault(child.map(), place, Protection::WRITE)
+        };
+        (0..6).try_for_each(write)
+    })?;
+    same!(space.read(at).ok(), Some(1));
+    Ok(())
+}
+
+fn kernel_memory_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
+    every_failure(SHORT, || {
+        let at = vm().kmem_alloc(6 * page(), Guard::Both, 0)?;
+        vm().kmem_free(at, 6 * page())
+    })
+}
+
+fn a_file_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
+    use crate::files::{now, tree};
+    use abi::Errno;
+    // Memory for the record is `ENOMEM`, memory for the bytes `ENOSPC`.
+    every_failure(true, || {
+        let made = (|| {
+            let path = Path::new(b"/tmp/shortage")?;
+            let file = Vnode::file(0o644, now())?;
+            let parent = tree().resolve_parent(tree().root(), path)?;
+            tree().create(&parent, &file, now())?;
+            let wrote = file.write(Some(3 * page() - 10), &[1; 100], now());
+            tree().unlink(&parent, now())?;
+            wrote.map(drop)
+        })();
+        made.map_err(|error| matches!(error, Errno::ENOMEM | Errno::ENOSPC))
+    })
+}
+
+fn a_pipe_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
+    every_failure(abi::Errno::ENOMEM, || pipe().map(drop))
+}
+
+fn a_program_that_cannot_start_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
+    // Faults inside the program's own life may be met by killing it, so any end will do; what must not
+    // be is a page, an element or a process left over, or a kernel that gives up.
+    let injector = vm().frames().injector();
+    let mut k = 1;
+    loop {
+        let before = Balance::take();
+        injector.fail_once(k);
+        let ended = programs::run_program(rig, b"/bin/true", &[b"true"]);
+        let unused = injector.disarm();
+        rig.settle()?;
+        let audit = vm().audit();
+        check!(audit.is_ok(), "allocation {k} failed: {audit:?}");
+        if let Err(super::Unmet::Failed(why)) = before.compare(&Balance::take()) {
+            return Err(super::Unmet::failed(format_args!(
+                "allocation {k} failed: {}",
+                why.as_str()
+            )));
+        }
+        if unused {
+            let (status, _) = ended?;
+            same!(status, 0);
+            return Ok(());
+        }
+        // The first ones all, then some.
+        k += if k < 100 { 1 } else { 1 + rig.below(20) };
+        check!(k < 100_000, "it allocates for ever");
+    }
+}
+
+fn programs_survive_failing_allocations(rig: &mut Rig<'_>) -> Outcome {
+    const SCRIPT: &[u8] = b"echo a | cat | wc; (true; false); ls /bin | grep e | wc";
+    let injector = vm().frames().injector();
+    let before = Balance::take();
+    for _ in 0..12 {
+        injector.fail_every(20 + rig.below(400));
+        let ended = programs::run_program(rig, b"/bin/sh", &[b"sh", b"-c", SCRIPT]);
+        injector.disarm();
+        rig.settle()?;
+        drop(ended);
+        let audit = vm().audit();
+        check!(audit.is_ok(), "{audit:?}");
+    }
+    before.compare(&Balance::take())
+}
+
+fn all_of_memory_is_used_and_comes_back(rig: &mut Rig<'_>) -> Outcome {
+    let reserve = vm().frames().reserve().0;
+    let before = Balance::take();
+    let total = vm().total_pages().0;
+    {
+        let space = rig.space()?;
+        let at = space.allocate(2 * total)?;
+        let mut index = 0;
+        let error = loop {
+            let place = VirtAddr(at + index * page());
+            match vm().fault(space.map(), place, Protection::WRITE) {
+                Ok(()) => index += 1,
+                Err(error) => break error,
+            }
+            check!(index <= total, "more pages than there are");
+        };
+        same!(error, FaultError::Shortage);
+        let free = u64::from(vm().statistics().free_count);
+        check!(
+            free <= reserve + 64,
+            "{free} pages are free, the reserve is {reserve}"
+        );
+        // Reads of what was never written need no frame where a table is there already.
+        check!(
+            vm().fault(space.map(), VirtAddr(at), Protection::READ)
+                .is_ok()
+        );
+        check!(space.fork().is_err() || free > 0);
+        let audit = vm().audit();
+        check!(audit.is_ok(), "{audit:?}");
+    }
+    before.compare(&Balance::take())
+}
+
+fn the_kernel_map_without_frames_refuses(_: &mut Rig<'_>) -> Outcome {
+    // As large as RAM: it must fail, after having taken nearly all, and give all back.
+    let before = Balance::take();
+    let size = vm().total_pages().0 * page();
+    same!(vm().kmem_alloc(size, Guard::Both, 0), Err(SHORT));
+    before.compare(&Balance::take())
+}

@@ -1,0 +1,135 @@
+//! Zones on real frames.
+
+use super::rig::Rig;
+use super::{Outcome, Unmet, check, same, tests};
+use crate::memory::vm;
+use crate::platform::Machine;
+use alloc::vec::Vec;
+use vm::Frames;
+use zalloc::{ZBox, Zone, ZoneOptions, Zones};
+
+tests!("zones":
+    a_limited_zone_runs_out_and_recovers,
+    collection_gives_empty_chunks_back,
+    elements_keep_their_values,
+    every_zone_of_the_kernel_adds_up,
+);
+
+type Element = [u64; 12];
+type Registry = Zones<Frames<Machine>>;
+
+/// A registry of the test's own, unmade at the end: its memory goes back.
+fn with_zone(
+    options: ZoneOptions,
+    test: impl FnOnce(&Zone<Element, Frames<Machine>>) -> Outcome,
+) -> Outcome {
+    let registry = Registry::new();
+    let zone = registry.zone::<Element>(vm().frames(), "test", options);
+    let zone = zone.map_err(|_| Unmet::failed("no memory for a zone"))?;
+    let outcome = test(&zone);
+    drop(zone);
+    match registry.destroy(vm().frames()) {
+        Ok(()) => outcome,
+        Err(_) => outcome.and(Err(Unmet::failed("the zone is still in use"))),
+    }
+}
+
+fn a_limited_zone_runs_out_and_recovers(_: &mut Rig<'_>) -> Outcome {
+    let options = ZoneOptions {
+        max_elements: Some(100),
+    };
+    with_zone(options, |zone| {
+        let mut all = Vec::new();
+        while let Ok(element) = zone.alloc(vm().frames(), [7; 12]) {
+            all.push(element);
+            check!(all.len() < 10_000, "the limit is not kept");
+        }
+        check!(all.len() >= 100, "only {} elements", all.len());
+        let most = all.len();
+        same!(zone.count(), most as u64);
+        all.truncate(most - 3);
+        for _ in 0..3 {
+            let element = zone.alloc(vm().frames(), [8; 12]);
+            all.push(element.map_err(|_| Unmet::failed("freed elements do not come back"))?);
+        }
+        check!(zone.alloc(vm().frames(), [9; 12]).is_err());
+        drop(all);
+        same!(zone.count(), 0);
+        Ok(())
+    })
+}
+
+fn collection_gives_empty_chunks_back(_: &mut Rig<'_>) -> Outcome {
+    with_zone(ZoneOptions::default(), |zone| {
+        let free = || vm().statistics().free_count;
+        let keep = zone
+            .alloc(vm().frames(), [1; 12])
+            .map_err(|_| Unmet::failed("no memory"))?;
+        vm().zone_registry().gc(vm().frames());
+        let before = free();
+        let mut all = Vec::new();
+        for index in 0..20_000 {
+            let element = zone.alloc(vm().frames(), [index; 12]);
+            all.push(element.map_err(|_| Unmet::failed("no memory"))?);
+        }
+        check!(zone.info().cur_size >= 20_000 * 96);
+        check!(free() < before);
+        drop(all);
+        check!(zone.gc(vm().frames()) > 0);
+        vm().zone_registry().gc(vm().frames());
+        same!(free(), before);
+        same!(*keep, [1; 12]);
+        Ok(())
+    })
+}
+
+fn elements_keep_their_values(rig: &mut Rig<'_>) -> Outcome {
+    let mut state = [(); 64].map(|()| rig.below(u64::MAX));
+    with_zone(ZoneOptions::default(), |zone| {
+        let mut live: Vec<(ZBox<Element, Frames<Machine>>, u64)> = Vec::new();
+        for step in 0..5000u64 {
+            let random = &mut state[step as usize % 64];
+            *random = crate::random::mix(*random);
+            if live.len() > 300 || (*random % 5 < 2 && !live.is_empty()) {
+                let at = (*random >> 8) as usize % live.len();
+                let (element, value) = live.swap_remove(at);
+                same!(*element, [value; 12]);
+            } else {
+                let element = zone.alloc(vm().frames(), [*random; 12]);
+                live.push((element.map_err(|_| Unmet::failed("no memory"))?, *random));
+            }
+        }
+        same!(zone.count(), live.len() as u64);
+        let census = zone
+            .audit()
+            .map_err(|error| Unmet::failed(format_args!("{error:?}")))?;
+        same!(census.used as u64, live.len() as u64);
+        Ok(())
+    })
+}
+
+fn every_zone_of_the_kernel_adds_up(_: &mut Rig<'_>) -> Outcome {
+    let audit = vm().zone_registry().audit();
+    check!(audit.is_ok(), "{audit:?}");
+    for (name, info) in vm().zones() {
+        check!(
+            info.count * info.elem_size <= info.cur_size,
+            "{name}: more elements than memory"
+        );
+        check!(
+            info.cur_size <= info.max_size,
+            "{name}: more memory than ever"
+        );
+        check!(
+            info.cur_size.is_multiple_of(vm().page_size()),
+            "{name}: half a page"
+        );
+    }
+    for wanted in ["maps", "VM map entries", "vm objects"] {
+        check!(
+            vm().zones().any(|(name, _)| name == wanted),
+            "no zone {wanted}"
+        );
+    }
+    Ok(())
+}
