@@ -87,14 +87,14 @@ impl<M: Machine> Frames<M> {
     /// Frees frames that the boot did not keep.
     pub(crate) fn release(&self, first: PageId, count: Pages) {
         let mut queue = self.queue.lock();
-        let mut freed = 0;
+        let mut freed = 0u64;
         for number in u64::from(first.0)..u64::from(first.0).saturating_add(count.0) {
             let page = PageId(number as u32);
             let record = self.pages.get(page);
             if record.state() == PageState::Boot {
                 record.set_state(PageState::Free);
                 queue.push_tail(self.pages, page);
-                freed += 1;
+                freed = freed.saturating_add(1);
             }
         }
         self.kernel.fetch_sub(freed, Relaxed);
@@ -260,10 +260,10 @@ impl<M: Machine> Frames<M> {
         if queue.len() < self.reserve.saturating_add(count) {
             return None;
         }
-        let pieces = self.pages.len() / count;
+        let pieces = self.pages.len().checked_div(count)?;
         let hint = self.contiguous_hint.load(Relaxed);
         for step in 0..pieces {
-            let piece = hint.wrapping_add(step) % pieces;
+            let piece = hint.wrapping_add(step).checked_rem(pieces)?;
             let first = piece.wrapping_mul(count);
             let ids = first..first.wrapping_add(count);
             let is_free = |n: usize| self.pages.get(PageId(n as u32)).state() == PageState::Free;

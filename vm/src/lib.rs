@@ -4,6 +4,7 @@
 //! test can hold two. Nothing here is unsafe and nothing allocates but from zones, fallibly.
 #![cfg_attr(not(any(test, feature = "sim")), no_std)]
 #![forbid(unsafe_code)]
+#![cfg_attr(not(any(test, feature = "sim")), deny(clippy::arithmetic_side_effects))]
 
 pub mod addr;
 pub mod audit;

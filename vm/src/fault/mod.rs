@@ -5,23 +5,27 @@
 //! Locks: the map shared; then the object, shared when a page is only found, alone when one is added;
 //! then the chain below it shared. Nothing is held while it waits, refills or flushes; after each of
 //! these it starts again from the address, so no version needs to be kept.
-//! Invariants: I-PTE-1 (one place grants write permission: [`permission`]), I-TLB-3.
+//! Invariants: I-PTE-1 (one place grants write permission: `enter::permission`), I-TLB-3.
 
+mod enter;
+mod fill;
 mod prepare;
 
-use crate::addr::{PageId, VirtAddr};
+use crate::addr::VirtAddr;
 use crate::batch::TlbBatch;
 use crate::counters::Event;
-use crate::machine::{CacheMode, Machine, Mapping, NeedReserve, RefMod, Tracking, Wired};
+use crate::machine::{Machine, RefMod};
 use crate::map::entry::Entry;
 use crate::map::{Map, MapState};
 use crate::object::copy::Snapshot;
 use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
 use crate::object::slot::Slot;
-use crate::object::{ObjRef, ObjectKind, ObjectState};
+use crate::object::{ObjRef, ObjectKind};
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
+use core::sync::atomic::Ordering::Relaxed;
+use enter::OnTop;
 
 /// Why a fault could not be resolved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,34 +94,10 @@ struct Try<'a, M: Machine> {
     batch: TlbBatch<'a, M>,
     /// A copy that was made apart, until it is in its slot.
     snapshot: &'a mut Option<Snapshot>,
+    /// A page was copied.
+    copied: bool,
     /// An object that a bypass cut off, to be given up without locks.
     released: Option<ObjRef<M>>,
-}
-
-/// The only place that grants write permission (I-PTE-1): the entry allows it, the page is the top
-/// object's own, and that object need not be copied first. A file's page is granted it when it is
-/// written, so that the write is noted.
-#[inline]
-fn permission<M: Machine>(
-    entry: &Entry<M>,
-    access: Protection,
-    on_top: OnTop,
-    kind: ObjectKind,
-) -> Protection {
-    let all = entry.attributes.protection;
-    let noted = kind != ObjectKind::Named || access.contains(Protection::WRITE);
-    if on_top == OnTop::Yes && !entry.needs_copy && noted {
-        all
-    } else {
-        all.difference(Protection::WRITE)
-    }
-}
-
-/// Whether a page is in the object that the entry names, or below it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OnTop {
-    Yes,
-    No,
 }
 
 impl<M: Machine> Vm<M> {
@@ -221,6 +201,7 @@ impl<M: Machine> Vm<M> {
             reserve,
             snapshot,
             batch: self.frames.batch(),
+            copied: false,
             released: None,
         };
         let step = {
@@ -231,6 +212,9 @@ impl<M: Machine> Vm<M> {
             self.release_object(object, &mut this.batch);
         }
         self.frames.finish(this.batch);
+        if this.copied {
+            map.cow_faults.fetch_add(1, Relaxed);
+        }
         step
     }
 
@@ -318,62 +302,10 @@ impl<M: Machine> Vm<M> {
                 page
             }
             Slot::Busy(_) => return wait(object, index),
-            Slot::Empty => {
-                let mut worth = Worth::Nothing;
-                let added = match &top.shadow {
-                    None => self.zero_fill(object.kind, &mut top.slots, top.number, index),
-                    Some(shadow) => {
-                        let (slots, number) = (&mut top.slots, top.number);
-                        let (share, size) = (top.true_share, top.size);
-                        self.look_below(shadow, index, |below| match below {
-                            Below::Nothing => self.zero_fill(object.kind, slots, number, index),
-                            Below::Busy(object, index) => Err(wait(object, index)),
-                            Below::Page(from, below, place, state) => {
-                                let written = self.frames.pages().get(from).is_written_to();
-                                let made = this.snapshot.filter(|made| made.page == from);
-                                if written && made.is_none() {
-                                    return Err(apart(below, place));
-                                }
-                                let added = match made {
-                                    None => self.copy_up(object.kind, slots, number, index, from),
-                                    Some(made) => {
-                                        let copy = made.copy;
-                                        match self.add_filled(
-                                            object.kind,
-                                            slots,
-                                            number,
-                                            index,
-                                            copy,
-                                        ) {
-                                            Err(NoMemory) => Err(self.fault_shortage()),
-                                            Ok(()) => {
-                                                *this.snapshot = None;
-                                                self.counters.count(Event::CowFault);
-                                                Ok(copy)
-                                            }
-                                        }
-                                    }
-                                };
-                                if added.is_ok() {
-                                    worth = Worth::of(slots.len(), size, state);
-                                    if share {
-                                        self.disconnect(from, &mut this.batch);
-                                    }
-                                }
-                                added
-                            }
-                        })
-                    }
-                };
-                let page = match added {
-                    Ok(page) => page,
-                    Err(step) => return step,
-                };
-                if worth == Worth::Trying {
-                    self.collapse(top, &mut this.batch, &mut this.released);
-                }
-                page
-            }
+            Slot::Empty => match self.fill(object, top, index, this) {
+                Ok(page) => page,
+                Err(step) => return step,
+            },
         };
         if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
             let pages = self.frames.pages();
@@ -381,157 +313,12 @@ impl<M: Machine> Vm<M> {
         }
         self.enter(entry, page, OnTop::Yes, object.kind, this)
     }
-
-    /// A new page of zeros in an empty slot.
-    fn zero_fill(
-        &self,
-        kind: ObjectKind,
-        slots: &mut crate::object::tree::Slots<M>,
-        number: u32,
-        index: u64,
-    ) -> Result<PageId, Step<M>> {
-        let page = self.add_page(kind, slots, number, index, |machine, page| {
-            machine.zero_page(page);
-        });
-        match page {
-            Ok(page) => {
-                self.counters.count(Event::ZeroFill);
-                Ok(page)
-            }
-            Err(NoMemory) => Err(self.fault_shortage()),
-        }
-    }
-
-    /// A new page in an empty slot, with the contents of a page below. That page is in an object that
-    /// nobody writes and that is locked, so its contents stand still.
-    fn copy_up(
-        &self,
-        kind: ObjectKind,
-        slots: &mut crate::object::tree::Slots<M>,
-        number: u32,
-        index: u64,
-        from: PageId,
-    ) -> Result<PageId, Step<M>> {
-        let page = self.add_page(kind, slots, number, index, |machine, page| {
-            machine.copy_page(from, page);
-        });
-        match page {
-            Ok(page) => {
-                self.counters.count(Event::CowFault);
-                Ok(page)
-            }
-            Err(NoMemory) => Err(self.fault_shortage()),
-        }
-    }
-
-    #[cold]
-    fn fault_shortage(&self) -> Step<M> {
-        self.shortage();
-        Step::Failed(FaultError::Shortage)
-    }
-
-    /// Maps the shared zero frame, without write permission. The slot stays empty.
-    fn map_zero(&self, entry: &Entry<M>, this: &mut Try<'_, M>) -> Step<M> {
-        self.counters.count(Event::ZeroRead);
-        let protection = entry.attributes.protection.difference(Protection::WRITE);
-        let mapping = Mapping {
-            protection,
-            wired: Wired::No,
-            cache: CacheMode::WriteBack,
-            tracking: Tracking::Untracked,
-        };
-        self.enter_mapping(self.zero_frame, mapping, this)
-    }
-
-    #[inline]
-    fn enter(
-        &self,
-        entry: &Entry<M>,
-        page: PageId,
-        on_top: OnTop,
-        kind: ObjectKind,
-        this: &mut Try<'_, M>,
-    ) -> Step<M> {
-        let mapping = Mapping {
-            protection: permission(entry, this.access, on_top, kind),
-            wired: if entry.wired == 0 {
-                Wired::No
-            } else {
-                Wired::Yes
-            },
-            cache: CacheMode::WriteBack,
-            tracking: Tracking::Tracked,
-        };
-        if mapping.protection.is_empty() {
-            return Step::Done;
-        }
-        if kind == ObjectKind::Named && mapping.protection.contains(Protection::WRITE) {
-            self.frames.pages().get(page).set_written_to();
-        }
-        if mapping.protection.contains(Protection::EXECUTE) {
-            self.make_fetchable(page);
-        }
-        self.enter_mapping(page, mapping, this)
-    }
-
-    /// Instruction fetches through the new mapping see what the page holds.
-    fn make_fetchable(&self, page: PageId) {
-        let record = self.frames.pages().get(page);
-        if !record.is_fetchable() {
-            self.machine().sync_instructions(page);
-            record.set_fetchable();
-        }
-    }
-
-    #[inline]
-    fn enter_mapping(&self, page: PageId, mapping: Mapping, this: &mut Try<'_, M>) -> Step<M> {
-        let entered = self.machine().pmap_enter(
-            this.pmap,
-            this.at,
-            page,
-            mapping,
-            this.reserve,
-            &mut this.batch,
-        );
-        match entered {
-            Ok(()) => Step::Done,
-            Err(NeedReserve) => Step::Refill,
-        }
-    }
-}
-
-/// Whether a look at the chain is worth its cost after a copy fault.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Worth {
-    Nothing,
-    Trying,
-}
-
-impl Worth {
-    /// `pages` are in the top object of `size` pages; `below` had the page.
-    #[inline]
-    fn of<M: Machine>(pages: u64, size: u64, below: &ObjectState<M>) -> Self {
-        let covered = pages >= below.slots.len() || size < below.size;
-        if below.refs == 1 || covered || below.shadow.is_some() {
-            Self::Trying
-        } else {
-            Self::Nothing
-        }
-    }
 }
 
 #[cold]
 fn wait<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
     match object.try_ref() {
         Ok(object) => Step::Wait(object, index),
-        Err(_) => Step::Failed(FaultError::Shortage),
-    }
-}
-
-#[cold]
-fn apart<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
-    match object.try_ref() {
-        Ok(object) => Step::Snapshot(object, index),
         Err(_) => Step::Failed(FaultError::Shortage),
     }
 }

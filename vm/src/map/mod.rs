@@ -29,6 +29,7 @@ use crate::machine::Machine;
 use crate::ranks::MapRank;
 use crate::vm::Vm;
 use abi::KernReturn;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use sync::{SleepReadGuard, SleepRwLock, SleepWriteGuard};
 use tree::Tree;
 use zalloc::ZRef;
@@ -45,6 +46,8 @@ pub struct Map<M: Machine> {
     pub(crate) serial: u64,
     /// `None`: the kernel's.
     pub(crate) pmap: Option<M::Pmap>,
+    /// Faults that copied a page, since the map was made.
+    pub(crate) cow_faults: AtomicU64,
     lock: SleepRwLock<M, MapRank, MapState<M>>,
 }
 
@@ -68,6 +71,7 @@ impl<M: Machine> Map<M> {
         Self {
             serial,
             pmap,
+            cow_faults: AtomicU64::new(0),
             lock: SleepRwLock::new(MapState {
                 tree: Tree::default(),
                 limits,
@@ -98,6 +102,11 @@ impl<M: Machine> Map<M> {
     /// The map's page tables; `None` for the kernel's map.
     pub const fn pmap(&self) -> Option<&M::Pmap> {
         self.pmap.as_ref()
+    }
+
+    /// Faults that copied a page, since the map was made.
+    pub fn cow_faults(&self) -> u64 {
+        self.cow_faults.load(Relaxed)
     }
 
     /// Bytes in entries.

@@ -97,6 +97,12 @@ impl<M: Machine> Vm<M> {
         })
     }
 
+    /// Bytes that one map's users may wire: `vm.user_wire_limit`.
+    pub fn user_wire_limit(&self) -> u64 {
+        let memory = self.total_pages().0.saturating_mul(M::PAGE_SIZE);
+        (memory / 100).saturating_mul(USER_WIRE_PERCENT)
+    }
+
     fn check_wire(
         &self,
         state: &MapState<M>,
@@ -123,9 +129,7 @@ impl<M: Machine> Vm<M> {
         if let Some(code) = bad {
             return Err(code);
         }
-        let memory = self.total_pages().0.saturating_mul(M::PAGE_SIZE);
-        let limit = (memory / 100).saturating_mul(USER_WIRE_PERCENT);
-        if state.user_wired.saturating_add(more) > limit {
+        if state.user_wired.saturating_add(more) > self.user_wire_limit() {
             return Err(KernReturn::RESOURCE_SHORTAGE);
         }
         Ok(())

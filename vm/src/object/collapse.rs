@@ -198,9 +198,9 @@ impl<M: Machine> Vm<M> {
             top.hint = index.wrapping_sub(offset);
             return false;
         }
-        let mut looked = 0;
+        let mut looked = 0u64;
         for (index, _) in below.slots.range(offset, end) {
-            looked += 1;
+            looked = looked.saturating_add(1);
             if looked > MOVES || shows(index) {
                 top.hint = index.wrapping_sub(offset);
                 return false;

@@ -50,16 +50,22 @@ pub struct Slots<M: Machine> {
     root: Option<Child<M>>,
 }
 
+/// Bits of an index that a tree with so many inner levels uses: at most 41.
+const fn index_bits(levels: u32) -> u32 {
+    LEAF_BITS.saturating_add(INNER_BITS.wrapping_mul(levels))
+}
+
 const fn levels_for(pages: u64) -> u32 {
     let mut levels = 0;
-    while levels < MOST_LEVELS as u32 && pages > 1 << (LEAF_BITS + INNER_BITS * levels) {
-        levels += 1;
+    while levels < MOST_LEVELS as u32 && pages > 1 << index_bits(levels) {
+        levels = levels.wrapping_add(1);
     }
     levels
 }
 
+/// Where the bits begin that choose a child of an inner node at `level`, which is at least 1.
 const fn shift(level: u32) -> u32 {
-    LEAF_BITS + INNER_BITS * (level - 1)
+    index_bits(level.wrapping_sub(1))
 }
 
 impl<M: Machine> Slots<M> {
@@ -82,7 +88,7 @@ impl<M: Machine> Slots<M> {
 
     /// How many pages the tree can name.
     fn reach(&self) -> u64 {
-        1 << (LEAF_BITS + INNER_BITS * self.levels)
+        1 << index_bits(self.levels)
     }
 
     /// The slot of a page.
@@ -92,7 +98,7 @@ impl<M: Machine> Slots<M> {
             return self.in_place[index as usize].slot();
         }
         let (mut level, mut node) = (self.levels, self.root.as_ref());
-        if index >> LEAF_BITS >> (INNER_BITS * level) != 0 {
+        if index >> index_bits(level) != 0 {
             return Slot::Empty;
         }
         loop {
@@ -122,7 +128,7 @@ impl<M: Machine> Slots<M> {
     #[inline]
     fn leaf_mut(&mut self, index: u64) -> Option<&mut Leaf> {
         let (mut level, mut node) = (self.levels, self.root.as_mut());
-        if index >> LEAF_BITS >> (INNER_BITS * level) != 0 {
+        if index >> index_bits(level) != 0 {
             return None;
         }
         loop {

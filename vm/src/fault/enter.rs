@@ -1,0 +1,110 @@
+//! The last step of a fault: a page gets into the page table.
+//!
+//! Owns: what the mapping permits (I-PTE-1), the shared zero frame's mappings (I-PTE-2).
+//! Does not own: which page it is. Locks: the map shared and the page's object, held by the caller.
+
+use super::{Step, Try};
+use crate::addr::PageId;
+use crate::counters::Event;
+use crate::machine::{CacheMode, Machine, Mapping, NeedReserve, Tracking, Wired};
+use crate::map::entry::Entry;
+use crate::object::ObjectKind;
+use crate::vm::Vm;
+use abi::Protection;
+
+/// The only place that grants write permission (I-PTE-1): the entry allows it, the page is the top
+/// object's own, and that object need not be copied first. A file's page is granted it when it is
+/// written, so that the write is noted.
+#[inline]
+fn permission<M: Machine>(
+    entry: &Entry<M>,
+    access: Protection,
+    on_top: OnTop,
+    kind: ObjectKind,
+) -> Protection {
+    let all = entry.attributes.protection;
+    let noted = kind != ObjectKind::Named || access.contains(Protection::WRITE);
+    if on_top == OnTop::Yes && !entry.needs_copy && noted {
+        all
+    } else {
+        all.difference(Protection::WRITE)
+    }
+}
+
+/// Whether a page is in the object that the entry names, or below it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnTop {
+    Yes,
+    No,
+}
+
+impl<M: Machine> Vm<M> {
+    /// Maps the shared zero frame, without write permission. The slot stays empty.
+    pub(super) fn map_zero(&self, entry: &Entry<M>, this: &mut Try<'_, M>) -> Step<M> {
+        self.counters.count(Event::ZeroRead);
+        let protection = entry.attributes.protection.difference(Protection::WRITE);
+        let mapping = Mapping {
+            protection,
+            wired: Wired::No,
+            cache: CacheMode::WriteBack,
+            tracking: Tracking::Untracked,
+        };
+        self.enter_mapping(self.zero_frame, mapping, this)
+    }
+
+    #[inline]
+    pub(super) fn enter(
+        &self,
+        entry: &Entry<M>,
+        page: PageId,
+        on_top: OnTop,
+        kind: ObjectKind,
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        let mapping = Mapping {
+            protection: permission(entry, this.access, on_top, kind),
+            wired: if entry.wired == 0 {
+                Wired::No
+            } else {
+                Wired::Yes
+            },
+            cache: CacheMode::WriteBack,
+            tracking: Tracking::Tracked,
+        };
+        if mapping.protection.is_empty() {
+            return Step::Done;
+        }
+        if kind == ObjectKind::Named && mapping.protection.contains(Protection::WRITE) {
+            self.frames.pages().get(page).set_written_to();
+        }
+        if mapping.protection.contains(Protection::EXECUTE) {
+            self.make_fetchable(page);
+        }
+        self.enter_mapping(page, mapping, this)
+    }
+
+    /// Instruction fetches through the new mapping see what the page holds.
+    fn make_fetchable(&self, page: PageId) {
+        let record = self.frames.pages().get(page);
+        if !record.is_fetchable() {
+            self.machine().sync_instructions(page);
+            record.set_fetchable();
+        }
+    }
+
+    #[inline]
+    fn enter_mapping(&self, page: PageId, mapping: Mapping, this: &mut Try<'_, M>) -> Step<M> {
+        let entered = self.machine().pmap_enter(
+            this.pmap,
+            this.at,
+            page,
+            mapping,
+            this.reserve,
+            &mut this.batch,
+        );
+        match entered {
+            Ok(()) => Step::Done,
+            Err(NeedReserve) => Step::Refill,
+        }
+    }
+}

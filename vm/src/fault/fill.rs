@@ -1,0 +1,155 @@
+//! An empty slot of the top object gets a page: zeros, or a copy of what shows from below.
+//!
+//! Owns: zero-fill, the copy of copy-on-write, and when the chain is worth a look after it.
+//! Does not own: shortening the chain (`object::collapse`).
+//! Locks: the top object alone, the chain below it shared; held by the caller or the walk.
+
+use super::FaultError;
+use super::{Step, Try, wait};
+use crate::addr::PageId;
+use crate::counters::Event;
+use crate::machine::Machine;
+use crate::object::pages::NoMemory;
+use crate::object::shadow::Below;
+use crate::object::tree::Slots;
+use crate::object::{ObjRef, ObjectKind, ObjectState};
+use crate::vm::Vm;
+
+/// The empty slot.
+struct Target<'a, M: Machine> {
+    kind: ObjectKind,
+    slots: &'a mut Slots<M>,
+    number: u32,
+    index: u64,
+}
+
+impl<M: Machine> Vm<M> {
+    /// Fills the empty slot `index` of the locked top object.
+    #[inline]
+    pub(super) fn fill(
+        &self,
+        object: &ObjRef<M>,
+        top: &mut ObjectState<M>,
+        index: u64,
+        this: &mut Try<'_, M>,
+    ) -> Result<PageId, Step<M>> {
+        let (share, size) = (top.true_share, top.size);
+        let target = Target {
+            kind: object.kind,
+            slots: &mut top.slots,
+            number: top.number,
+            index,
+        };
+        let Some(shadow) = &top.shadow else {
+            return self.zero_fill(target);
+        };
+        let mut worth = Worth::Nothing;
+        let page = self.look_below(shadow, index, |below| match below {
+            Below::Nothing => self.zero_fill(target),
+            Below::Busy(object, index) => Err(wait(object, index)),
+            Below::Page(from, below, place, state) => {
+                let after = target.slots.len().wrapping_add(1);
+                let page = self.copy_up(target, from, this, below, place)?;
+                worth = Worth::of(after, size, state);
+                if share {
+                    self.disconnect(from, &mut this.batch);
+                }
+                Ok(page)
+            }
+        })?;
+        if worth == Worth::Trying {
+            self.collapse(top, &mut this.batch, &mut this.released);
+        }
+        Ok(page)
+    }
+
+    /// A new page of zeros.
+    #[inline]
+    fn zero_fill(&self, target: Target<'_, M>) -> Result<PageId, Step<M>> {
+        let Target {
+            kind,
+            slots,
+            number,
+            index,
+        } = target;
+        let zero = |machine: &M, page| machine.zero_page(page);
+        let page = self.add_page(kind, slots, number, index, zero);
+        let page = page.map_err(|NoMemory| self.fault_shortage())?;
+        self.counters.count(Event::ZeroFill);
+        Ok(page)
+    }
+
+    /// A copy of the page `from`, which is at index `place` of the locked object `below`. Nobody
+    /// writes an anonymous page there; a file's page that others may write is copied apart first.
+    #[inline]
+    fn copy_up(
+        &self,
+        target: Target<'_, M>,
+        from: PageId,
+        this: &mut Try<'_, M>,
+        below: &ObjRef<M>,
+        place: u64,
+    ) -> Result<PageId, Step<M>> {
+        let Target {
+            kind,
+            slots,
+            number,
+            index,
+        } = target;
+        let made = this.snapshot.filter(|made| made.page == from);
+        let added = match made {
+            Some(made) => {
+                let added = self.add_filled(kind, slots, number, index, made.copy);
+                if added.is_ok() {
+                    *this.snapshot = None;
+                }
+                added.map(|()| made.copy)
+            }
+            None if self.frames.pages().get(from).is_written_to() => {
+                return Err(apart(below, place));
+            }
+            None => {
+                let copy = |machine: &M, page| machine.copy_page(from, page);
+                self.add_page(kind, slots, number, index, copy)
+            }
+        };
+        let page = added.map_err(|NoMemory| self.fault_shortage())?;
+        self.counters.count(Event::CowFault);
+        this.copied = true;
+        Ok(page)
+    }
+
+    #[cold]
+    fn fault_shortage(&self) -> Step<M> {
+        self.shortage();
+        Step::Failed(FaultError::Shortage)
+    }
+}
+
+/// Whether a look at the chain is worth its cost after a copy fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worth {
+    Nothing,
+    Trying,
+}
+
+impl Worth {
+    /// `pages` are in the top object of `size` pages; `below` had the page.
+    #[inline]
+    fn of<M: Machine>(pages: u64, size: u64, below: &ObjectState<M>) -> Self {
+        let covered = pages >= below.slots.len() || size < below.size;
+        if below.refs == 1 || covered || below.shadow.is_some() {
+            Self::Trying
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+#[cold]
+fn apart<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
+    match object.try_ref() {
+        Ok(object) => Step::Snapshot(object, index),
+        Err(_) => Step::Failed(FaultError::Shortage),
+    }
+}
