@@ -45,8 +45,14 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
         Clock::Host
     };
     let machine = options.machine.machine(options.arch, clock)?;
-    let folder = project::run_folder()?;
+    // A mistake in an --add is said before anything is built.
+    let mut trial = Archive::new();
+    options
+        .add
+        .iter()
+        .try_for_each(|argument| trial.add(argument))?;
 
+    let folder = project::run_folder()?;
     let (image, mut archive) =
         build::everything(options.arch, machine.granule, kernel::Flavor::Release)?;
     if let Some(commands) = &options.exec {
