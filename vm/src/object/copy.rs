@@ -3,7 +3,7 @@
 //! Owns: copying page by page while others may write the original.
 //! Does not own: when an eager copy is needed (`map::fork`, `map::protect`).
 //! Locks: one object of the chain at a time. A page that can be written is busy, write-protected and
-//! flushed on every CPU before it is copied, with no object locked (I-TLB-4).
+//! flushed on every CPU before it is copied, with no object locked (I-TLB-3).
 
 use super::pages::NoMemory;
 use super::slot::Slot;
