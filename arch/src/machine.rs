@@ -96,7 +96,12 @@ pub unsafe fn machine(plan: MachinePlan) -> Machine {
             plan,
         )
     };
-    machine.deactivate();
+    #[cfg(target_arch = "x86_64")]
+    tlb::join();
+    {
+        let _here = sync::NoPreempt::<Target>::new();
+        machine.deactivate();
+    }
     machine
 }
 
@@ -222,10 +227,17 @@ unsafe impl Hardware for Target {
     fn invalidate_page(&self, tag: Tag, at: VirtAddr) {
         #[cfg(target_arch = "aarch64")]
         tlb::page_steps(tag, at, tlb::execute);
-        // The format does not break before it makes, so nobody asks; it would be right.
         #[cfg(target_arch = "x86_64")]
-        if tag == Tag::KERNEL || tag == Tag(tlb::loaded()) {
-            tlb::execute(tlb::Step::Page(at));
+        {
+            let mut flush = Flush::default();
+            flush.add(
+                tag,
+                vm::addr::Range {
+                    start: at,
+                    end: VirtAddr(at.0 + PAGE_SIZE),
+                },
+            );
+            self.invalidate(&flush);
         }
     }
 
@@ -234,7 +246,10 @@ unsafe impl Hardware for Target {
         #[cfg(target_arch = "aarch64")]
         tlb::steps(flush, Format::PAGE_SHIFT, tlb::execute);
         #[cfg(target_arch = "x86_64")]
-        tlb::steps(flush, PhysAddr(tlb::loaded()), tlb::execute);
+        {
+            let _here = sync::NoPreempt::<Self>::new();
+            tlb::invalidate(flush);
+        }
     }
 
     fn invalidate_spaces(&self) {
@@ -253,7 +268,7 @@ unsafe impl Hardware for Target {
             #[cfg(target_arch = "x86_64")]
             {
                 let _ = asid;
-                tlb::load(root.0);
+                tlb::load(root);
             }
         }
     }

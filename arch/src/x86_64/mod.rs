@@ -19,6 +19,7 @@ pub mod decode;
 pub mod descriptors;
 pub mod frame;
 mod rtc;
+pub mod shootdown;
 pub mod tlb;
 
 /// What needs the machine itself.

@@ -2,7 +2,7 @@
 //!
 //! Owns: the choice of instructions for a [`Flush`], the values of CR3 and INVPCID's descriptor
 //! (Intel SDM volume 3, 4.10; AMD64 volume 2, 5.5), and their execution on the target. Does not own:
-//! other CPUs (each runs the same steps when it is asked).
+//! how other CPUs are asked (`shootdown`).
 //!
 //! Without process-context identifiers (QEMU's TCG has none) a CPU's TLB holds the loaded address space
 //! and the kernel's global entries, nothing else: an address space that is not loaded needs no step.
@@ -112,8 +112,14 @@ impl Invpcid {
 
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
 mod execute {
-    use super::Step;
+    use super::{Step, steps};
+    use crate::pmap::Flush;
+    use crate::x86_64::shootdown::Shootdown;
+    use crate::x86_64::{apic, cpu};
     use core::arch::asm;
+    use vm::addr::PhysAddr;
+
+    static SHOOTDOWN: Shootdown = Shootdown::new();
 
     /// Executes a step on this CPU.
     #[inline]
@@ -124,7 +130,7 @@ mod execute {
         unsafe {
             match step {
                 Step::Page(at) => {
-                    asm!("invlpg [{}]", in(reg) at.0, options(nostack, preserves_flags))
+                    asm!("invlpg [{}]", in(reg) at.0, options(nostack, preserves_flags));
                 }
                 Step::Reload => asm!(
                     "mov {scratch}, cr3",
@@ -145,27 +151,39 @@ mod execute {
         }
     }
 
-    /// The root in CR3.
+    /// Makes the invalidations on this CPU and on all others that it concerns. Preemption is off.
     #[inline]
-    pub fn loaded() -> u64 {
-        let root: u64;
-        // SAFETY: reads a register.
-        unsafe { asm!("mov {}, cr3", out(reg) root, options(nomem, nostack, preserves_flags)) };
-        root & 0x000f_ffff_ffff_f000
+    pub fn invalidate(flush: &Flush) {
+        let cpu = cpu::id();
+        steps(flush, SHOOTDOWN.loaded(cpu), execute);
+        if SHOOTDOWN.others(cpu) {
+            SHOOTDOWN.ask(cpu, flush, apic::send_ipi, || execute(Step::Global));
+        }
     }
 
-    /// Loads CR3.
+    /// Serves what other CPUs ask of this one. Called by the interrupt that says so.
+    pub fn serve() {
+        SHOOTDOWN.serve(cpu::id(), || execute(Step::Global));
+    }
+
+    /// This CPU comes up with paging as `boot` left it.
+    pub fn join() {
+        SHOOTDOWN.join(cpu::id(), apic::hardware_id());
+    }
+
+    /// Loads CR3. Preemption is off.
     ///
     /// # Safety
     /// The tables map the kernel as the present ones do.
     #[inline]
-    pub unsafe fn load(root: u64) {
+    pub unsafe fn load(root: PhysAddr) {
+        SHOOTDOWN.publish(cpu::id(), root);
         // SAFETY: the caller's.
-        unsafe { asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };
+        unsafe { asm!("mov cr3, {}", in(reg) root.0, options(nostack, preserves_flags)) };
     }
 }
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
-pub use execute::{execute, load, loaded};
+pub use execute::{execute, invalidate, join, load, serve};
 
 #[cfg(test)]
 mod tests {

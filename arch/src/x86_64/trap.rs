@@ -148,6 +148,7 @@ fn interrupt(vector: u8) {
         }
         vectors::IPI => {
             apic::end_of_interrupt();
+            super::tlb::serve();
             kernel_interrupt(Interrupt::Ipi);
         }
         vectors::DEVICES..vectors::DEVICES_END => {

@@ -1,0 +1,268 @@
+//! Invalidations on other CPUs: x86_64 has no broadcast, so each CPU is asked.
+//!
+//! Owns: which root each CPU has loaded, and for each CPU how many requests it has had and how many it has
+//! served. Does not own: the instructions (`tlb`), the interrupt that carries a request (`apic`).
+//!
+//! A request says only "something": the CPU that is asked forgets everything, so that no list can overflow
+//! and one answer serves all who asked before it began. Locks: none. Nobody waits with a spin lock held, and
+//! who waits goes on serving, so two CPUs that ask each other do not wait for ever.
+//!
+//! | meets | how |
+//! |---|---|
+//! | a switch to the address space | the root is published before it is loaded: a CPU that the scan missed walks the new tables |
+//! | a switch away from it | loading CR3 forgot it: the waiter looks at the root again |
+//! | a request while one is served | the served number is read before forgetting; the newer request stays open |
+
+use crate::pmap::Flush;
+use crate::pmap::hardware::Tag;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*, fence};
+use vm::addr::PhysAddr;
+
+/// CPUs that there is room for.
+pub const CPUS: usize = 8;
+
+/// One CPU's part, alone in its cache line.
+#[repr(align(64))]
+struct Cpu {
+    /// The root in CR3, or 0 while the CPU is not up.
+    loaded: AtomicU64,
+    /// Requests made of this CPU.
+    asked: AtomicU64,
+    /// Requests that it has served.
+    served: AtomicU64,
+    /// What the interrupt controller calls it.
+    hardware: AtomicU32,
+}
+
+/// All CPUs.
+pub struct Shootdown {
+    cpus: [Cpu; CPUS],
+    /// One bit for each CPU that is up.
+    up: AtomicU64,
+}
+
+impl Default for Shootdown {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Shootdown {
+    /// No CPU is up.
+    pub const fn new() -> Self {
+        Self {
+            cpus: [const {
+                Cpu {
+                    loaded: AtomicU64::new(0),
+                    asked: AtomicU64::new(0),
+                    served: AtomicU64::new(0),
+                    hardware: AtomicU32::new(0),
+                }
+            }; CPUS],
+            up: AtomicU64::new(0),
+        }
+    }
+
+    /// The calling CPU comes up. Before it loads a root whose entries others may change.
+    pub fn join(&self, cpu: usize, hardware: u32) {
+        self.cpus[cpu].hardware.store(hardware, Relaxed);
+        self.up.fetch_or(1 << cpu, SeqCst);
+    }
+
+    /// Publishes the root that the calling CPU loads next.
+    #[inline]
+    pub fn publish(&self, cpu: usize, root: PhysAddr) {
+        let own = &self.cpus[cpu].loaded;
+        if self.up.load(Relaxed) & !(1 << cpu) == 0 {
+            own.store(root.0, Relaxed);
+        } else {
+            own.store(root.0, SeqCst);
+            fence(SeqCst);
+        }
+    }
+
+    /// The root that a CPU has published.
+    #[inline]
+    pub fn loaded(&self, cpu: usize) -> PhysAddr {
+        PhysAddr(self.cpus[cpu].loaded.load(Relaxed))
+    }
+
+    /// Whether other CPUs are up.
+    #[inline]
+    pub fn others(&self, cpu: usize) -> bool {
+        self.up.load(Relaxed) & !(1 << cpu) != 0
+    }
+
+    /// Asks every other CPU that may hold what `flush` names, and waits until none does. `interrupt` is
+    /// given the hardware's number; `forget` forgets everything on the calling CPU, which is served
+    /// meanwhile. Preemption is off, no spin lock is held.
+    pub fn ask(
+        &self,
+        cpu: usize,
+        flush: &Flush,
+        mut interrupt: impl FnMut(u32),
+        mut forget: impl FnMut(),
+    ) {
+        // The entries were changed before; the roots are read after.
+        fence(SeqCst);
+        let mut waiting = [0; CPUS];
+        for (index, other) in self.cpus.iter().enumerate() {
+            let up = self.up.load(Relaxed) & 1 << index != 0;
+            if index != cpu && up && concerns(flush, other.loaded.load(SeqCst)) {
+                waiting[index] = other.asked.fetch_add(1, SeqCst) + 1;
+                interrupt(other.hardware.load(Relaxed));
+            }
+        }
+        for (other, wanted) in self.cpus.iter().zip(waiting) {
+            while other.served.load(Acquire) < wanted && concerns(flush, other.loaded.load(Acquire))
+            {
+                self.serve(cpu, &mut forget);
+                core::hint::spin_loop();
+                #[cfg(test)]
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Serves what the calling CPU is asked. Called by the interrupt, and by who waits.
+    #[inline]
+    pub fn serve(&self, cpu: usize, forget: impl FnOnce()) {
+        let own = &self.cpus[cpu];
+        let asked = own.asked.load(Acquire);
+        if asked != own.served.load(Relaxed) {
+            forget();
+            // Not backwards: an interrupt may have served a newer request since `asked` was read.
+            own.served.fetch_max(asked, Release);
+        }
+    }
+}
+
+/// Whether a CPU that has `loaded` may hold what a flush names.
+fn concerns(flush: &Flush, loaded: u64) -> bool {
+    flush.everything()
+        || flush
+            .stale()
+            .iter()
+            .any(|stale| stale.tag == Tag::KERNEL || stale.tag == Tag(loaded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::vec::Vec;
+    use vm::addr::{Range, VirtAddr};
+
+    fn flush_of(root: u64) -> Flush {
+        let mut flush = Flush::default();
+        flush.add(
+            Tag(root),
+            Range {
+                start: VirtAddr(0),
+                end: VirtAddr(0x1000),
+            },
+        );
+        flush
+    }
+
+    #[test]
+    fn only_cpus_that_run_the_space_are_asked() {
+        let all = Shootdown::new();
+        for (cpu, root) in [(0, 0x1000), (1, 0x1000), (2, 0x2000), (3, 0x1000)] {
+            all.join(cpu, 10 + cpu as u32);
+            all.publish(cpu, PhysAddr(root));
+        }
+        let mut asked = Vec::new();
+        all.ask(
+            0,
+            &flush_of(0x1000),
+            |hardware| {
+                asked.push(hardware);
+                // It answers at once.
+                all.serve(hardware as usize - 10, || {});
+            },
+            || {},
+        );
+        assert_eq!(asked, [11, 13]);
+        let mut asked = 0;
+        all.ask(
+            2,
+            &flush_of(u64::MAX),
+            |hardware| {
+                asked += 1;
+                all.serve(hardware as usize - 10, || {});
+            },
+            || {},
+        );
+        assert_eq!(asked, 3, "the kernel's mappings are on every CPU");
+    }
+
+    #[test]
+    fn who_switches_away_need_not_answer() {
+        let all = Shootdown::new();
+        for cpu in 0..2 {
+            all.join(cpu, cpu as u32);
+            all.publish(cpu, PhysAddr(0x1000));
+        }
+        // The interrupt finds the CPU on its way to another address space.
+        all.ask(
+            0,
+            &flush_of(0x1000),
+            |_| all.publish(1, PhysAddr(0x2000)),
+            || {},
+        );
+    }
+
+    #[test]
+    fn an_unasked_cpu_forgets_nothing() {
+        let all = Shootdown::new();
+        all.join(0, 0);
+        all.serve(0, || panic!("nobody asked"));
+    }
+
+    /// Four CPUs change one entry in turn, ask each other, and look at what they keep of it; a CPU whose
+    /// request was answered must never see an older value kept anywhere.
+    #[test]
+    fn cross_shootdown() {
+        const ROUNDS: u64 = if cfg!(miri) { 10 } else { 300 };
+        let all = Arc::new(Shootdown::new());
+        // The entry's generation, and what each CPU's TLB keeps of it (0: nothing).
+        let entry = Arc::new(AtomicU64::new(1));
+        let kept: Arc<[AtomicU64; 4]> = Arc::new([const { AtomicU64::new(0) }; 4]);
+        let done = Arc::new([const { AtomicBool::new(false) }; 4]);
+        for cpu in 0..4 {
+            all.join(cpu, cpu as u32);
+            all.publish(cpu, PhysAddr(0x1000));
+        }
+        let threads: Vec<_> = (0..4)
+            .map(|cpu| {
+                let (all, entry, kept, done) =
+                    (all.clone(), entry.clone(), kept.clone(), done.clone());
+                std::thread::spawn(move || {
+                    let forget = || kept[cpu].store(0, SeqCst);
+                    for _ in 0..ROUNDS {
+                        // A walk keeps what it finds.
+                        kept[cpu].store(entry.load(SeqCst), SeqCst);
+                        let new = entry.fetch_add(1, SeqCst) + 1;
+                        forget();
+                        all.ask(cpu, &flush_of(0x1000), |_| {}, forget);
+                        for other in kept.iter() {
+                            let other = other.load(SeqCst);
+                            assert!(other == 0 || other >= new, "kept {other}, asked for {new}");
+                        }
+                        all.serve(cpu, forget);
+                    }
+                    done[cpu].store(true, SeqCst);
+                    while !done.iter().all(|done| done.load(SeqCst)) {
+                        all.serve(cpu, forget);
+                        std::thread::yield_now();
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+}
