@@ -8,7 +8,7 @@ use crate::addr::{Range, VirtAddr};
 use crate::machine::Machine;
 use crate::map::Map;
 use crate::map::entry::Entry;
-use crate::object::shadow::Below;
+use crate::object::shadow::{Below, next_shown};
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, Object, ObjectState};
 use crate::page::PageState;
@@ -193,7 +193,7 @@ impl<M: Machine> Vm<M> {
     ) {
         let (from, to) = (entry.offset, entry.offset.saturating_add(entry.pages()));
         let mut at = from;
-        while let Some(index) = next_of_chain(&object.read(), at).filter(|&index| index < to) {
+        while let Some(index) = next_shown(&object.read(), at).filter(|&index| index < to) {
             at = index.wrapping_add(1);
             if entry.wired != 0 && !self.is_wired(&object.read(), index) {
                 audit.fail("I-WIRE-1: a page of a wired entry is not wired", index);
@@ -318,19 +318,5 @@ fn check_references<M: Machine>(object: &Object<M>, audit: &mut Audit) {
             "I-OBJ-1: an object's references and their count differ",
             object.serial,
         );
-    }
-}
-
-/// The first index at or after `at` where an object of the chain has a page.
-fn next_of_chain<M: Machine>(state: &ObjectState<M>, at: u64) -> Option<u64> {
-    let own = state.slots.next(at).map(|(index, _)| index);
-    let below = state.shadow.as_ref().and_then(|shadow| {
-        let state = shadow.object.read();
-        let index = next_of_chain(&state, at.saturating_add(shadow.offset))?;
-        (index < state.size).then(|| index.saturating_sub(shadow.offset))
-    });
-    match (own, below) {
-        (Some(own), Some(below)) => Some(own.min(below)),
-        (own, below) => own.or(below),
     }
 }

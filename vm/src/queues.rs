@@ -123,6 +123,7 @@ impl<M: Machine> Queues<M> {
         Remover {
             queues: self,
             held: None,
+            left: 0,
         }
     }
 
@@ -162,10 +163,15 @@ impl<M: Machine> Queues<M> {
         }
     }
 }
+/// Pages that leave a queue under one lock.
+const ONE_LOCK: u32 = 64;
+
 /// Takes pages out of queues and keeps the last queue locked.
 pub(crate) struct Remover<'a, M: Machine> {
     queues: &'a Queues<M>,
     held: Option<Held<'a, M>>,
+    /// How many more pages leave before the lock is given up for a moment.
+    left: u32,
 }
 
 struct Held<'a, M: Machine> {
@@ -182,12 +188,14 @@ impl<M: Machine> Remover<'_, M> {
         let record = queues.pages.get(page);
         loop {
             let (state, shard) = (record.state(), record.shard());
-            if let Some(held) = &mut self.held
+            if self.left != 0
+                && let Some(held) = &mut self.held
                 && held.state == state
                 && (held.shard == shard || state != PageState::Active)
             {
                 held.queue.remove(queues.pages, page);
                 record.set_state(PageState::Held);
+                self.left = self.left.saturating_sub(1);
                 return;
             }
             self.held = None;
@@ -195,6 +203,7 @@ impl<M: Machine> Remover<'_, M> {
                 return;
             };
             // With this lock held the loop checks the state again.
+            self.left = ONE_LOCK;
             self.held = Some(Held {
                 state,
                 shard,

@@ -8,6 +8,7 @@ use super::entry::{Entry, EntryFlags};
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
 use crate::machine::{Machine, RefMod};
+use crate::object::shadow::next_shown;
 use crate::object::slot::Slot;
 use crate::object::{ObjectKind, ObjectState};
 use crate::page::PageState;
@@ -218,33 +219,32 @@ impl<M: Machine> Vm<M> {
         }
         self.kill_part(map, range);
         // What is left is shared, shadowed or wired: zeroed in place, page by page.
-        let mut at = range.start;
-        while at < range.end {
-            if self.shows_page(&map.read(), at) {
-                self.fault(map, at, Protection::WRITE)?;
-                let state = map.read();
-                if let Some(entry) = state.tree.find(at)
-                    && let Some(object) = &entry.object
-                    && let Slot::Resident(page) = object.write().slots.get(entry.index(at))
-                {
-                    self.machine().zero_page(page);
-                }
+        let mut from = range.start;
+        loop {
+            let next = self.next_page_of(&map.read(), Range::new(from, range.end));
+            let Some(at) = next else { return Ok(()) };
+            self.fault(map, at, Protection::WRITE)?;
+            let state = map.read();
+            if let Some(entry) = state.tree.find(at)
+                && let Some(object) = &entry.object
+                && let Slot::Resident(page) = object.write().slots.get(entry.index(at))
+            {
+                self.zero_bytes(page, 0);
             }
-            at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+            from = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
         }
-        Ok(())
     }
 
-    /// Whether anything but zeros may show at `at`.
-    fn shows_page(&self, state: &MapState<M>, at: VirtAddr) -> bool {
-        let Some(entry) = state.tree.find(at) else {
-            return false;
-        };
-        let Some(object) = &entry.object else {
-            return false;
-        };
-        let top = object.read();
-        top.shadow.is_some() || top.slots.get(entry.index(at)) != Slot::Empty
+    /// The first address of the range where anything but zeros may show.
+    fn next_page_of(&self, state: &MapState<M>, range: Range) -> Option<VirtAddr> {
+        state.tree.visit(range, |entry| {
+            let object = entry.object.as_ref()?;
+            let part = entry.range().intersect(range)?;
+            let index = next_shown(&object.read(), entry.index(part.start))?;
+            let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
+            let at = VirtAddr(entry.start.0.saturating_add(inside));
+            part.contains(at).then_some(at)
+        })
     }
 }
 

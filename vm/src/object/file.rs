@@ -7,6 +7,7 @@
 
 use super::slot::Slot;
 use super::{ObjRef, ObjectKind, ObjectRef};
+use crate::addr::PageId;
 use crate::fault::FaultError;
 use crate::machine::{Machine, RefMod};
 use crate::vm::Vm;
@@ -81,25 +82,25 @@ impl<M: Machine> Vm<M> {
         self.frames.finish(batch);
         if inside != 0 {
             // The rest of the last page reads as zeros if the object grows again.
-            self.zero_tail(&object.0, size)?;
+            let state = object.0.write();
+            if let Some(page) = state.slots.get(size >> M::PAGE_SHIFT).page() {
+                self.zero_bytes(page, inside);
+            }
         }
         Ok(())
     }
 
-    fn zero_tail(&self, object: &ObjRef<M>, from: u64) -> Result<(), KernReturn> {
-        let index = from >> M::PAGE_SHIFT;
+    /// Writes zeros from a byte of a page to its end, while programs may have it mapped. The
+    /// page's object is locked.
+    pub(crate) fn zero_bytes(&self, page: PageId, from: u64) {
         let zeros = [0u8; 256];
-        let mut at = from & M::PAGE_SIZE.wrapping_sub(1);
-        let state = object.write();
-        if let Slot::Resident(page) = state.slots.get(index) {
-            while at < M::PAGE_SIZE {
-                let count = M::PAGE_SIZE.wrapping_sub(at).min(zeros.len() as u64);
-                let part = zeros.get(..count as usize).unwrap_or(&zeros);
-                self.machine().write_page(page, at as usize, part);
-                at = at.saturating_add(count);
-            }
+        let mut at = from;
+        while at < M::PAGE_SIZE {
+            let count = M::PAGE_SIZE.wrapping_sub(at).min(zeros.len() as u64);
+            let part = zeros.get(..count as usize).unwrap_or(&zeros);
+            self.machine().write_page(page, at as usize, part);
+            at = at.saturating_add(count);
         }
-        Ok(())
     }
 
     /// Reads from `offset` bytes on. The caller keeps within the file's size; beyond the object it

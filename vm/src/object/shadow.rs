@@ -71,3 +71,17 @@ impl<M: Machine> Vm<M> {
         }
     }
 }
+
+/// The first index at or after `at` where the object or one below it has a page.
+pub(crate) fn next_shown<M: Machine>(state: &ObjectState<M>, at: u64) -> Option<u64> {
+    let own = state.slots.next(at).map(|(index, _)| index);
+    let below = state.shadow.as_ref().and_then(|shadow| {
+        let state = shadow.object.read();
+        let index = next_shown(&state, at.saturating_add(shadow.offset))?;
+        (index < state.size).then(|| index.saturating_sub(shadow.offset))
+    });
+    match (own, below) {
+        (Some(own), Some(below)) => Some(own.min(below)),
+        (own, below) => own.or(below),
+    }
+}

@@ -113,6 +113,25 @@ impl<M: Machine> Slots<M> {
         }
     }
 
+    /// The slots of the node that a page's slot is in, and its place among them. `None` if it is in no
+    /// node. (Those that have a place of their own are empty in their node.)
+    #[inline]
+    pub(crate) fn around(&self, index: u64) -> Option<(&[Packed], usize)> {
+        if index < IN_PLACE || index >> index_bits(self.levels) != 0 {
+            return None;
+        }
+        let (mut level, mut node) = (self.levels, self.root.as_ref());
+        loop {
+            match node? {
+                Child::Leaf(leaf) => return Some((&leaf.slots, index as usize % LEAF)),
+                Child::Inner(inner) => {
+                    node = inner.children[(index >> shift(level)) as usize % INNER].as_ref();
+                    level = level.wrapping_sub(1);
+                }
+            }
+        }
+    }
+
     /// Changes a slot that is not empty to another that is not empty.
     pub(crate) fn replace(&mut self, index: u64, slot: Slot) {
         debug_assert!(slot != Slot::Empty && self.get(index) != Slot::Empty);

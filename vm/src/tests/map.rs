@@ -151,3 +151,32 @@ both! {
         rig.end(task);
     }
 }
+
+both! {
+    /// FREE and ZERO: private memory goes, shared memory is zeroed where it is, for all who see it.
+    fn free_and_zero(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 8);
+        rig.write_pages(&task, at, 8, 1);
+        let advise = |task: &Task<SHIFT>, at, pages: u64, what| {
+            rig.vm.behavior(task, UserAddr(at), UserSize(pages * page), UserBehavior(what))
+        };
+        assert_eq!(advise(&task, at + page, 2, 6), Ok(()));
+        assert_eq!(rig.audit().pages, 6);
+        assert_eq!((rig.read(&task, at), rig.read(&task, at + page)), (1, 0));
+        rig.inherit(&task, at + 4 * page, 4, Inherit::Share);
+        let child = rig.fork(&task);
+        assert_eq!(advise(&child, at, 6, 12), Ok(()));
+        let seen = |task: &Task<SHIFT>| -> Vec<u8> { (0..8).map(|n| rig.read(task, at + n * page)).collect() };
+        assert_eq!(seen(&child), [0, 0, 0, 0, 0, 0, 1, 1]);
+        assert_eq!(seen(&task), [1, 0, 0, 1, 0, 0, 1, 1]);
+        // A range as large as the map, nearly all of it never touched, costs what is there.
+        let rest = (MAX - MIN) / page - 9;
+        rig.allocate_at(&task, MIN + 9 * page, rest);
+        assert_eq!(advise(&task, at, (MAX - at) / page, 12), Err(KernReturn::INVALID_ADDRESS));
+        assert_eq!(advise(&task, MIN + 9 * page, rest, 12), Ok(()));
+        rig.end(child);
+        rig.end(task);
+    }
+}
