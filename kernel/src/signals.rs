@@ -40,9 +40,38 @@ const IGNORED_BY_DEFAULT: u32 =
     bit(SIGCHLD) | bit(SIGCONT) | bit(SIGURG) | bit(SIGWINCH) | bit(SIGINFO) | bit(SIGIO);
 const STOPS_BY_DEFAULT: u32 = bit(SIGSTOP) | bit(SIGTSTP) | bit(SIGTTIN) | bit(SIGTTOU);
 
+/// What a pending signal is about: the fields of `SigInfo` that this kernel fills. Tasks are made by
+/// value, so it is kept small.
+#[derive(Clone, Copy, Default)]
+struct Reason {
+    code: i32,
+    pid: i32,
+    addr: u64,
+}
+
+impl Reason {
+    const fn of(info: &SigInfo) -> Self {
+        Self {
+            code: info.code,
+            pid: info.pid,
+            addr: info.addr,
+        }
+    }
+
+    fn info(self, signal: u32) -> SigInfo {
+        SigInfo {
+            signo: signal as i32,
+            code: self.code,
+            pid: self.pid,
+            addr: self.addr,
+            ..SigInfo::default()
+        }
+    }
+}
+
 struct Settings {
     actions: [Action; COUNT],
-    infos: [SigInfo; COUNT],
+    reasons: [Reason; COUNT],
     stack: SigStack,
 }
 
@@ -78,7 +107,7 @@ impl Signals {
             blocked: AtomicU32::new(blocked),
             settings: SpinLock::new(Settings {
                 actions,
-                infos: [SigInfo::default(); COUNT],
+                reasons: [Reason::default(); COUNT],
                 stack: NO_STACK,
             }),
             stopped: AtomicBool::new(false),
@@ -186,7 +215,7 @@ impl Signals {
         if action.flags & SA_RESETHAND != 0 {
             settings.actions[at].handler = SIG_DFL;
         }
-        Some((signal, settings.infos[at], action))
+        Some((signal, settings.reasons[at].info(signal), action))
     }
 }
 
@@ -231,7 +260,7 @@ pub fn send_info(task: &Task, signal: u32, info: SigInfo) {
     if task.signals.is_ignored(signal) {
         return;
     }
-    task.signals.settings.lock().infos[signal as usize] = info;
+    task.signals.settings.lock().reasons[signal as usize] = Reason::of(&info);
     task.signals.pending.fetch_or(bit(signal), Ordering::SeqCst);
     if task.signals.blocked() & bit(signal) == 0 {
         task.alert(Ast::SIGNAL);

@@ -198,6 +198,21 @@ fn plan(cases: &[Case<'_>], seed: u64) {
     );
 }
 
+/// Recounts everything; the machine is quiet.
+fn audit() -> Outcome {
+    match vm().audit() {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let zones = vm().zone_registry().audit();
+            let zones = zones.err();
+            let (what, place) = (error.what, error.place);
+            Err(Unmet::failed(format_args!(
+                "audit: {what} ({place:#x}; zones: {zones:?})"
+            )))
+        }
+    }
+}
+
 fn one(task: &Task, case: Case<'_>, state: u64, tally: &mut Tally) {
     random::init([state, 0, 0, 0]);
     output::record(
@@ -211,18 +226,12 @@ fn one(task: &Task, case: Case<'_>, state: u64, tally: &mut Tally) {
     let cost = arch::timer::now().saturating_sub(began);
     let left = rig.settle();
     let after = Balance::take();
-    let audit = vm().audit();
     let mut outcome = outcome.and(left);
+    let audit = audit();
     if outcome.is_ok() {
-        outcome = match audit {
-            Ok(_) => before.compare(&after),
-            Err(error) => Err(Unmet::failed(format_args!(
-                "audit: {} ({:#x})",
-                error.what, error.place
-            ))),
-        };
-    } else if let Err(error) = audit {
-        crate::log!("audit: {} ({:#x})", error.what, error.place);
+        outcome = audit.and_then(|()| before.compare(&after));
+    } else if let Err(Unmet::Failed(why)) = audit {
+        crate::log!("{}", why.as_str());
     }
     let (result, why) = match &outcome {
         Ok(()) => ("ok", ""),

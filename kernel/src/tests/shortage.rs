@@ -5,8 +5,8 @@
 
 use super::balance::Balance;
 use super::programs;
-use super::rig::{HIGHEST, LOWEST, Rig, Space, page};
-use super::{Outcome, check, same, tests};
+use super::rig::{Rig, Space, page};
+use super::{Outcome, audit, check, same, tests};
 use crate::files::pipe::pipe;
 use crate::memory::vm;
 use crate::vfs::{Path, Vnode};
@@ -56,13 +56,8 @@ fn every_failure<E: PartialEq + core::fmt::Debug>(
             );
             failed += 1;
         }
-        if let Err(error) = vm().audit() {
-            return Err(super::Unmet::failed(format_args!(
-                "allocation {k} failed: {} ({:#x})",
-                error.what, error.place
-            )));
-        }
-        if let Err(super::Unmet::Failed(why)) = before.compare(&Balance::take()) {
+        let after = Balance::take();
+        if let Err(super::Unmet::Failed(why)) = audit().and_then(|()| before.compare(&after)) {
             return Err(super::Unmet::failed(format_args!(
                 "allocation {k} failed: {}",
                 why.as_str()
@@ -141,35 +136,26 @@ fn a_change_of_protection_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
 }
 
 fn wiring_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
-    let space = rig.space()?;
     every_failure(SHORT, || {
+        let space = rig.space()?;
         let at = space.allocate(5)?;
-        let wired = space.wire(at + page(), 3);
-        space.deallocate(at, 5)?;
-        wired
+        space.wire(at + page(), 3)
     })
 }
 
 fn a_first_write_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
-    let space = rig.space()?;
+    // Far apart, so that tables of every level are needed.
     let far = [1 << 30, 1 << 35, 1 << 40];
     every_failure(FaultError::Shortage, || {
-        let mut result = Ok(());
+        // That the space and the allocations fail has tests of its own.
+        let space = rig.space().map_err(|_| FaultError::Shortage)?;
         for at in far {
             let (addr, size) = (UserAddr(at), UserSize(page()));
-            // Another operation's failure, which has a test of its own.
-            if vm()
-                .allocate(space.map(), addr, size, UserFlags(0))
-                .is_err()
-            {
-                result = Err(FaultError::Shortage);
-                continue;
-            }
-            let fault = vm().fault(space.map(), VirtAddr(at), Protection::WRITE);
-            result = result.and(fault);
+            vm().allocate(space.map(), addr, size, UserFlags(0))
+                .map_err(|_| FaultError::Shortage)?;
+            vm().fault(space.map(), VirtAddr(at), Protection::WRITE)?;
         }
-        let _ = vm().deallocate(space.map(), UserAddr(LOWEST), UserSize(HIGHEST - LOWEST));
-        result
+        Ok(())
     })
 }
 
@@ -227,9 +213,8 @@ fn a_program_that_cannot_start_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {
         let ended = programs::run_program(rig, b"/bin/true", &[b"true"]);
         let unused = injector.disarm();
         rig.settle()?;
-        let audit = vm().audit();
-        check!(audit.is_ok(), "allocation {k} failed: {audit:?}");
-        if let Err(super::Unmet::Failed(why)) = before.compare(&Balance::take()) {
+        let after = Balance::take();
+        if let Err(super::Unmet::Failed(why)) = audit().and_then(|()| before.compare(&after)) {
             return Err(super::Unmet::failed(format_args!(
                 "allocation {k} failed: {}",
                 why.as_str()
@@ -256,8 +241,7 @@ fn programs_survive_failing_allocations(rig: &mut Rig<'_>) -> Outcome {
         injector.disarm();
         rig.settle()?;
         drop(ended);
-        let audit = vm().audit();
-        check!(audit.is_ok(), "{audit:?}");
+        audit()?;
     }
     before.compare(&Balance::take())
 }
@@ -290,8 +274,7 @@ fn all_of_memory_is_used_and_comes_back(rig: &mut Rig<'_>) -> Outcome {
                 .is_ok()
         );
         check!(space.fork().is_err() || free > 0);
-        let audit = vm().audit();
-        check!(audit.is_ok(), "{audit:?}");
+        audit()?;
     }
     before.compare(&Balance::take())
 }

@@ -372,6 +372,10 @@ impl<S: Store> Vnode<S> {
             .iter()
             .position(|entry| entry.name == name);
         let entry = directory.entries.remove(at.ok_or(Errno::ENOENT)?);
+        if directory.entries.is_empty() {
+            // The only moment when the list can be made smaller without memory for a new one.
+            directory.entries = Vec::new();
+        }
         drop(directory);
         let node = entry.node;
         node.links.fetch_sub(1, Relaxed);
