@@ -156,31 +156,44 @@ pub unsafe extern "C" fn execvp(file: *const c_char, argv: *const *const c_char)
 /// The most arguments of `execl`.
 const LIST: usize = 256;
 
-unsafe fn list(mut args: arch::VaList, run: impl Fn(*const *const c_char) -> c_int) -> c_int {
+unsafe fn list(
+    first: *const c_char,
+    mut args: arch::VaList,
+    run: impl Fn(*const *const c_char) -> c_int,
+) -> c_int {
     let mut argv = [null::<c_char>(); LIST];
-    for slot in &mut argv[..LIST - 1] {
-        // SAFETY: the caller ends its list with a null pointer.
-        *slot = unsafe { arch::va_integer(&mut args) } as *const c_char;
-        if slot.is_null() {
+    argv[0] = first;
+    for at in 1..LIST {
+        if argv[at - 1].is_null() {
             return run(argv.as_ptr());
         }
+        // SAFETY: the caller ends its list with a null pointer.
+        argv[at] = unsafe { arch::va_integer(&mut args) } as *const c_char;
     }
     errno::set(Errno::E2BIG);
     -1
 }
 
-/// `execl` after its entry stub: `args` holds argv[0] and what follows.
+/// `execl` after its entry stub: `first` is argv[0], `args` holds what follows.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn libsystem_execl(path: *const c_char, args: arch::VaList) -> c_int {
+pub unsafe extern "C" fn libsystem_execl(
+    path: *const c_char,
+    first: *const c_char,
+    args: arch::VaList,
+) -> c_int {
     // SAFETY: as `execv`.
-    unsafe { list(args, |argv| execv(path, argv)) }
+    unsafe { list(first, args, |argv| execv(path, argv)) }
 }
 
 /// `execlp` after its entry stub.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn libsystem_execlp(file: *const c_char, args: arch::VaList) -> c_int {
+pub unsafe extern "C" fn libsystem_execlp(
+    file: *const c_char,
+    first: *const c_char,
+    args: arch::VaList,
+) -> c_int {
     // SAFETY: as `execvp`.
-    unsafe { list(args, |argv| execvp(file, argv)) }
+    unsafe { list(first, args, |argv| execvp(file, argv)) }
 }
 
 #[unsafe(no_mangle)]

@@ -71,6 +71,39 @@ pub fn ticks() -> u64 {
     value
 }
 
+/// Makes instructions that were written as data visible to instruction fetch.
+///
+/// # Safety
+/// The range is mapped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sys_icache_invalidate(start: *mut u8, length: usize) {
+    /// No cache line is shorter.
+    const LINE: usize = 32;
+    let first = start as usize & !(LINE - 1);
+    let end = start as usize + length;
+    // SAFETY: cache maintenance by address changes no data; the caller vouches for the range.
+    unsafe {
+        for line in (first..end).step_by(LINE) {
+            asm!("dc cvau, {}", in(reg) line, options(nostack));
+        }
+        asm!("dsb ish", options(nostack));
+        for line in (first..end).step_by(LINE) {
+            asm!("ic ivau, {}", in(reg) line, options(nostack));
+        }
+        asm!("dsb ish", "isb", options(nostack));
+    }
+}
+
+/// What the compiler calls for `__builtin___clear_cache`.
+///
+/// # Safety
+/// The range is mapped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn __clear_cache(start: *mut u8, end: *mut u8) {
+    // SAFETY: as the caller vouches.
+    unsafe { sys_icache_invalidate(start, end as usize - start as usize) };
+}
+
 /// Stops the program where something impossible happened.
 #[inline(always)]
 pub fn trap() -> ! {

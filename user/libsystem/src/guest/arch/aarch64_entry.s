@@ -129,8 +129,8 @@ _siglongjmp:
     variadic _warn, _vwarn, x1
     variadic _warnx, _vwarnx, x1
     variadic _warnc, _vwarnc, x2
-    variadic _execl, _libsystem_execl, x1
-    variadic _execlp, _libsystem_execlp, x1
+    variadic _execl, _libsystem_execl, x2
+    variadic _execlp, _libsystem_execlp, x2
 
 // Their optional third argument travels on the stack.
     .globl _open

@@ -154,8 +154,8 @@ _siglongjmp:
     variadic _warn, _vwarn, 1, rsi
     variadic _warnx, _vwarnx, 1, rsi
     variadic _warnc, _vwarnc, 2, rdx
-    variadic _execl, _libsystem_execl, 1, rsi
-    variadic _execlp, _libsystem_execlp, 1, rsi
+    variadic _execl, _libsystem_execl, 2, rdx
+    variadic _execlp, _libsystem_execlp, 2, rdx
 
 # Their optional third argument travels in its usual register.
     .globl _open

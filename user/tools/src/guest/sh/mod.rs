@@ -23,6 +23,8 @@ program!(sh_main, sh);
 pub struct Shell {
     /// `$?`
     status: i32,
+    /// What the last `$(…)` of an assignment ended with.
+    substituted: Option<i32>,
     /// `$!`
     last_background: Option<i32>,
     /// `$$`: a subshell keeps its parent's.
@@ -49,6 +51,7 @@ impl Shell {
     fn new(name: Vec<u8>, arguments: Vec<Vec<u8>>) -> Self {
         Self {
             status: 0,
+            substituted: None,
             last_background: None,
             pid: sys::pid(),
             name,
@@ -108,7 +111,7 @@ impl Shell {
     }
 
     fn complain(&self, what: &str) {
-        complain(&format!("{}: {what}", String::from_utf8_lossy(&self.name)));
+        complain(&format!("sh: {what}"));
     }
 
     /// Runs lines from standard input, which is no terminal, reading no more than it has run.

@@ -252,19 +252,20 @@ impl Shell {
         words: &[Word],
         redirects: &[Redirect],
     ) {
-        let before = self.status;
         let args = arguments(words, self);
         let Some(name) = args.first() else {
-            // Without a command the assignments are the shell's own.
-            if self.status == before {
-                self.status = 0;
-            }
+            // Without a command the assignments are the shell's own; `$?` in them is what it was, and
+            // becomes that of the last `$(…)` among them, or 0.
+            self.substituted = None;
             for (name, value) in assignments {
                 let value = text(value, self);
                 self.set(name, value);
             }
+            let status = self.substituted.take().unwrap_or(0);
             let mut saved = Saved::default();
-            self.redirect(redirects, Some(&mut saved));
+            if self.redirect(redirects, Some(&mut saved)) {
+                self.status = status;
+            }
             return self.restore(saved);
         };
         if let Some(run) = builtin::find(name) {
@@ -365,7 +366,9 @@ impl Shell {
         sys::close(to);
         let output = sys::read_all(from).unwrap_or_default();
         sys::close(from);
+        let before = self.status;
         self.wait_foreground(&[pid], pid);
+        self.substituted = Some(core::mem::replace(&mut self.status, before));
         output
     }
 }
