@@ -1,19 +1,21 @@
-/* Writes along a buffer that ends at a guard page: the last byte is fine, one more kills. */
-#include <mach/vm_param.h>
+/* guard.c -- a guard page turns an overflow into a death that says where. */
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 int main(void)
 {
-	char *p = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_ANON | MAP_PRIVATE, -1, 0);
-	if (p == MAP_FAILED || mprotect(p + PAGE_SIZE, PAGE_SIZE, PROT_NONE) != 0) {
+	const size_t page = (size_t)getpagesize();
+	volatile char *p = mmap(0, 2 * page, PROT_READ | PROT_WRITE, MAP_ANON | MAP_PRIVATE, -1, 0);
+
+	if (p == MAP_FAILED || mprotect((void *)(p + page), page, PROT_NONE)) {
 		perror("guard");
 		return 1;
 	}
-	p[PAGE_SIZE - 1] = 'x';
-	printf("a byte before the guard page at %p: fine. Now the guard page itself:\n", (void *)(p + PAGE_SIZE));
+	printf("a buffer of %zu bytes, then a guard page; writing one byte too many\n", page);
 	fflush(stdout);
-	((volatile char *)p)[PAGE_SIZE] = 'x';
-	printf("not reached\n");
-	return 0;
+	for (size_t i = 0; i <= page; i++)
+		p[i] = 'x';
+	printf("nothing stopped me\n");
+	return 1;
 }

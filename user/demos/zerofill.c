@@ -1,40 +1,40 @@
-/* Allocates 64 pages, writes eight of them, and shows what became resident. */
+/* zerofill.c -- memory costs nothing until it is touched: the pages of 1 MiB appear one fault at a time. */
 #include <mach/mach.h>
-#include <mach/mach_vm.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-static unsigned resident(mach_vm_address_t at)
+static vm_statistics64_data_t now(void)
 {
-	struct vm_region_extended_info info;
-	mach_msg_type_number_t count = VM_REGION_EXTENDED_INFO_COUNT;
-	mach_vm_size_t size;
-	mach_port_t object;
-	mach_vm_region(mach_task_self(), &at, &size, VM_REGION_EXTENDED_INFO, (vm_region_info_t)&info, &count, &object);
-	return info.pages_resident;
-}
+	vm_statistics64_data_t s;
+	mach_msg_type_number_t n = HOST_VM_INFO64_COUNT;
 
-static unsigned long long zero_filled(void)
-{
-	struct vm_statistics64 s;
-	mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
-	host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info64_t)&s, &count);
-	return s.zero_fill_count;
+	host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info64_t)&s, &n);
+	return s;
 }
 
 int main(void)
 {
-	mach_vm_address_t at = 0;
-	kern_return_t code = mach_vm_allocate(mach_task_self(), &at, 64 * vm_page_size, VM_FLAGS_ANYWHERE);
-	if (code != KERN_SUCCESS) {
-		mach_error("mach_vm_allocate", code);
+	const size_t page = (size_t)getpagesize(), len = 1 << 20, pages = len / page;
+	char *p = mmap(0, len, PROT_READ | PROT_WRITE, MAP_ANON | MAP_PRIVATE, -1, 0);
+	vm_statistics64_data_t a, b, c;
+	unsigned sum = 0;
+
+	if (p == MAP_FAILED) {
+		perror("mmap");
 		return 1;
 	}
-	printf("allocated 64 pages of %lu bytes at %#llx: %u are resident\n", (unsigned long)vm_page_size, at, resident(at));
-	unsigned long long before = zero_filled();
-	for (int i = 0; i < 8; i++)
-		*(volatile char *)(at + i * vm_page_size) = 1;
-	unsigned long long filled = zero_filled() - before;
-	printf("wrote a byte to eight of them: %u are resident, %llu were zero-filled\n", resident(at), filled);
+	a = now();
+	for (size_t i = 0; i < pages; i++)
+		sum += (unsigned char)p[i * page];
+	b = now();
+	for (size_t i = 0; i < pages; i++)
+		p[i * page] = 1;
+	c = now();
+	printf("1 MiB is %zu pages; reading it all gave the sum %u\n", pages, sum);
+	printf("reading:  %llu faults, %llu pages zero filled (one shared page of zeros serves all reads)\n",
+	       (unsigned long long)(b.faults - a.faults), (unsigned long long)(b.zero_fill_count - a.zero_fill_count));
+	printf("writing:  %llu faults, %llu pages zero filled\n",
+	       (unsigned long long)(c.faults - b.faults), (unsigned long long)(c.zero_fill_count - b.zero_fill_count));
 	return 0;
 }
