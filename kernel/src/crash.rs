@@ -133,10 +133,9 @@ struct Line {
 impl Line {
     fn flush(&mut self) {
         let bytes = self.bytes.as_flattened();
-        if let Ok(text) = core::str::from_utf8(&bytes[..self.length]) {
-            if !text.is_empty() {
-                log!("{text}");
-            }
+        match core::str::from_utf8(&bytes[..self.length]) {
+            Ok("") | Err(_) => {}
+            Ok(text) => log!("{text}"),
         }
         self.length = 0;
     }

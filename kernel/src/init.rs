@@ -10,9 +10,7 @@ use crate::log;
 use crate::power;
 use crate::sched::run;
 use crate::signals::Signals;
-#[cfg(feature = "ktest")]
-use crate::shared::Shared;
-use crate::shared::try_bytes;
+use crate::shared::{Shared, try_bytes};
 use crate::task::life::{self, Begin, NewPid, Patience, Waited, Whom};
 use crate::task::table::{Pid, Stops};
 use crate::task::{Heritage, Identity, Task};
@@ -38,10 +36,10 @@ pub fn begin(info: &'static BootInfo) {
             files: Files::new(),
             directory: Some(tree().root().clone()),
             signals: Signals::new(),
-            identity: Identity {
+            identity: Shared::try_new(Identity {
                 command: try_bytes(b"init")?,
                 ..Identity::default()
-            },
+            })?,
             file_mask: 0o022,
         };
         let work = Work {
@@ -128,7 +126,7 @@ pub fn start_program(task: &Task, path: &[u8], arguments: &[&[u8]], input: &[u8]
         files,
         directory: Some(tree().root().clone()),
         signals: Signals::new(),
-        identity: Identity::default(),
+        identity: Shared::try_new(Identity::default())?,
         file_mask: 0o022,
     };
     spawn::launch(heritage, request)

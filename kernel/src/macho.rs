@@ -157,7 +157,7 @@ pub fn parse(start: &[u8], file_size: u64, target: Target) -> Result<Program, Lo
     for _ in 0..count {
         let kind = word(start, at).ok_or(LoadError::Malformed)?;
         let size = word(start, at + 4).ok_or(LoadError::Malformed)? as usize;
-        if size < 8 || size % 4 != 0 {
+        if size < 8 || !size.is_multiple_of(4) {
             return Err(LoadError::Malformed);
         }
         let next = at.checked_add(size).ok_or(LoadError::Malformed)?;

@@ -11,7 +11,7 @@ use crate::sched::{Ast, Thread, run};
 use crate::shared::Shared;
 use crate::syscall::Failure;
 use crate::task::{Task, life};
-use crate::task::table::Pid;
+use crate::task::table::{INIT, Pid};
 use crate::user_memory::{Plain, get, put};
 use abi::Errno;
 use abi::signal::{
@@ -243,7 +243,8 @@ pub fn send(task: &Task, signal: u32, from: Option<&Task>) {
 
 /// Sends a signal with its story.
 pub fn send_info(task: &Task, signal: u32, info: SigInfo) {
-    if signal == 0 || signal as usize >= COUNT {
+    // Process 1 has no program: there is nothing that a signal could do to it.
+    if signal == 0 || signal as usize >= COUNT || task.pid == INIT {
         return;
     }
     if signal == SIGKILL {

@@ -25,8 +25,9 @@ use vm::{FaultError, VirtAddr};
 #[unsafe(no_mangle)]
 fn kernel_trap(frame: &mut TrapFrame, cause: Cause) {
     let me = run::current();
-    if let (Cause::PageFault { address, access }, Some(task)) = (cause, &me.task) {
-        if address < USER_END {
+    if let (Cause::PageFault { address, access }, Some(task)) = (cause, &me.task)
+        && address < USER_END
+    {
             match page_fault(task, address, access) {
                 Ok(()) => {}
                 Err(_) if !frame.is_user() => {
@@ -40,7 +41,6 @@ fn kernel_trap(frame: &mut TrapFrame, cause: Cause) {
                 preempt::request_ast();
             }
             return;
-        }
     }
     match &me.task {
         Some(task) if frame.is_user() => {

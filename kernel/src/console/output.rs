@@ -56,7 +56,7 @@ pub fn record(event: &str, fields: fmt::Arguments<'_>) {
     if is_record() {
         let mut out = Raw;
         // `Raw` never fails.
-        let _ = write!(out, "\u{1}{{\"ev\":\"{event}\"{fields}}}\n");
+        let _ = writeln!(out, "\u{1}{{\"ev\":\"{event}\"{fields}}}");
     } else {
         message(event, format_args!("{event}{fields}"));
     }
@@ -74,9 +74,9 @@ pub fn last_words(text: fmt::Arguments<'_>) {
 fn message(event: &str, text: fmt::Arguments<'_>) {
     let mut out = Raw;
     let _ = if is_record() {
-        write!(
+        writeln!(
             out,
-            "\u{1}{{\"ev\":\"{event}\",\"msg\":\"{}\"}}\n",
+            "\u{1}{{\"ev\":\"{event}\",\"msg\":\"{}\"}}",
             Escaped(text)
         )
     } else {

@@ -111,10 +111,8 @@ fn typed(byte: u8) {
     if effect.wake == Wake::Yes {
         run::wakeup(readers());
     }
-    if let Some(signal) = effect.signal {
-        if foreground > 0 {
-            signals::send_to_group(foreground, signal, None);
-        }
+    if let (Some(signal), 1..) = (effect.signal, foreground) {
+        signals::send_to_group(foreground, signal, None);
     }
 }
 

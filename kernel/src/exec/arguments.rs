@@ -143,11 +143,14 @@ fn apple_strings(path: &[u8], random: u64) -> Result<Strings, Errno> {
 
 fn collect(array: u64, limit: usize) -> Result<Strings, Errno> {
     let mut strings = Strings::default();
+    if array == 0 {
+        return Ok(strings);
+    }
     let mut at = array;
-    while array != 0 {
+    loop {
         let pointer: u64 = get(at)?;
         if pointer == 0 {
-            break;
+            return Ok(strings);
         }
         if strings.count == MAXIMUM_STRINGS {
             return Err(Errno::E2BIG);
@@ -156,7 +159,6 @@ fn collect(array: u64, limit: usize) -> Result<Strings, Errno> {
         strings.count += 1;
         at = at.checked_add(8).ok_or(Errno::EFAULT)?;
     }
-    Ok(strings)
 }
 
 /// A short line in the making.

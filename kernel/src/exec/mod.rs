@@ -146,12 +146,12 @@ fn load(file: &Node) -> Result<Program, Errno> {
     Ok(macho::parse(&start, file.size(), target)?)
 }
 
-fn identity(request: &Request) -> Result<Identity, NoMemory> {
+fn identity(request: &Request) -> Result<Shared<Identity>, NoMemory> {
     let mut buffer = [0; MAXPATHLEN];
     let path = Vnode::path(&request.file, &mut buffer).unwrap_or(&request.path);
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
     let (arguments, count) = request.arguments.record()?;
-    Ok(Identity {
+    Shared::try_new(Identity {
         command: try_bytes(&name[..name.len().min(MAXCOMLEN)])?,
         path: try_bytes(path)?,
         arguments,
@@ -173,13 +173,13 @@ fn map_program(vm: &KernelVm, map: &TaskMapRef, file: &Node, program: &Program) 
     for segment in program.segments() {
         let in_file = file_part(segment, page);
         let attributes = Attributes::with(segment.initial, segment.maximum, Inherit::Copy, 0);
-        let writes = segment.maximum.contains(Protection::WRITE);
         if in_file > 0 {
             let what = EnterObject {
                 object: Some(body.object.object()),
                 offset: segment.offset,
                 attributes,
-                copy: if writes { CopyMode::Private } else { CopyMode::Shared },
+                // Text too: what is never written is never copied, and fork has nothing to do for it.
+                copy: CopyMode::Private,
             };
             vm.enter_object(map, Placement::Fixed(VirtAddr(segment.address)), in_file, &what).map_err(code)?;
         }

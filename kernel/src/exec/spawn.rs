@@ -138,7 +138,7 @@ fn read_actions(arguments: &SpawnArgs) -> Result<Vec<FileAction>, Errno> {
     if arguments.file_actions == 0 || count == 0 {
         return Ok(Vec::new());
     }
-    if count > MAXIMUM_ACTIONS || arguments.file_actions_size % SIZE != 0 {
+    if count > MAXIMUM_ACTIONS || !arguments.file_actions_size.is_multiple_of(SIZE) {
         return Err(Errno::EINVAL);
     }
     let mut actions = Vec::new();

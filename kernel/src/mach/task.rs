@@ -51,6 +51,7 @@ fn events(task: &Shared<Task>) -> TaskEventsInfo {
     let counters = &task.counters;
     TaskEventsInfo {
         faults: small(counters.faults.load(Relaxed)),
+        cow_faults: small(task.copies(vm())),
         syscalls_mach: small(counters.mach_calls.load(Relaxed)),
         syscalls_unix: small(counters.unix_calls.load(Relaxed)),
         csw: small(task.thread().map_or(0, |thread| thread.switches())),

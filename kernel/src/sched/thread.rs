@@ -126,12 +126,12 @@ impl Thread {
     /// A task's thread, not yet started, that will enter its program with these registers.
     pub fn user(
         task: Shared<Task>,
-        frame: TrapFrame,
-        state: UserState,
+        frame: &TrapFrame,
+        state: &UserState,
     ) -> Result<Shared<Self>, NoMemory> {
-        let thread = Self::new(Some(task), None, Priority::USER, state)?;
+        let thread = Self::new(Some(task), None, Priority::USER, state.clone())?;
         // SAFETY: the top of the new thread's stack is kept free for exactly this frame.
-        unsafe { thread.stack.frame().write(frame) };
+        unsafe { thread.stack.frame().copy_from_nonoverlapping(frame, 1) };
         Ok(thread)
     }
 

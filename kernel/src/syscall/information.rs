@@ -135,6 +135,7 @@ fn task_info(task: &Shared<Task>) -> ProcTaskInfo {
         total_user: time,
         threads_user: time,
         faults: small(task.counters.faults.load(Relaxed)),
+        cow_faults: small(task.copies(vm())),
         syscalls_mach: small(task.counters.mach_calls.load(Relaxed)),
         syscalls_unix: small(task.counters.unix_calls.load(Relaxed)),
         csw: small(thread.as_ref().map_or(0, |thread| thread.switches())),

@@ -6,8 +6,8 @@ use crate::files::MAXIMUM_FILES;
 use crate::memory::vm;
 use crate::task::life::{self, Begin, NewPid, Patience, Waited, Whom};
 use crate::task::table::{Pid, Stops};
-use crate::task::{Heritage, Identity, Task};
-use crate::shared::{NoMemory, try_bytes};
+use crate::task::{Heritage, Task};
+use crate::shared::NoMemory;
 use crate::user_memory::{get, put, put_optional};
 use abi::Errno;
 use abi::proc::{Rusage, WNOHANG, WUNTRACED};
@@ -41,14 +41,6 @@ pub fn exit(call: &mut Call<'_>) -> Answer {
 
 /// What a child gets of its parent.
 pub fn inherit(parent: &Task) -> Result<Heritage, NoMemory> {
-    let identity = parent.with_identity(|from| {
-        Ok(Identity {
-            command: try_bytes(&from.command)?,
-            path: try_bytes(&from.path)?,
-            arguments: try_bytes(&from.arguments)?,
-            count: from.count,
-        })
-    })?;
     Ok(Heritage {
         parent: parent.pid,
         group: parent.group(),
@@ -56,9 +48,14 @@ pub fn inherit(parent: &Task) -> Result<Heritage, NoMemory> {
         files: parent.files.fork()?,
         directory: parent.directory(),
         signals: parent.signals.fork(),
-        identity,
+        identity: parent.identity(),
         file_mask: parent.file_mask.load(Relaxed),
     })
+}
+
+/// The frame is `Copy` on one machine and `Clone` on the other.
+fn copy_of<T: Clone>(value: &T) -> T {
+    value.clone()
 }
 
 /// `fork()`: the child's number in both; the second register tells them apart.
@@ -68,9 +65,10 @@ pub fn fork(call: &mut Call<'_>) -> Answer {
     let heritage = inherit(call.task)?;
     let map = call.task.own_map().ok_or(Errno::ENOMEM)?;
     let map = vm().map_fork(map).map_err(|_| Errno::ENOMEM)?;
-    let mut frame = call.frame.clone();
+    let mut frame = copy_of(call.frame);
     frame.set_result(call.task.pid.0 as u64, 1);
-    let begin = Begin::Program(frame, call.thread.user_state());
+    let state = call.thread.user_state();
+    let begin = Begin::Program(&frame, &state);
     life::create(pid, heritage, Some(map), begin)?;
     Ok((child.0 as u64, 0))
 }

@@ -122,7 +122,7 @@ fn value(id: Id) -> Value {
         Id::PageWireCount => count(statistics().wire_count),
         Id::PageActiveCount => count(statistics().active_count),
         Id::PageInactiveCount => count(statistics().inactive_count),
-        Id::UserWireLimit | Id::GlobalUserWireLimit => Value::quad(0), // WAIT
+        Id::UserWireLimit | Id::GlobalUserWireLimit => Value::quad(vm().user_wire_limit()),
         Id::Machine => Value::text(format_args!("{}", arch::cpu::NAME)),
         Id::Model => Value::text(format_args!("QEMU")),
         Id::Ncpu | Id::PhysicalCpu | Id::LogicalCpu => Value::int(1),

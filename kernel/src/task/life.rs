@@ -48,9 +48,9 @@ impl Drop for NewPid {
 }
 
 /// What a new task's thread begins with.
-pub enum Begin {
+pub enum Begin<'a> {
     /// In its program, with these registers.
-    Program(TrapFrame, UserState),
+    Program(&'a TrapFrame, &'a UserState),
     /// In the kernel, which may fill the frame for the program.
     Kernel(Work),
 }
@@ -60,7 +60,7 @@ pub fn create(
     pid: NewPid,
     heritage: Heritage,
     map: Option<TaskMapRef>,
-    begin: Begin,
+    begin: Begin<'_>,
 ) -> Result<Shared<Task>, Errno> {
     let parent = heritage.parent;
     let made = Shared::try_new(Task::new(pid.pid(), heritage)).map_err(Errno::from);

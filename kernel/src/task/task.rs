@@ -74,7 +74,7 @@ pub struct Task {
     /// Its descriptors.
     pub files: Files,
     directory: SpinLock<TaskStateRank, Option<Node>>,
-    identity: SpinLock<TaskStateRank, Identity>,
+    identity: SpinLock<TaskStateRank, Shared<Identity>>,
     /// Its signals.
     pub signals: Signals,
     thread: SpinLock<TaskStateRank, Option<Shared<Thread>>>,
@@ -106,7 +106,7 @@ pub struct Heritage {
     /// Signals.
     pub signals: Signals,
     /// Names.
-    pub identity: Identity,
+    pub identity: Shared<Identity>,
     /// File mask.
     pub file_mask: u32,
 }
@@ -225,6 +225,14 @@ impl Task {
         pages
     }
 
+    /// Faults of its address space that copied a page.
+    pub fn copies(&self, vm: &KernelVm) -> u64 {
+        let Some(map) = self.map_ref() else { return 0 };
+        let copies = map.cow_faults();
+        vm.map_release(map);
+        copies
+    }
+
     /// Bytes that are mapped, and in how many entries.
     pub fn size(&self, vm: &KernelVm) -> (u64, usize) {
         let Some(map) = self.map_ref() else {
@@ -246,13 +254,18 @@ impl Task {
         drop(old);
     }
 
-    /// Lets `look` see its names. They must not be kept, and nothing may sleep.
+    /// What it is called now.
+    pub fn identity(&self) -> Shared<Identity> {
+        self.identity.lock().clone()
+    }
+
+    /// Lets `look` see its names.
     pub fn with_identity<O>(&self, look: impl FnOnce(&Identity) -> O) -> O {
-        look(&self.identity.lock())
+        look(&self.identity())
     }
 
     /// It is called otherwise from now on.
-    pub fn set_identity(&self, identity: Identity) {
+    pub fn set_identity(&self, identity: Shared<Identity>) {
         let old = core::mem::replace(&mut *self.identity.lock(), identity);
         drop(old);
     }

@@ -98,7 +98,7 @@ pub fn start(rig: &Rig<'_>, path: &[u8], arguments: &[&[u8]], output: End) -> Re
         files,
         directory: Some(tree().root().clone()),
         signals: Signals::new(),
-        identity: Identity::default(),
+        identity: crate::shared::Shared::try_new(Identity::default())?,
         file_mask: 0o022,
     };
     spawn::launch(heritage, request)
