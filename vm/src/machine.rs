@@ -158,6 +158,19 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         reserve: &mut Self::Reserve,
         batch: &mut TlbBatch<'_, Self>,
     ) -> Result<(), NeedReserve>;
+    /// Maps the neighbours of a page that was just entered with the same `mapping`: `pages` at `first`
+    /// and after, all in one leaf table. As many as can be had at no price: nothing is replaced, and
+    /// what lacks memory is left out. A neighbour that is not mapped gets no write permission and
+    /// counts as unused until it is used; one that is mapped to its page with less permission gets
+    /// what `mapping` says if its entry notes `MODIFIED`, so that no write goes unnoted.
+    fn pmap_enter_around(
+        &self,
+        pmap: &Self::Pmap,
+        first: VirtAddr,
+        pages: &[Option<PageId>],
+        mapping: Mapping,
+        reserve: &mut Self::Reserve,
+    );
     /// Removes every mapping in the range, wired ones too. Empty tables may be retired into the batch.
     fn pmap_remove(&self, pmap: &Self::Pmap, range: Range, batch: &mut TlbBatch<'_, Self>);
     /// Takes permissions away: each mapping in the range keeps only those also in `protection`.

@@ -17,7 +17,6 @@ struct Wanted {
     at: VirtAddr,
     page: PageId,
     entry: u64,
-    leaf: u64,
     location: u64,
 }
 
@@ -51,7 +50,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 }
                 record.unlock();
                 if inline {
-                    self.count(pmap, &mut shape, leaf);
+                    self.count(pmap, &mut shape, location);
                     drop(shape);
                     self.hardware.publish(pmap.space);
                     return Ok(());
@@ -62,7 +61,6 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             at,
             page,
             entry,
-            leaf,
             location,
         };
         self.enter_any(pmap, &mut shape, wanted, reserve, batch)
@@ -81,7 +79,6 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             at,
             page,
             entry: new,
-            leaf,
             location,
         } = wanted;
         let slot = self.word(location);
@@ -113,7 +110,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         if !F::is_present(old) {
             // One that replaces another is counted already.
             if !replaced {
-                self.count(pmap, shape, leaf);
+                self.count(pmap, shape, location);
             }
         } else {
             self.changed(pmap, at, old, new, batch.flush_mut());
@@ -124,8 +121,11 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
     /// Counts a mapping where none was.
     #[inline]
-    fn count(&self, pmap: &Pmap<H>, shape: &mut Shape, leaf: u64) {
-        if self.record(PhysAddr(leaf)).occupy() {
+    fn count(&self, pmap: &Pmap<H>, shape: &mut Shape, location: u64) {
+        if self
+            .record(PhysAddr(location))
+            .occupy(Self::eighth(location))
+        {
             shape.vacant -= 1;
         }
         self.word(pmap.control.0 + control::RESIDENT)
@@ -163,7 +163,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         true
     }
 
-    fn invalidate_now(&self, pmap: &Pmap<H>, at: VirtAddr) {
+    pub(super) fn invalidate_now(&self, pmap: &Pmap<H>, at: VirtAddr) {
         fence(SeqCst);
         let tag = Tag(self.word(pmap.control.0 + control::CONTEXT).load(Acquire));
         if tag != Tag::NONE {

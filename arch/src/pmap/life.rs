@@ -3,7 +3,7 @@
 //! Owns: making and unmaking roots, which root each CPU walks. Locks: none, or the pmap's alone.
 
 use super::hardware::{Hardware, Tag};
-use super::record::{LIVE, USED_SHIFT};
+use super::record::PART_BITS;
 use super::{Flush, Paging, Pmap, PteFormat, Shape, Space, control};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use sync::SpinLock;
@@ -86,11 +86,12 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 location += 8;
             }
         } else {
-            let used = record.more.load(Relaxed) & !LIVE;
-            let sixteenth = Self::PAGE_SIZE / 16;
-            for part in (0..16).filter(|part| used & 1 << (USED_SHIFT + part) != 0) {
-                let start = table + u64::from(part) * sixteenth;
-                for location in (start..start + sixteenth).step_by(8) {
+            let size = Self::PAGE_SIZE >> PART_BITS;
+            let mut used = record.used();
+            while used != 0 {
+                let start = table + u64::from(used.trailing_zeros()) * size;
+                used &= used - 1;
+                for location in (start..start + size).step_by(8) {
                     if live == 0 {
                         break;
                     }

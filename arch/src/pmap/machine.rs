@@ -183,6 +183,17 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         self.enter(pmap, at, page, mapping, reserve, batch)
     }
 
+    fn pmap_enter_around(
+        &self,
+        pmap: &Pmap<H>,
+        first: VirtAddr,
+        pages: &[Option<PageId>],
+        mapping: Mapping,
+        reserve: &mut Reserve,
+    ) {
+        self.enter_around(pmap, first, pages, mapping, reserve);
+    }
+
     fn pmap_remove(&self, pmap: &Pmap<H>, range: Range, batch: &mut TlbBatch<'_, Self>) {
         self.remove(pmap, range, batch);
     }

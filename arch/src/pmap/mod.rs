@@ -19,6 +19,7 @@
 //! | `protect` | changes the entry by compare-and-swap, never an absent one |
 //! | freeing an empty leaf table | `live` is counted down after the last touch of the table |
 
+mod around;
 pub mod asid;
 pub mod conformance;
 mod enter;

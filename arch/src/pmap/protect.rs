@@ -78,7 +78,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     ) {
         let first = Self::location(leaf, start);
         let end = first + ((stop - start) >> (F::PAGE_SHIFT - 3));
-        if let Some((lowest, highest)) = self.lower_entries(first, end, change) {
+        if let Some((lowest, highest)) = self.lower_used(first, end, change) {
             let address = |location| VirtAddr(start + ((location - first) << (F::PAGE_SHIFT - 3)));
             let range = Range {
                 start: address(lowest),
@@ -88,10 +88,26 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         }
     }
 
-    /// The loop over a leaf's entries from `location` to `end`. Answers the first and the last entry
-    /// that changed. Three loops, because this is what a fork does to every page: bits that only go off,
-    /// or only on, take one instruction that cannot fail. Met by a disconnect, the second leaves bits in
-    /// an entry that is absent, and absent it stays.
+    /// Lowers the entries of a leaf from `first` to `end`. Answers the first and the last that changed.
+    fn lower_used(&self, first: u64, end: u64, change: Lowering) -> Option<(u64, u64)> {
+        let mut changed = Changed {
+            lowest: 0,
+            highest: 0,
+        };
+        let eighths = self.record(PhysAddr(first)).eighths();
+        Self::each_used(first, end, eighths, |from, to| {
+            if let Some((lowest, highest)) = self.lower_entries(from, to, change) {
+                changed.note(lowest);
+                changed.highest = highest;
+            }
+            true
+        });
+        (changed.lowest != 0).then_some((changed.lowest, changed.highest))
+    }
+
+    /// The loop. Three, because this is what a fork does to every page: bits that only go off, or only
+    /// on, take one instruction that cannot fail. Met by a disconnect, the second leaves bits in an entry that
+    /// is absent, and absent it stays.
     #[inline(never)]
     fn lower_entries(&self, mut location: u64, end: u64, change: Lowering) -> Option<(u64, u64)> {
         let mut changed = Changed {

@@ -8,7 +8,7 @@
 //! | state | `head` | `more` |
 //! |---|---|---|
 //! | page | first mapping's entry, MODIFIED, REFERENCED, LOCK | second mapping's entry, or the list of all further ones |
-//! | table | its pmap's control block, TABLE | leaf: first address mapped; upper: which sixteenths were ever used; live entries |
+//! | table | its pmap's control block, TABLE | leaf: first address mapped, which eighths were used since it was vacant; upper: which parts were ever used; live entries |
 //! | pool frame | next pool frame with room, POOL | nodes free, made, in use |
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -40,10 +40,14 @@ pub(super) const POOL: u64 = 1 << 62;
 
 /// Bits of a table's `more` that count its live entries (0 to 2048).
 pub(super) const LIVE: u64 = (1 << 12) - 1;
-/// Upper tables: a bit for each sixteenth of the table in which an entry was ever made.
+/// Upper tables: a bit for each part of the table in which an entry was ever made.
 pub(super) const USED_SHIFT: u32 = 12;
+/// log2 of how many parts that are.
+pub(super) const PART_BITS: u32 = 5;
 /// Leaf tables: nothing is mapped, and the pmap has counted it as one that it keeps.
 pub(super) const VACANT: u64 = 1 << 12;
+/// Leaf tables: a bit for each eighth in which an entry was made since the table was last vacant.
+pub(super) const EIGHTHS_SHIFT: u32 = 13;
 /// Leaf tables: the first address mapped, a multiple of 2 MiB at least.
 pub(super) const FIRST: u64 = !((1 << 21) - 1);
 
@@ -155,27 +159,47 @@ impl FrameRecord {
         self.more.load(Ordering::Acquire) & (LIVE | VACANT) == 0
     }
 
-    /// Marks a leaf table as kept though vacant.
+    /// Marks a leaf table as kept though vacant. Its pmap's lock is held, so nobody enters into it.
     pub(super) fn keep_vacant(&self) {
-        self.more.fetch_or(VACANT, Ordering::Relaxed);
+        let first = self.more.load(Ordering::Relaxed) & FIRST;
+        self.more.store(first | VACANT, Ordering::Relaxed);
     }
 
-    /// Counts a new live entry of a leaf table. Answers whether it was kept though vacant; it is not
-    /// vacant any more.
+    /// Counts a new live entry of a leaf table, in the eighth that has this number. Answers whether
+    /// the table was kept though vacant; it is not vacant any more. Its pmap's lock is held: meanwhile others
+    /// only count down.
     #[inline]
-    pub(super) fn occupy(&self) -> bool {
-        let kept = self.more.load(Ordering::Relaxed) & VACANT != 0;
-        self.more.fetch_add(
-            if kept { 1u64.wrapping_sub(VACANT) } else { 1 },
-            Ordering::Relaxed,
-        );
-        kept
+    pub(super) fn occupy(&self, eighth: usize) -> bool {
+        let more = self.more.load(Ordering::Relaxed);
+        let (kept, mark) = (more & VACANT, 1 << (EIGHTHS_SHIFT as usize + eighth));
+        self.more
+            .fetch_add((1 + (mark & !more)).wrapping_sub(kept), Ordering::Relaxed);
+        kept != 0
+    }
+
+    /// The eighths of a leaf table in which there may be entries, a bit each.
+    #[inline]
+    pub(super) fn eighths(&self) -> u8 {
+        (self.more.load(Ordering::Relaxed) >> EIGHTHS_SHIFT) as u8
     }
 
     /// The first address that a leaf table maps.
     #[inline]
     pub(super) fn first(&self) -> u64 {
         self.more.load(Ordering::Relaxed) & FIRST
+    }
+
+    /// Counts a new entry of an upper table, in the part of the table that has `part`'s number.
+    pub(super) fn link(&self, part: usize) {
+        self.more
+            .fetch_or(1 << (USED_SHIFT as usize + part), Ordering::Relaxed);
+        self.add_live(1);
+    }
+
+    /// The parts of an upper table in which an entry was ever made, a bit each.
+    #[inline]
+    pub(super) fn used(&self) -> u32 {
+        (self.more.load(Ordering::Relaxed) >> USED_SHIFT) as u32
     }
 
     /// Counts new live entries of a table.

@@ -62,7 +62,8 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     ) -> usize {
         let first = Self::location(leaf, start);
         let end = first + ((stop - start) >> (F::PAGE_SHIFT - 3));
-        let gone = self.remove_entries(first, end, live);
+        let eighths = self.record(PhysAddr(leaf)).eighths();
+        let gone = self.remove_entries(first, end, eighths, live);
         if gone.count == 0 {
             return 0;
         }
@@ -76,24 +77,27 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         gone.count
     }
 
-    /// The loop over a leaf's entries from `location` to `end`, at most `most` of them present.
+    /// The loop over a leaf's entries from `first` to `end`, at most `most` of them present.
     #[inline(never)]
-    fn remove_entries(&self, mut location: u64, end: u64, most: usize) -> Gone {
+    fn remove_entries(&self, first: u64, end: u64, eighths: u8, most: usize) -> Gone {
         let (mut count, mut lowest, mut highest) = (0, 0, 0);
-        while location < end {
-            let entry = self.word(location).load(Relaxed);
-            if F::is_present(entry) && self.remove_entry(location, entry) {
-                if lowest == 0 {
-                    lowest = location;
+        Self::each_used(first, end, eighths, |mut location, to| {
+            while location < to {
+                let entry = self.word(location).load(Relaxed);
+                if F::is_present(entry) && self.remove_entry(location, entry) {
+                    if lowest == 0 {
+                        lowest = location;
+                    }
+                    highest = location;
+                    count += 1;
+                    if count == most {
+                        return false;
+                    }
                 }
-                highest = location;
-                count += 1;
-                if count == most {
-                    break;
-                }
+                location += 8;
             }
-            location += 8;
-        }
+            true
+        });
         Gone {
             count,
             lowest,

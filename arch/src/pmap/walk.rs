@@ -4,7 +4,7 @@
 //! Locks: the pmap's, held by the caller.
 
 use super::hardware::Hardware;
-use super::record::USED_SHIFT;
+use super::record::PART_BITS;
 use super::{Batch, Paging, Pmap, PteFormat, Reserve, Shape, control};
 use core::sync::atomic::Ordering::{Relaxed, Release};
 use vm::addr::{PhysAddr, Range, VirtAddr};
@@ -15,10 +15,39 @@ use vm::machine::NeedReserve;
 const KEPT: u32 = 4;
 
 impl<F: PteFormat, H: Hardware> Paging<F, H> {
+    /// log2 of the entries in a part of a table.
+    const PART_SHIFT: u32 = F::LEVEL_BITS - PART_BITS;
+
     /// The number of the leaf table that maps an address.
     #[inline]
     pub(super) fn leaf_number(at: u64) -> u64 {
         at >> F::shift(1)
+    }
+
+    /// Which eighth of its leaf table an entry lies in.
+    #[inline]
+    pub(super) fn eighth(location: u64) -> usize {
+        (location >> (F::PAGE_SHIFT - 3)) as usize & 7
+    }
+
+    /// Calls `visit` with each piece of the entries from `first` to `end` of a leaf table in which
+    /// there may be present ones, in order, until it answers no.
+    #[inline(always)]
+    pub(super) fn each_used(
+        first: u64,
+        end: u64,
+        eighths: u8,
+        mut visit: impl FnMut(u64, u64) -> bool,
+    ) {
+        let size = Self::PAGE_SIZE / 8;
+        let mut from = first;
+        while from < end {
+            let to = ((from | (size - 1)) + 1).min(end);
+            if eighths & 1 << Self::eighth(from) != 0 && !visit(from, to) {
+                break;
+            }
+            from = to;
+        }
     }
 
     /// The entry of an address in its leaf table.
@@ -41,8 +70,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 .word(table + 8 * F::index(at, level) as u64)
                 .load(Relaxed);
             if !F::is_table(entry, level) {
-                let span = (1 << F::shift(level)) - 1;
-                return Err((at | span).wrapping_add(1));
+                return Err(self.after_absent(table, level, at));
             }
             table = F::address(entry).0;
             level -= 1;
@@ -50,6 +78,37 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         shape.recent = Self::leaf_number(at);
         shape.leaf = table;
         Ok(table)
+    }
+
+    /// The first address after `at`, whose entry in an upper table is absent, that an entry of this
+    /// table may map; if there is none, the end of what the table maps.
+    fn after_absent(&self, table: u64, level: usize, at: u64) -> u64 {
+        let bits = if level + 1 == F::LEVELS {
+            F::ROOT_BITS
+        } else {
+            F::LEVEL_BITS
+        };
+        let mut index = F::index(at, level) + 1;
+        let record = self.record(PhysAddr(table));
+        // Tables that boot made are not marked.
+        let used = if record.is_table() {
+            record.used()
+        } else {
+            u32::MAX
+        };
+        while index < 1 << bits {
+            let part = index >> Self::PART_SHIFT;
+            let skipped = (used >> part).trailing_zeros() as usize;
+            if skipped != 0 {
+                index = ((part + skipped) << Self::PART_SHIFT).min(1 << bits);
+            } else if F::is_present(self.word(table + 8 * index as u64).load(Relaxed)) {
+                break;
+            } else {
+                index += 1;
+            }
+        }
+        let whole = (1 << (F::shift(level) + bits)) - 1;
+        (at & !whole).wrapping_add((index as u64) << F::shift(level))
     }
 
     /// The leaf table that maps `at`, made if need be.
@@ -95,11 +154,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 .fetch_add(1, Relaxed);
             let above = self.record(PhysAddr(table));
             if above.is_table() {
-                above.add_live(1);
-                let sixteenth = index >> (F::LEVEL_BITS - 4);
-                above
-                    .more
-                    .fetch_or(1 << (USED_SHIFT as usize + sixteenth), Relaxed);
+                above.link(index >> Self::PART_SHIFT);
             }
             self.word(location)
                 .store(F::table(new, pmap.space), Release);

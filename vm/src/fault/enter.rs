@@ -8,7 +8,7 @@ use crate::addr::PageId;
 use crate::counters::Event;
 use crate::machine::{CacheMode, Machine, Mapping, NeedReserve, Tracking, Wired};
 use crate::map::entry::Entry;
-use crate::object::ObjectKind;
+use crate::object::{ObjectKind, ObjectState};
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -52,6 +52,49 @@ impl<M: Machine> Vm<M> {
         self.enter_mapping(self.zero_frame, mapping, this)
     }
 
+    /// What a page of a `kind` of object is mapped with for this access.
+    #[inline]
+    fn mapping(
+        &self,
+        entry: &Entry<M>,
+        access: Protection,
+        on_top: OnTop,
+        kind: ObjectKind,
+    ) -> Mapping {
+        Mapping {
+            protection: permission(entry, access, on_top, kind),
+            wired: if entry.wired == 0 {
+                Wired::No
+            } else {
+                Wired::Yes
+            },
+            cache: CacheMode::WriteBack,
+            tracking: Tracking::Tracked,
+        }
+    }
+
+    /// Maps a resident page of the entry's own object, and the pages around it. A file's page is
+    /// written alone, so that each write is noted.
+    #[inline]
+    pub(super) fn enter_resident(
+        &self,
+        entry: &Entry<M>,
+        (top, kind): (&ObjectState<M>, ObjectKind),
+        (index, page): (u64, PageId),
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        let step = self.enter(entry, page, OnTop::Yes, kind, this);
+        let mapping = self.mapping(entry, this.access, OnTop::Yes, kind);
+        let noted = kind == ObjectKind::Named && mapping.protection.contains(Protection::WRITE);
+        if let Step::Done = step
+            && !mapping.protection.is_empty()
+            && !noted
+        {
+            self.enter_around(entry, top, index, mapping, this);
+        }
+        step
+    }
+
     #[inline]
     pub(super) fn enter(
         &self,
@@ -61,16 +104,7 @@ impl<M: Machine> Vm<M> {
         kind: ObjectKind,
         this: &mut Try<'_, M>,
     ) -> Step<M> {
-        let mapping = Mapping {
-            protection: permission(entry, this.access, on_top, kind),
-            wired: if entry.wired == 0 {
-                Wired::No
-            } else {
-                Wired::Yes
-            },
-            cache: CacheMode::WriteBack,
-            tracking: Tracking::Tracked,
-        };
+        let mapping = self.mapping(entry, this.access, on_top, kind);
         if mapping.protection.is_empty() {
             return Step::Done;
         }

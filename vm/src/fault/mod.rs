@@ -7,6 +7,7 @@
 //! these it starts again from the address, so no version needs to be kept.
 //! Invariants: I-PTE-1 (one place grants write permission: `enter::permission`), I-TLB-3.
 
+mod around;
 mod enter;
 mod fill;
 mod prepare;
@@ -259,7 +260,7 @@ impl<M: Machine> Vm<M> {
         let step = match (top.slots.get(index), &top.shadow) {
             (Slot::Resident(page), _) => {
                 self.counters.count(Event::Hit);
-                return self.enter(entry, page, OnTop::Yes, object.kind, this);
+                return self.enter_resident(entry, (&top, object.kind), (index, page), this);
             }
             (Slot::Busy(_), _) => return wait(object, index),
             (Slot::Empty, None) => None,
@@ -297,6 +298,10 @@ impl<M: Machine> Vm<M> {
             return Step::Failed(FaultError::MemoryError);
         }
         let page = match top.slots.get(index) {
+            Slot::Resident(page) if object.kind == ObjectKind::Anonymous => {
+                self.counters.count(Event::Hit);
+                return self.enter_resident(entry, (top, object.kind), (index, page), this);
+            }
             Slot::Resident(page) => {
                 self.counters.count(Event::Hit);
                 page

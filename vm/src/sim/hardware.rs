@@ -58,6 +58,10 @@ pub struct Counts {
     pub flushes: u64,
     /// Times that `pmap_enter` wanted more in its reserve.
     pub need_reserve: u64,
+    /// Neighbours that a fault mapped.
+    pub entered_around: u64,
+    /// Neighbours that a fault gave write permission.
+    pub raised_around: u64,
     /// Leaf tables that were retired.
     pub tables_retired: u64,
 }

@@ -434,6 +434,18 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
         )
     }
 
+    fn pmap_enter_around(
+        &self,
+        pmap: &SimPmap,
+        first: VirtAddr,
+        pages: &[Option<PageId>],
+        mapping: Mapping,
+        _reserve: &mut SimReserve,
+    ) {
+        self.hardware()
+            .enter_around(pmap.id, first.0 >> SHIFT, pages, mapping);
+    }
+
     fn pmap_remove(&self, pmap: &SimPmap, range: Range, batch: &mut TlbBatch<'_, Self>) {
         let hardware = &mut *self.hardware();
         let retired = hardware.remove(

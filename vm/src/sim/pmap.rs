@@ -123,6 +123,51 @@ impl Hardware {
         Ok(())
     }
 
+    pub fn enter_around(
+        &mut self,
+        pmap: u64,
+        first: u64,
+        pages: &[Option<PageId>],
+        mapping: Mapping,
+    ) {
+        assert!(
+            mapping.tracking == Tracking::Tracked && mapping.wired == Wired::No,
+            "neighbours are tracked and not wired"
+        );
+        for (at, page) in (first..).zip(pages) {
+            let Some(page) = *page else { continue };
+            if self.needs(pmap, at) {
+                continue;
+            }
+            match self.tables(pmap).entries.get_mut(&at) {
+                None => {
+                    let entry = Pte {
+                        page,
+                        protection: mapping.protection.difference(Protection::WRITE),
+                        wired: Wired::No,
+                        tracked: true,
+                        refmod: RefMod::empty(),
+                    };
+                    if !entry.protection.is_empty() {
+                        self.tables(pmap).entries.insert(at, entry);
+                        self.frame(page).mappings.push((pmap, at));
+                        self.counts.entered_around += 1;
+                    }
+                }
+                Some(old)
+                    if old.page == page
+                        && old.tracked
+                        && old.refmod.contains(RefMod::MODIFIED)
+                        && mapping.protection.contains(old.protection) =>
+                {
+                    old.protection = mapping.protection;
+                    self.counts.raised_around += 1;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
     /// Removes the mappings of `pages`; answers leaf tables that are empty now.
     pub fn remove(
         &mut self,

@@ -40,6 +40,8 @@ impl Coverage {
         self.machine.flushed += counts.flushed;
         self.machine.flushes += counts.flushes;
         self.machine.need_reserve += counts.need_reserve;
+        self.machine.entered_around += counts.entered_around;
+        self.machine.raised_around += counts.raised_around;
         self.machine.tables_retired += counts.tables_retired;
     }
 
@@ -90,6 +92,8 @@ impl Coverage {
             ("remembered tables", m.table_hits),
             ("flushes", m.flushed),
             ("short reserves", m.need_reserve),
+            ("neighbours mapped", m.entered_around),
+            ("neighbours raised", m.raised_around),
             ("retired tables", m.tables_retired),
         ] {
             assert!(count > 0, "the runs never met {what}");

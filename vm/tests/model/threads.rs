@@ -84,6 +84,9 @@ pub fn run<const SHIFT: u32>(seed: u64, coverage: &mut Coverage) {
         .audit_reverse()
         .expect("reverse maps agree");
     system.vm.audit().expect("everything adds up");
+    let pages = system.vm.frames().pages();
+    let wired: u32 = pages.ids().map(|page| pages.get(page).wirings()).sum();
+    assert_eq!(wired, 0, "I-WIRE-2: all was unwired, seed {seed}");
     coverage.add(&system);
 }
 
@@ -102,7 +105,7 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
     }
 
     fn address(&self, page: u64, lane: usize) -> VirtAddr {
-        VirtAddr((self.rules.first + page << SHIFT) + lane as u64)
+        VirtAddr(((self.rules.first + page) << SHIFT) + lane as u64)
     }
 
     /// An access of thread `cpu`: faults until it is through or refused.
@@ -198,7 +201,7 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
         let (at, pages) = (self.address(page, 0), 1 + random.below(PAGES - page));
         let (addr, size) = (UserAddr(at.0), UserSize(pages << SHIFT));
         let prot = |protection: Protection| UserProt(u32::from(protection.bits()));
-        if random.one_in(3) {
+        if random.one_in(2) {
             self.vm
                 .wire(self.map, addr, size, prot(Protection::READ))
                 .expect("memory");
