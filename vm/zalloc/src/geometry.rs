@@ -91,7 +91,11 @@ mod tests {
             for size in (1..6000).step_by(step).chain([8192, 16384, 20000]) {
                 for align in [1, 8, 16, 64, 128] {
                     let g = Geometry::new(size, align, page);
-                    assert!(g.stride >= size && g.stride % align == 0 && g.first % align == 0);
+                    assert!(
+                        g.stride >= size
+                            && g.stride.is_multiple_of(align)
+                            && g.first.is_multiple_of(align)
+                    );
                     assert!(g.first >= chunk::HEADER_BYTES + g.capacity * chunk::LINK_BYTES);
                     assert!(g.capacity >= 1 && g.first + g.capacity * g.stride <= g.chunk_bytes);
                     let waste = g.chunk_bytes - g.capacity * g.stride;
