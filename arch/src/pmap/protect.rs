@@ -90,6 +90,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
     /// Lowers the entries of a leaf from `first` to `end`. Answers the first and the last that changed.
     fn lower_used(&self, first: u64, end: u64, change: Lowering) -> Option<(u64, u64)> {
+        if (first ^ (end - 8)) < Self::PAGE_SIZE / 8 {
+            return self.lower_entries(first, end, change);
+        }
         let mut changed = Changed {
             lowest: 0,
             highest: 0,
