@@ -218,6 +218,8 @@ impl Compiler {
         for (number, source) in sources.iter().enumerate() {
             let object = out.with_added_extension(format!("{number}.o"));
             let mut step = self.clang();
+            // What a program of ours says about its source is the same on every machine.
+            step.arg(format!("-ffile-prefix-map={}/=", project::root().display()));
             step.args(["-Wall", "-c"])
                 .arg(source)
                 .arg("-o")
