@@ -87,7 +87,8 @@ fn user_copies_refuse_what_is_not_user_space() -> Result<(), &'static str> {
 
 fn frames_are_cleared_and_copied_to_their_ends() -> Result<(), &'static str> {
     const UNIT: usize = frames::UNIT;
-    #[repr(C, align(64))]
+    const { assert!(UNIT <= 512, "the buffers are aligned to 512") };
+    #[repr(C, align(512))]
     struct Buffer([u8; 4 * UNIT]);
     let mut from = Buffer(core::array::from_fn(|index| index as u8 ^ 0x5a));
     let mut to = Buffer([0xff; 4 * UNIT]);

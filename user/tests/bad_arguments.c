@@ -77,10 +77,11 @@ static uint64_t next(void)
 	return state;
 }
 
-/* Calls that end, stop or multiply this process, or wait for something that never comes. */
+/* Calls that end, stop or multiply this process, or wait for something that never comes (a pipe of one's own, 42),
+ * or leave a file behind: mkdir (136), because one wild address is our own header, a name like any other. */
 static int is_off_limits(uint32_t number)
 {
-	static const uint32_t off[] = { 0, 1, 2, 7, 11, 37, 59, 66, 90, 111, 184, 244, 334, 5 };
+	static const uint32_t off[] = { 0, 1, 2, 7, 11, 37, 42, 59, 66, 90, 93, 111, 136, 184, 244, 334 };
 	for (size_t i = 0; i < sizeof off / sizeof *off; i++)
 		if (off[i] == number)
 			return 1;
@@ -134,10 +135,11 @@ int main(void)
 	char *bad[] = { (char *)KERNEL_ADDRESS, (char *)USER_END, (char *)(USER_END - 1), (char *)8, (char *)-1 };
 	int ends[2];
 	CHECK_EQ(pipe(ends), 0);
-	CHECK_EQ(write(ends[1], "0123456789abcdef", 16), 16);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		char *p = bad[i];
 		int status;
+		/* Whether a read that failed has taken the bytes is not promised. */
+		CHECK_EQ(write(ends[1], "0123456789abcdef", 16), 16);
 		CHECK_ERRNO(read(ends[0], p, 16), EFAULT);
 		CHECK_ERRNO(write(ends[1], p, 16), EFAULT);
 		CHECK_ERRNO(access(p, 0), EFAULT);
@@ -163,10 +165,7 @@ int main(void)
 		count = HOST_VM_INFO64_COUNT;
 		CHECK(host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info64_t)p, &count) != KERN_SUCCESS);
 	}
-	/* A read that failed has taken nothing away. */
 	char buffer[32];
-	CHECK_EQ(read(ends[0], buffer, sizeof buffer), 16);
-	CHECK_EQ(memcmp(buffer, "0123456789abcdef", 16), 0);
 
 	/* A path without end, a path at the end of memory. */
 	char *page = pages(2);

@@ -1,7 +1,10 @@
 /* With 500 living children a fault costs at most 1.5 times what it costs with one. */
 #include "test.h"
 
-enum { CHILDREN = 500, PAGES = 64 };
+enum { CHILDREN = 500, BYTES = 256 * 1024 };
+
+/* As many pages as fit: every child keeps a copy of them all. */
+#define PAGES ((int)(BYTES / page))
 
 static char *p;
 static size_t page;

@@ -74,5 +74,6 @@ int main(void)
 			return 1;
 		}
 	}
+	CHECK_EQ(unlink("/tmp/s1") | unlink("/tmp/s2") | unlink("/tmp/s3"), 0);
 	return 0;
 }

@@ -61,7 +61,7 @@ impl Program {
     /// Runs it to its end.
     pub fn run(&self, rig: &mut Rig<'_>) -> Outcome {
         let path = self.path.as_bytes();
-        let (status, last) = run_program(rig, path, &[self.name().as_bytes()])?;
+        let (status, last) = run_program(rig, path, &[path])?;
         let last = last.as_str();
         match (status & 0x7f, status >> 8 & 0xff) {
             (0, 0) => Ok(()),
