@@ -78,10 +78,10 @@ static uint64_t next(void)
 }
 
 /* Calls that end, stop or multiply this process, or wait for something that never comes (a pipe of one's own, 42),
- * or leave a file behind: mkdir (136), because one wild address is our own header, a name like any other. */
+ * or leave a file behind: open and mkdir, because one wild address is our own header, a name like any other. */
 static int is_off_limits(uint32_t number)
 {
-	static const uint32_t off[] = { 0, 1, 2, 7, 11, 37, 42, 59, 66, 90, 93, 111, 136, 184, 244, 334 };
+	static const uint32_t off[] = { 0, 1, 2, 5, 7, 11, 37, 42, 59, 66, 90, 93, 111, 136, 184, 244, 334 };
 	for (size_t i = 0; i < sizeof off / sizeof *off; i++)
 		if (off[i] == number)
 			return 1;
@@ -102,7 +102,7 @@ static void storm(void)
 			for (int i = 0; i < 6; i++)
 				args[i] = wild[next() % WILD];
 			/* Not this process's own memory: munmap, mprotect and their kin get addresses that are not ours. */
-			if (number == 73 || number == 74 || number == 75 || number == 197 || number == 250)
+			if (number == 73 || number == 74 || number == 75 || number == 65 || number == 197 || number == 250)
 				args[0] = wild[WILD / 2 + next() % (WILD / 2)];
 			raw_unix(number, args);
 		}
@@ -122,7 +122,7 @@ static void mach_storm(void)
 			if (round % 2)
 				args[0] = mach_task_self();
 			/* An address of ours and a size that is not wild would be a right call. */
-			if (args[0] == mach_task_self() && (number == 12 || number == 14 || number == 515))
+			if (args[0] == mach_task_self() && (number == 12 || number == 14 || number == 515 || number == 521 || number == 522))
 				args[1] = wild[WILD / 2 + next() % (WILD / 2)];
 			raw_mach(number, args);
 		}
