@@ -79,7 +79,6 @@ fn a_less_important_thread_waits(_: &mut Rig<'_>) -> Outcome {
                 }
             }
             Err(Unmet::failed("it never ran, though nobody else wanted to"))
-            Ok(())
         },
     )
 }
