@@ -1,9 +1,8 @@
-//! The conformance suite over the three formats, and what is special.
+//! What is special to pmap beyond the conformance suite (`conform`).
 
-use super::conformance::{Blind, Met, Program, run};
 use super::format::{Aarch64Granule4K, Aarch64Granule16K, PteFormat, X86_64};
 use super::hardware::Hardware;
-use super::simulated::{Frames, Simulated, Watch, machine, window};
+use super::simulated::{Frames, Simulated, machine, window};
 use super::{Paging, Pmap, Reserve};
 use crate::layout::{KERNEL_MAP_BASE, KERNEL_MAP_END, USER_END};
 use abi::Protection;
@@ -14,70 +13,7 @@ use vm::batch::TlbBatch;
 use vm::machine::{CacheMode, FrameSource, Machine, Mapping, NeedReserve, RefMod, Tracking, Wired};
 use vm::page::{Page, PageArray};
 
-const FRAMES: usize = if cfg!(miri) { 130 } else { 400 };
-
-fn conform<F: PteFormat>(seed: u64, steps: u32) -> Met {
-    let (paging, mut frames) = machine::<F>(FRAMES, 8);
-    let storage: Vec<Page> = (0..FRAMES).map(|_| Page::new()).collect();
-    let program = Program {
-        seed,
-        steps,
-        kernel_window: window::<F>(),
-    };
-    let met = run(
-        &paging,
-        PageArray::new(&storage),
-        &mut frames,
-        &mut Watch,
-        program,
-    )
-    .unwrap_or_else(|failure| panic!("{} seed {seed}: {failure}", F::NAME));
-    assert!(
-        frames.complete(),
-        "{} seed {seed}: frames were lost",
-        F::NAME
-    );
-    met
-}
-
-fn conform_all<F: PteFormat>() {
-    let steps = if cfg!(miri) { 8 } else { 1500 };
-    let seeds = if cfg!(miri) { 1 } else { 6 };
-    let met: Vec<Met> = (1..=seeds).map(|seed| conform::<F>(seed, steps)).collect();
-    if cfg!(miri) {
-        return;
-    }
-    // A run that met too little proves nothing.
-    let sum = |of: fn(&Met) -> u32| met.iter().map(of).sum::<u32>();
-    assert!(
-        sum(|m| m.entered) > 1000 && sum(|m| m.replaced) > 300 && sum(|m| m.changed) > 30,
-        "{met:?}"
-    );
-    assert!(
-        sum(|m| m.refilled) > 50 && sum(|m| m.removed) > 500 && sum(|m| m.lowered) > 300,
-        "{met:?}"
-    );
-    assert!(
-        sum(|m| m.disconnected) > 200 && sum(|m| m.stayed) > 20 && sum(|m| m.destroyed) > 20,
-        "{met:?}"
-    );
-    assert!(met.iter().all(|m| m.most_mappers > 9), "{met:?}");
-}
-
-#[test]
-fn conformance_x86_64() {
-    conform_all::<X86_64>();
-}
-
-#[test]
-fn conformance_aarch64_4k() {
-    conform_all::<Aarch64Granule4K>();
-}
-
-#[test]
-fn conformance_aarch64_16k() {
-    conform_all::<Aarch64Granule16K>();
-}
+mod conform;
 
 /// A machine with one pmap and an array for batches.
 struct Bench<F: PteFormat> {
@@ -493,25 +429,4 @@ fn bytes_go_through_frames() {
     assert_eq!(&bytes[..8], b"\0\0\0abc\0\0");
     assert_eq!(bytes[16383], 7);
     assert!(bytes[6..16383].iter().all(|&byte| byte == 0));
-}
-
-/// The suite without a TLB, as the kernel runs it.
-#[test]
-fn conformance_without_an_observer() {
-    let (paging, mut frames) = machine::<X86_64>(FRAMES, 0);
-    let storage: Vec<Page> = (0..FRAMES).map(|_| Page::new()).collect();
-    let program = Program {
-        seed: 99,
-        steps: 200,
-        kernel_window: window::<X86_64>(),
-    };
-    run(
-        &paging,
-        PageArray::new(&storage),
-        &mut frames,
-        &mut Blind,
-        program,
-    )
-    .unwrap();
-    assert!(frames.complete());
 }
