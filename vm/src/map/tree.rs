@@ -53,8 +53,9 @@ fn height<M: Machine>(link: &Link<M>) -> u8 {
     link.as_ref().map_or(0, |node| node.links.height)
 }
 
-/// Recomputes what a node says about its subtree.
-fn refresh<M: Machine>(node: &mut Entry<M>) {
+/// Recomputes what a node says about its subtree, and answers whether that changed: if not, no
+/// node above it needs a look.
+fn refresh<M: Machine>(node: &mut Entry<M>) -> bool {
     let (mut first, mut last, mut hole, mut tall) = (node.start.0, node.end.0, 0, 0);
     if let Some(left) = &node.links.left {
         first = left.links.first;
@@ -71,115 +72,140 @@ fn refresh<M: Machine>(node: &mut Entry<M>) {
         tall = tall.max(right.links.height);
     }
     let links = &mut node.links;
+    let old = (links.first, links.last, links.hole, links.height);
     (links.first, links.last, links.hole) = (first, last, hole);
     links.height = tall.wrapping_add(1);
+    old != (links.first, links.last, links.hole, links.height)
 }
 
-fn rotate_right<M: Machine>(mut node: EntryBox<M>) -> EntryBox<M> {
-    let Some(mut top) = node.links.left.take() else {
-        return node;
-    };
-    node.links.left = top.links.right.take();
-    refresh(&mut node);
-    top.links.right = Some(node);
-    refresh(&mut top);
-    top
+fn rotate_right<M: Machine>(link: &mut Link<M>) {
+    let Some(mut node) = link.take() else { return };
+    if let Some(mut top) = node.links.left.take() {
+        node.links.left = top.links.right.take();
+        refresh(&mut node);
+        top.links.right = Some(node);
+        refresh(&mut top);
+        *link = Some(top);
+    } else {
+        *link = Some(node);
+    }
 }
 
-fn rotate_left<M: Machine>(mut node: EntryBox<M>) -> EntryBox<M> {
-    let Some(mut top) = node.links.right.take() else {
-        return node;
-    };
-    node.links.right = top.links.left.take();
-    refresh(&mut node);
-    top.links.left = Some(node);
-    refresh(&mut top);
-    top
+fn rotate_left<M: Machine>(link: &mut Link<M>) {
+    let Some(mut node) = link.take() else { return };
+    if let Some(mut top) = node.links.right.take() {
+        node.links.right = top.links.left.take();
+        refresh(&mut node);
+        top.links.left = Some(node);
+        refresh(&mut top);
+        *link = Some(top);
+    } else {
+        *link = Some(node);
+    }
 }
 
-/// Refreshes a node whose subtrees changed, and turns it if one became two higher.
-fn balance<M: Machine>(mut node: EntryBox<M>) -> EntryBox<M> {
+/// Refreshes a node whose subtrees changed, and turns it if one became two higher. Answers whether
+/// the node above has to be looked at too.
+fn balance<M: Machine>(link: &mut Link<M>) -> bool {
+    let Some(node) = link else { return true };
     let (left, right) = (height(&node.links.left), height(&node.links.right));
     if left > right.wrapping_add(1) {
-        if let Some(child) = node.links.left.take() {
-            let leans = height(&child.links.right) > height(&child.links.left);
-            node.links.left = Some(if leans { rotate_left(child) } else { child });
+        let child = &mut node.links.left;
+        if leans(child, |links| (&links.right, &links.left)) {
+            rotate_left(child);
         }
-        return rotate_right(node);
+        rotate_right(link);
+        return true;
     }
     if right > left.wrapping_add(1) {
-        if let Some(child) = node.links.right.take() {
-            let leans = height(&child.links.left) > height(&child.links.right);
-            node.links.right = Some(if leans { rotate_right(child) } else { child });
+        let child = &mut node.links.right;
+        if leans(child, |links| (&links.left, &links.right)) {
+            rotate_right(child);
         }
-        return rotate_left(node);
+        rotate_left(link);
+        return true;
     }
-    refresh(&mut node);
-    node
+    refresh(node)
 }
 
-fn insert<M: Machine>(link: Link<M>, mut new: EntryBox<M>) -> EntryBox<M> {
-    let Some(mut node) = link else {
+/// Whether the first of the two subtrees that `pick` names is higher.
+fn leans<M: Machine>(link: &Link<M>, pick: impl Fn(&Links<M>) -> (&Link<M>, &Link<M>)) -> bool {
+    link.as_ref().is_some_and(|node| {
+        let (one, other) = pick(&node.links);
+        height(one) > height(other)
+    })
+}
+
+/// Puts an entry into a subtree. Answers whether the node above has to be looked at, as do the
+/// next two.
+fn insert<M: Machine>(link: &mut Link<M>, mut new: EntryBox<M>) -> bool {
+    let Some(node) = link else {
         refresh(&mut new);
-        return new;
+        *link = Some(new);
+        return true;
     };
-    if new.start < node.start {
-        node.links.left = Some(insert(node.links.left.take(), new));
+    let below = if new.start < node.start {
+        &mut node.links.left
     } else {
-        node.links.right = Some(insert(node.links.right.take(), new));
-    }
-    balance(node)
+        &mut node.links.right
+    };
+    insert(below, new) && balance(link)
 }
 
-/// Takes the first node out of a subtree: it, and the rest.
-fn take_first<M: Machine>(mut node: EntryBox<M>) -> (EntryBox<M>, Link<M>) {
-    match node.links.left.take() {
-        None => {
-            let rest = node.links.right.take();
-            (node, rest)
-        }
-        Some(left) => {
-            let (first, rest) = take_first(left);
-            node.links.left = rest;
-            (first, Some(balance(node)))
-        }
+/// Takes the first node out of a subtree.
+fn take_first<M: Machine>(link: &mut Link<M>) -> Link<M> {
+    let node = link.as_mut()?;
+    if node.links.left.is_some() {
+        let first = take_first(&mut node.links.left);
+        balance(link);
+        return first;
     }
+    let mut first = link.take()?;
+    *link = first.links.right.take();
+    Some(first)
 }
 
-fn remove<M: Machine>(link: Link<M>, start: VirtAddr, out: &mut Link<M>) -> Link<M> {
-    let mut node = link?;
-    if start < node.start {
-        node.links.left = remove(node.links.left.take(), start, out);
-    } else if start > node.start {
-        node.links.right = remove(node.links.right.take(), start, out);
-    } else {
-        let (left, right) = (node.links.left.take(), node.links.right.take());
-        *out = Some(node);
-        let Some(right) = right else {
-            return left;
+/// Takes the node that begins at `start` out of a subtree, into `out`.
+fn remove<M: Machine>(link: &mut Link<M>, start: VirtAddr, out: &mut Link<M>) -> bool {
+    let Some(node) = link else { return false };
+    if start != node.start {
+        let below = if start < node.start {
+            &mut node.links.left
+        } else {
+            &mut node.links.right
         };
-        let (mut first, rest) = take_first(right);
-        first.links.left = left;
-        first.links.right = rest;
-        return Some(balance(first));
+        return remove(below, start, out) && balance(link);
     }
-    Some(balance(node))
+    let left = node.links.left.take();
+    let mut right = node.links.right.take();
+    *out = link.take();
+    *link = match take_first(&mut right) {
+        Some(mut first) => {
+            first.links.left = left;
+            first.links.right = right;
+            Some(first)
+        }
+        None => left,
+    };
+    balance(link);
+    true
 }
 
+/// Changes the node that begins at `start`.
 fn update<M: Machine, R>(
     node: &mut Entry<M>,
     start: VirtAddr,
     change: impl FnOnce(&mut Entry<M>) -> R,
-) -> Option<R> {
-    let result = if start < node.start {
+) -> Option<(R, bool)> {
+    let (result, changed) = if start < node.start {
         update(node.links.left.as_mut()?, start, change)?
     } else if start > node.start {
         update(node.links.right.as_mut()?, start, change)?
     } else {
-        change(node)
+        (change(node), true)
     };
-    refresh(node);
-    Some(result)
+    let changed = changed && refresh(node);
+    Some((result, changed))
 }
 
 fn visit<'a, M: Machine, R>(
@@ -337,14 +363,14 @@ impl<M: Machine> Tree<M> {
             self.find_from(new.start).is_none_or(|e| e.start >= new.end),
             "I-MAP-1: entries overlap"
         );
-        self.root = Some(insert(self.root.take(), new));
+        insert(&mut self.root, new);
         self.count = self.count.wrapping_add(1);
     }
 
     /// Takes the entry out that begins at `start`.
     pub(crate) fn remove(&mut self, start: VirtAddr) -> Link<M> {
         let mut out = None;
-        self.root = remove(self.root.take(), start, &mut out);
+        remove(&mut self.root, start, &mut out);
         if let Some(entry) = &mut out {
             entry.links.height = 1;
             self.count = self.count.wrapping_sub(1);
@@ -358,7 +384,7 @@ impl<M: Machine> Tree<M> {
         start: VirtAddr,
         change: impl FnOnce(&mut Entry<M>) -> R,
     ) -> Option<R> {
-        update(self.root.as_mut()?, start, change)
+        update(self.root.as_mut()?, start, change).map(|(result, _)| result)
     }
 
     /// Calls `each` with the entries that meet `range`, in order, until it answers something.
