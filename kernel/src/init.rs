@@ -7,6 +7,7 @@ use crate::console::{output, tty};
 use crate::exec::{Request, spawn};
 use crate::files::{self, Files, OnExec, tree};
 use crate::log;
+use crate::memory::vm;
 use crate::power;
 use crate::sched::run;
 use crate::signals::Signals;
@@ -23,6 +24,8 @@ use core::sync::atomic::{AtomicPtr, Ordering};
 
 static INFO: AtomicPtr<BootInfo> = AtomicPtr::new(core::ptr::null_mut());
 
+/// How often the shell is tried when memory seems to be short: with `kmem_fail` it may be only that.
+const ATTEMPTS: u32 = 16;
 const ENVIRONMENT: [&[u8]; 4] = [b"PATH=/bin:/tmp", b"HOME=/", b"TERM=vt100", b"SHELL=/bin/sh"];
 
 /// Makes process 1 and starts it.
@@ -58,6 +61,10 @@ fn process_one() {
     let info: &'static BootInfo = unsafe { &*INFO.load(Ordering::Acquire) };
     let me = run::current();
     let Some(task) = &me.task else { return };
+    if let Some(every) = info.arguments.kmem_fail {
+        // Not earlier: a boot that fails half-way tests nothing.
+        zalloc::ChunkSource::injector(vm().frames()).fail_every(every);
+    }
     match info.arguments.mode {
         Mode::Shell => shell(task),
         Mode::Exec => commands(task, &[b"sh", b"/etc/exec"], b"/dev/null"),
@@ -108,7 +115,14 @@ fn test(_: &Task, _: &'static BootInfo) {
 
 /// Starts `/bin/sh`.
 fn start(task: &Task, arguments: &[&[u8]], input: &[u8]) -> Result<Pid, Errno> {
-    start_program(task, b"/bin/sh", arguments, input)
+    let mut result = Err(Errno::ENOMEM);
+    for _ in 0..ATTEMPTS {
+        result = start_program(task, b"/bin/sh", arguments, input);
+        if result != Err(Errno::ENOMEM) {
+            break;
+        }
+    }
+    result
 }
 
 /// Starts a program as a child of process 1, in a group of its own, on the console.

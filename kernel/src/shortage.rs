@@ -16,12 +16,21 @@ use core::sync::atomic::{AtomicI32, Ordering};
 /// How long a fault waits before it tries again, in nanoseconds.
 const PATIENCE: u64 = 2_000_000;
 
+/// Free pages with which a shortage is not believed at once: some other allocation failed.
+const PLENTY: u32 = 128;
+/// After so many attempts it is believed all the same.
+const ATTEMPTS: u32 = 8;
+
 /// The task that was told to die last, or 0.
 static VICTIM: AtomicI32 = AtomicI32::new(0);
 
 /// Finds memory for the running task, or a task to take it from. Returns when it is worth trying
-/// again, or when the running task itself has been told to exit.
-pub fn relieve(task: &Task) {
+/// again, or when the running task itself has been told to exit. `attempt` counts from 0.
+pub fn relieve(task: &Task, attempt: u32) {
+    if attempt < ATTEMPTS && vm().statistics().free_count > PLENTY {
+        run::yield_now();
+        return;
+    }
     let last = VICTIM.load(Ordering::Acquire);
     let dying = last != 0
         && life::find(crate::task::table::Pid(last)).is_some_and(|victim| {

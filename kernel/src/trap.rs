@@ -68,9 +68,13 @@ fn page_fault(task: &Task, address: u64, access: Access) -> Result<(), FaultErro
         Access::Execute => Protection::EXECUTE,
     };
     Counters::count(&task.counters.faults);
+    let mut attempt = 0;
     loop {
         match vm().fault(map, VirtAddr(address), wanted) {
-            Err(FaultError::Shortage) if task.exit_status().is_none() => shortage::relieve(task),
+            Err(FaultError::Shortage) if task.exit_status().is_none() => {
+                shortage::relieve(task, attempt);
+                attempt += 1;
+            }
             result => return result,
         }
     }
