@@ -38,7 +38,7 @@ traps! {
     HOST_STATISTICS64 = 561, "(host, flavor, *info, *count)";
     HOST_INFO = 562, "(host, flavor, *info, *count)";
     HOST_PAGE_SIZE = 563, "(host, *size)";
-    MACH_ZONE_INFO = 564, "(host, *names[80], *info, *count in/out)";
+    MACH_ZONE_INFO = 564, "(host, *names of 80 bytes, *info, *count in/out)";
     TASK_INFO = 565, "(task, flavor, *info, *count)";
     AUDIT = 566, "(*report): recounts every page and reference; root only";
 }

@@ -63,16 +63,17 @@ fn checks() -> Vec<(String, Command)> {
         ];
         checks.push((format!("lints, programs for {arch}"), lints(&user)));
     }
-    let mut small = lints(&[
+    let small = [
         "--target",
         Arch::Aarch64.kernel_target(),
         "--package",
         "kernel",
-    ]);
-    small.args(["--features", "granule-4k"]);
+        "--features",
+        "granule-4k",
+    ];
     checks.push((
         "lints, kernel for aarch64 with the 4 KiB granule".into(),
-        small,
+        lints(&small),
     ));
     let mut documentation = cargo("doc");
     documentation
