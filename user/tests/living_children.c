@@ -29,6 +29,13 @@ int main(void)
 	int go[2];
 	char c;
 	page = getpagesize();
+	uint64_t memory = 0;
+	size_t length = sizeof memory;
+	CHECK_EQ(sysctlbyname("hw.memsize", &memory, &length, NULL, 0), 0);
+	if (memory < 250ull << 20) {
+		printf("500 children with a copy of 256 KiB each need 250 MiB of memory\n");
+		return 77;
+	}
 	p = pages(PAGES);
 	memset(p, 1, PAGES * page);
 	CHECK_EQ(pipe(go), 0);

@@ -192,7 +192,7 @@ fn random_programs_agree_with_the_model(rig: &mut Rig<'_>) -> Outcome {
         let range = first..first + count;
         match rig.below(20) {
             0 | 1 => {
-                let flags = UserFlags(abi::vm_flags::VM_FLAGS_OVERWRITE as u32);
+                let flags = UserFlags(abi::vm_flags::VM_FLAGS_OVERWRITE);
                 let size = UserSize(count as u64 * page());
                 vm().allocate(space.map(), UserAddr(at), size, flags)?;
                 for slot in &mut shown[range] {

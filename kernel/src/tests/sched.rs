@@ -140,13 +140,15 @@ fn a_wait_ends_at_its_deadline_and_not_before(rig: &mut Rig<'_>) -> Outcome {
 }
 
 struct Race {
+    begin: u64,
     deadlines: [u64; 32],
     order: [AtomicUsize; 32],
     arrived: AtomicUsize,
+    /// Somebody began to wait after the first deadline: the host was busy, and nothing is said.
+    late: AtomicBool,
 }
 
 fn deadlines_come_in_their_order(rig: &mut Rig<'_>) -> Outcome {
-    let begin = arch::timer::now() + 50 * MILLISECOND;
     let mut slots = [0u64; 32];
     for (index, slot) in slots.iter_mut().enumerate() {
         *slot = index as u64;
@@ -154,29 +156,40 @@ fn deadlines_come_in_their_order(rig: &mut Rig<'_>) -> Outcome {
     for index in (1..32).rev() {
         slots.swap(index, rig.below(index as u64 + 1) as usize);
     }
-    let race = Race {
-        deadlines: slots.map(|slot| begin + slot * 3 * MILLISECOND),
-        order: [const { AtomicUsize::new(0) }; 32],
-        arrived: AtomicUsize::new(0),
-    };
     let work = |race: &Race, index: usize| {
-        run::wait(
-            event(&race.order[index]),
-            (),
-            Some(race.deadlines[index]),
-            Interruptible::No,
-        );
+        let deadline = Some(race.deadlines[index]);
+        run::assert_wait(event(&race.order[index]), deadline, Interruptible::No);
+        if arch::timer::now() >= race.begin {
+            race.late.store(true, SeqCst);
+        }
+        run::block();
         let place = race.arrived.fetch_add(1, SeqCst);
         race.order[place].store(index, SeqCst);
     };
-    with_threads(&race, 32, Priority::KERNEL, work, || Ok(()))?;
-    let seen: Vec<u64> = race
-        .order
-        .iter()
-        .map(|index| race.deadlines[index.load(SeqCst)])
-        .collect();
-    check!(seen.is_sorted(), "the order is {:?}", race.order);
-    Ok(())
+    for margin in [50, 200, 800, 3200] {
+        let begin = arch::timer::now() + margin * MILLISECOND;
+        let race = Race {
+            begin,
+            deadlines: slots.map(|slot| begin + slot * 3 * MILLISECOND),
+            order: [const { AtomicUsize::new(0) }; 32],
+            arrived: AtomicUsize::new(0),
+            late: AtomicBool::new(false),
+        };
+        with_threads(&race, 32, Priority::KERNEL, work, || Ok(()))?;
+        if race.late.load(SeqCst) {
+            continue;
+        }
+        let deadlines = race
+            .order
+            .iter()
+            .map(|index| race.deadlines[index.load(SeqCst)]);
+        let seen: Vec<u64> = deadlines.collect();
+        check!(seen.is_sorted(), "the order is {:?}", race.order);
+        return Ok(());
+    }
+    Err(Unmet::skipped(
+        "32 threads take more than 3 s to start here",
+    ))
 }
 
 struct Baton {

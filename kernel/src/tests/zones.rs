@@ -103,7 +103,7 @@ fn elements_keep_their_values(rig: &mut Rig<'_>) -> Outcome {
         let census = zone
             .audit()
             .map_err(|error| Unmet::failed(format_args!("{error:?}")))?;
-        same!(census.used as u64, live.len() as u64);
+        same!(census.used, live.len() as u64);
         Ok(())
     })
 }
