@@ -103,7 +103,11 @@ impl<M: Machine> MapState<M> {
         range: Range,
         spare: &mut Spare<M>,
     ) -> Result<(), Stop> {
-        spare.require(self.clips(range))?;
+        let splits = self.clips(range);
+        if splits == 0 {
+            return Ok(());
+        }
+        spare.require(splits)?;
         self.clip_at(vm, range.start, spare)?;
         self.clip_at(vm, range.end, spare)
     }

@@ -228,14 +228,10 @@ impl<M: Machine> Vm<M> {
                     .map_err(|_| KernReturn::RESOURCE_SHORTAGE)?,
             ),
         };
-        if let Placement::Overwrite(_) = new.placement {
+        if matches!(new.placement, Placement::Overwrite(_)) && !state.tree.is_free(range) {
             spare.require(state.clips(range).saturating_add(1))?;
             self.remove_locked(map, state, range, spare, removed, batch)?;
-            if state
-                .tree
-                .find_from(range.start)
-                .is_some_and(|e| e.start < range.end)
-            {
+            if !state.tree.is_free(range) {
                 // A permanent entry stayed.
                 return Err(Stop::Code(KernReturn::NO_SPACE));
             }

@@ -343,6 +343,12 @@ impl<M: Machine> Tree<M> {
         best
     }
 
+    /// Whether no entry meets `range`.
+    pub(crate) fn is_free(&self, range: Range) -> bool {
+        self.find_from(range.start)
+            .is_none_or(|entry| entry.start >= range.end)
+    }
+
     /// The last entry that begins before `at`.
     pub(crate) fn find_before(&self, at: VirtAddr) -> Option<&Entry<M>> {
         let (mut link, mut best) = (&self.root, None);
@@ -359,10 +365,7 @@ impl<M: Machine> Tree<M> {
 
     /// Puts an entry in. Its range is free.
     pub(crate) fn insert(&mut self, new: EntryBox<M>) {
-        debug_assert!(
-            self.find_from(new.start).is_none_or(|e| e.start >= new.end),
-            "I-MAP-1: entries overlap"
-        );
+        debug_assert!(self.is_free(new.range()), "I-MAP-1: entries overlap");
         insert(&mut self.root, new);
         self.count = self.count.wrapping_add(1);
     }
