@@ -83,6 +83,12 @@ impl Open<'_> {
         true
     }
 
+    /// Elements that it has room for.
+    #[inline]
+    pub fn room(&self) -> usize {
+        ROUNDS.saturating_sub(self.count)
+    }
+
     #[inline]
     pub fn count_alloc(&self) {
         bump(&self.magazine.allocs);

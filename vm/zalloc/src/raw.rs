@@ -230,9 +230,13 @@ impl<P: Platform> ZonePtr<P> {
         loop {
             {
                 let here = NoPreempt::new();
+                // The thread may have moved since `alloc` looked: this magazine may be filled.
                 let mut open = self.open(&here);
-                self.refill(&mut open);
-                if let Some(element) = open.pop() {
+                let cached = open.pop();
+                if cached.is_none() {
+                    self.refill(&mut open);
+                }
+                if let Some(element) = cached.or_else(|| open.pop()) {
                     open.count_alloc();
                     // SAFETY: as in `alloc`.
                     unsafe { self.mark_used(element, geometry) };
@@ -247,19 +251,23 @@ impl<P: Platform> ZonePtr<P> {
 
     /// Moves a batch of free elements from the chunks to a magazine.
     fn refill(self, open: &mut Open<'_>) {
+        self.refill_at_most(open, BATCH);
+    }
+
+    /// Moves free elements to a magazine: `most`, or as many as there are and it has room for.
+    fn refill_at_most(self, open: &mut Open<'_>, most: usize) {
         let mut lists = self.lists.lock();
-        let mut moved = 0;
-        while moved < BATCH {
+        let (mut moved, most) = (0, most.min(open.room()));
+        while moved < most {
             let Some(chunk) = lists.partial.first().or(lists.empty.first()) else {
                 return;
             };
             // SAFETY: the lock is held and the chunk is listed.
             unsafe {
                 let before = chunk.place();
-                while moved < BATCH
+                while moved < most
                     && let Some(element) = chunk.take()
                 {
-                    // An opened magazine that is being filled by at most a batch has room.
                     open.push(element);
                     moved += 1;
                 }
@@ -586,3 +594,6 @@ pub(crate) enum Direct {
     Allocated,
     Freed,
 }
+
+#[cfg(test)]
+mod tests;
