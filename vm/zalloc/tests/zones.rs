@@ -248,7 +248,6 @@ fn gc_returns_empty_chunks_only() {
     let kept = boxes.remove(77);
     drop(boxes);
     assert_eq!(zone.info().collectable & 1, 1);
-    sync::host::enter(None, None);
     let freed = zone.gc(&source);
     assert_eq!(
         (freed, source.pages_out() - before, zone.count()),

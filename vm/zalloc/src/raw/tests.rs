@@ -23,7 +23,9 @@ fn a_refill_of_a_filled_magazine_loses_nothing() {
         zone.refill(&mut open);
         assert_eq!(open.room(), (ROUNDS - filled).saturating_sub(BATCH));
         drop(open);
-        let census = zone.audit().expect("every cached element is in the magazine");
+        let census = zone
+            .audit()
+            .expect("every cached element is in the magazine");
         assert_eq!(census.cached, (filled + BATCH).min(ROUNDS) as u64);
     }
     zones.destroy(&source).expect("nothing is in use");
