@@ -6,7 +6,7 @@
 
 use crate::layout::{DIRECT_MAP_BASE, direct_map};
 use crate::pmap::format::{PteFormat, Space};
-use crate::pmap::hardware::{Hardware, Tag};
+use crate::pmap::hardware::{Beside, Hardware, Tag};
 use crate::pmap::{Flush, FrameRecord, Paging, Plan};
 use crate::{cpu, frames, interrupts, preempt, tlb};
 use core::ptr::NonNull;
@@ -224,21 +224,23 @@ unsafe impl Hardware for Target {
     }
 
     #[inline]
+    fn beside(&self, tag: Tag) -> Beside {
+        // Invalidations are broadcast.
+        #[cfg(target_arch = "aarch64")]
+        return {
+            let _ = tag;
+            Beside::Never
+        };
+        #[cfg(target_arch = "x86_64")]
+        tlb::beside(tag)
+    }
+
+    #[inline]
     fn invalidate_page(&self, tag: Tag, at: VirtAddr) {
         #[cfg(target_arch = "aarch64")]
         tlb::page_steps(tag, at, tlb::execute);
         #[cfg(target_arch = "x86_64")]
-        {
-            let mut flush = Flush::default();
-            flush.add(
-                tag,
-                vm::addr::Range {
-                    start: at,
-                    end: VirtAddr(at.0 + PAGE_SIZE),
-                },
-            );
-            self.invalidate(&flush);
-        }
+        tlb::invalidate_page(tag, at);
     }
 
     #[inline]

@@ -5,7 +5,7 @@
 //! taken and mapped with no lock held but the object's own.
 
 use crate::addr::{Range, VirtAddr};
-use crate::machine::{CacheMode, Machine, Mapping, Tracking, Wired};
+use crate::machine::{CacheMode, Machine, Mapping, NotEntered, Tracking, Wired};
 use crate::map::Map;
 use crate::map::enter::Placement;
 use crate::map::entry::{Attributes, Entry, EntryFlags};
@@ -165,10 +165,14 @@ impl<M: Machine> Vm<M> {
                 };
                 machine.pmap_enter(pmap, at, page, mapping, &mut reserve, &mut batch)
             };
-            if entered.is_ok() {
-                index = index.saturating_add(1);
-                at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
-                continue;
+            match entered {
+                Ok(()) => {
+                    index = index.saturating_add(1);
+                    at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+                    continue;
+                }
+                Err(NotEntered::Reserve) => {}
+                Err(NotEntered::Occupied) => panic!("I-TLB-6: a new entry's address is mapped"),
             }
             let filled = machine.pmap_refill(pmap, at, &mut reserve, &mut self.tables());
             if filled.is_err() {

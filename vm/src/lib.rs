@@ -35,7 +35,8 @@ pub use fault::FaultError;
 pub use frames::{Frames, Need};
 pub use kmem::Guard;
 pub use machine::{
-    CacheMode, FrameSource, Machine, Mapping, NeedReserve, RefMod, Shortage, Tracking, Wired,
+    CacheMode, FrameSource, Machine, Mapping, NeedReserve, NotEntered, RefMod, Shortage, Tracking,
+    Wired,
 };
 pub use map::enter::{CopyMode, EnterObject, MapRequest, Placement};
 pub use map::entry::{Attributes, Behavior, EntryFlags};

@@ -75,6 +75,22 @@ bitflags::bitflags! {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NeedReserve;
 
+/// Why [`Machine::pmap_enter`] entered nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotEntered {
+    /// The reserve lacks something, as [`NeedReserve`] says.
+    Reserve,
+    /// Another page is mapped there, and another CPU may hold that translation. Remove it, end the
+    /// batch, and only then let anybody enter the new page (I-TLB-6). Nothing has changed.
+    Occupied,
+}
+
+impl From<NeedReserve> for NotEntered {
+    fn from(NeedReserve: NeedReserve) -> Self {
+        Self::Reserve
+    }
+}
+
 /// Memory is exhausted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shortage;
@@ -146,9 +162,12 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// Gives back what a reserve still holds.
     fn pmap_unreserve(&self, reserve: &mut Self::Reserve, frames: &mut dyn FrameSource);
 
-    /// Maps `page` at `at`, replacing what was there. A replaced mapping, and a lowered permission,
-    /// is invalidated by the batch; a mapping where none was needs no invalidation. Raising the
-    /// permission of the same page needs none either (a stale entry faults and is looked up again).
+    /// Maps `page` at `at`. Another page's mapping is replaced if its translation can be invalidated
+    /// on all CPUs before the new one is made, with spin locks held; else the answer is `Occupied`. A
+    /// mapping where none was needs no invalidation: who removed one keeps others from entering the
+    /// next until its batch has ended (I-TLB-6). Of the same page, a lowered permission is
+    /// invalidated by the batch; a raised one needs nothing (a stale entry faults and is looked up
+    /// again).
     fn pmap_enter(
         &self,
         pmap: &Self::Pmap,
@@ -157,7 +176,7 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         mapping: Mapping,
         reserve: &mut Self::Reserve,
         batch: &mut TlbBatch<'_, Self>,
-    ) -> Result<(), NeedReserve>;
+    ) -> Result<(), NotEntered>;
     /// Maps the neighbours of a page that was just entered with the same `mapping`: `pages` at `first`
     /// and after, all in one leaf table. As many as can be had at no price: nothing is replaced, and
     /// what lacks memory is left out. A neighbour that is not mapped gets no write permission and

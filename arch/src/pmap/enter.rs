@@ -4,12 +4,12 @@
 //! Locks: the pmap's, then the page's; a replaced page's before, alone.
 
 use super::format::Attributes;
-use super::hardware::{Hardware, Tag};
+use super::hardware::{Beside, Hardware, Tag};
 use super::{Batch, Flush, Paging, Pmap, PteFormat, Reserve, Shape, control};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
 use vm::addr::{PageId, PhysAddr, VirtAddr};
-use vm::machine::{Mapping, NeedReserve};
+use vm::machine::{Mapping, NotEntered};
 
 /// A mapping to be made, and where its entry is.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         mapping: Mapping,
         reserve: &mut Reserve,
         batch: &mut Batch<'_, F, H>,
-    ) -> Result<(), NeedReserve> {
+    ) -> Result<(), NotEntered> {
         debug_assert!(
             pmap.holds(Self::page_range(at)),
             "I-PMAP-4: {at:x?} is not in the pmap's half"
@@ -74,7 +74,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         wanted: Wanted,
         reserve: &mut Reserve,
         batch: &mut Batch<'_, F, H>,
-    ) -> Result<(), NeedReserve> {
+    ) -> Result<(), NotEntered> {
         let Wanted {
             at,
             page,
@@ -85,7 +85,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let old = slot.load(Relaxed);
         let replaced = F::is_present(old)
             && (old ^ new) & (F::ADDRESS | F::CACHE | F::UNTRACKED) != 0
-            && self.replace(pmap, wanted, old, batch.flush_mut());
+            && self.replace(pmap, wanted, old)?;
         let old = if new & F::UNTRACKED != 0 {
             slot.swap(new, AcqRel)
         } else {
@@ -98,7 +98,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                     if replaced {
                         self.uncount(location);
                     }
-                    return Err(need);
+                    return Err(need.into());
                 }
                 slot.store(new, Release);
             } else {
@@ -148,24 +148,65 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         }
     }
 
-    /// Removes another page's mapping, so that the new one can take its place. Answers no if it was
-    /// gone already; otherwise it stays counted.
+    /// Removes another page's mapping, so that the new one can take its place: no CPU sees the old
+    /// page once the new one can be seen. Answers no if it was gone already; otherwise it stays counted.
     #[inline]
-    fn replace(&self, pmap: &Pmap<H>, wanted: Wanted, old: u64, flush: &mut Flush) -> bool {
-        if !self.remove_entry(wanted.location, old) {
-            return false;
-        }
-        if F::BREAK_BEFORE_MAKE {
+    fn replace(&self, pmap: &Pmap<H>, wanted: Wanted, old: u64) -> Result<bool, NotEntered> {
+        let removed = match self.beside(pmap) {
+            Beside::Never => self.remove_entry(wanted.location, old),
+            Beside::NotNow => self.remove_unseen(pmap, wanted.location, old)?,
+            Beside::Now => return Err(NotEntered::Occupied),
+        };
+        if removed {
             self.invalidate_now(pmap, wanted.at);
-        } else {
-            self.gather(pmap.control.0, Self::page_range(wanted.at), flush);
         }
-        true
+        Ok(removed)
+    }
+
+    /// Removes an entry that no other CPU can have seen, or nothing: one may take the address space
+    /// up meanwhile, and walk the tables before the entry is gone.
+    #[cold]
+    fn remove_unseen(&self, pmap: &Pmap<H>, location: u64, old: u64) -> Result<bool, NotEntered> {
+        let slot = self.word(location);
+        let seen = |old| {
+            slot.store(old, Release);
+            Err(NotEntered::Occupied)
+        };
+        if old & F::UNTRACKED != 0 {
+            let old = slot.swap(0, AcqRel);
+            return match self.beside(pmap) {
+                Beside::Now => seen(old),
+                _ => Ok(true),
+            };
+        }
+        let mut page = self.record(F::address(old)).lock::<H>();
+        let old = slot.swap(0, AcqRel);
+        let answer = match F::is_present(old) {
+            false => Ok(false),
+            true if self.beside(pmap) == Beside::Now => seen(old),
+            true => {
+                page.note(F::refmod(old));
+                self.pv_remove(&mut page, location);
+                Ok(true)
+            }
+        };
+        page.unlock();
+        answer
+    }
+
+    #[inline]
+    fn beside(&self, pmap: &Pmap<H>) -> Beside {
+        self.hardware.beside(self.tag(pmap))
+    }
+
+    #[inline]
+    fn tag(&self, pmap: &Pmap<H>) -> Tag {
+        Tag(self.word(pmap.control.0 + control::CONTEXT).load(Acquire))
     }
 
     pub(super) fn invalidate_now(&self, pmap: &Pmap<H>, at: VirtAddr) {
         fence(SeqCst);
-        let tag = Tag(self.word(pmap.control.0 + control::CONTEXT).load(Acquire));
+        let tag = self.tag(pmap);
         if tag != Tag::NONE {
             self.hardware.invalidate_page(tag, at);
         }

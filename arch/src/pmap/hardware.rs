@@ -22,6 +22,17 @@ impl Tag {
     pub const KERNEL: Self = Self(u64::MAX);
 }
 
+/// CPUs that hold translations and must be asked to forget them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beside {
+    /// There are none: this CPU is alone, or its invalidations reach the others.
+    Never,
+    /// None now; one may take the address space up at any moment, and walks the tables then.
+    NotNow,
+    /// At least one.
+    Now,
+}
+
 /// A CPU's memory management, and access to the memory that holds its tables.
 ///
 /// # Safety
@@ -65,8 +76,12 @@ pub unsafe trait Hardware: sync::Platform + Send + Sync {
     /// looked up again; the kernel's must be usable at once.
     fn publish(&self, space: Space);
 
-    /// Invalidates one page of one address space on all CPUs, now. Only formats that break before
-    /// they make use it.
+    /// Whether CPUs that [`Hardware::invalidate_page`] does not reach use an address space. Called
+    /// with preemption off.
+    fn beside(&self, tag: Tag) -> Beside;
+
+    /// Invalidates one page of one address space, now: on this CPU, and on all those that need not
+    /// be asked. Called with preemption off.
     fn invalidate_page(&self, tag: Tag, at: VirtAddr);
 
     /// Makes the invalidations that `flush` has gathered, on all CPUs.

@@ -10,7 +10,7 @@ use sync::rank::RankStack;
 use sync::{Event, InterruptState, Platform};
 use vm::addr::{PageId, Pages, Range, VirtAddr};
 use vm::batch::TlbBatch;
-use vm::machine::{FrameSource, Machine, Mapping, NeedReserve, RefMod, Shortage, Wired};
+use vm::machine::{FrameSource, Machine, Mapping, NotEntered, RefMod, Shortage, Wired};
 use zalloc::ChunkMemory;
 
 // SAFETY: every call is the hardware's own, which keeps the promise.
@@ -179,7 +179,7 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         mapping: Mapping,
         reserve: &mut Reserve,
         batch: &mut TlbBatch<'_, Self>,
-    ) -> Result<(), NeedReserve> {
+    ) -> Result<(), NotEntered> {
         self.enter(pmap, at, page, mapping, reserve, batch)
     }
 

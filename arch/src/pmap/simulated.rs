@@ -6,7 +6,7 @@
 
 use super::conformance::Observer;
 use super::format::{PteFormat, Space};
-use super::hardware::{Hardware, Tag};
+use super::hardware::{Beside, Hardware, Tag};
 use super::{Flush, Paging, Plan, Pmap};
 use crate::aarch64::tlb as arm;
 use crate::layout::KERNEL_MAP_END;
@@ -45,6 +45,8 @@ pub struct Simulated {
     asid_bits: u32,
     pub tlb: Mutex<Vec<Cached>>,
     pub invalidations: AtomicU64,
+    /// What `beside` answers next, last first; without any, that this CPU is alone.
+    pub beside: Mutex<Vec<Beside>>,
 }
 
 impl HostMachine for Simulated {}
@@ -132,9 +134,18 @@ unsafe impl Hardware for Simulated {
         PhysAddr(RAM + (at.as_ptr() as usize - self.words.as_ptr() as usize) as u64)
     }
     fn publish(&self, _: Space) {}
+    fn beside(&self, _: Tag) -> Beside {
+        match self.beside.lock().unwrap().pop() {
+            Some(beside) => beside,
+            None => Beside::Never,
+        }
+    }
     fn invalidate_page(&self, tag: Tag, at: VirtAddr) {
-        assert!(self.arm);
-        arm::page_steps(tag, at, |step| self.arm_step(step));
+        if self.arm {
+            arm::page_steps(tag, at, |step| self.arm_step(step));
+        } else if x86::holds(PhysAddr(self.loaded.load(Ordering::Relaxed)), tag) {
+            self.x86_step(x86::Step::Page(at));
+        }
     }
     fn invalidate(&self, flush: &Flush) {
         if self.arm {
@@ -174,6 +185,7 @@ pub fn machine<F: PteFormat>(frames: usize, asid_bits: u32) -> (Paging<F, Simula
         asid_bits: if F::BREAK_BEFORE_MAKE { asid_bits } else { 0 },
         tlb: Mutex::new(Vec::new()),
         invalidations: AtomicU64::new(0),
+        beside: Mutex::new(Vec::new()),
     };
     let frame = |n: u64| PhysAddr(RAM + (n << F::PAGE_SHIFT));
     // Frame 0: the kernel's root; 1: the pool's; 2: the empty root; from 3: the kernel map's tables below the
@@ -338,14 +350,14 @@ impl<F: PteFormat> Observer<F, Simulated> for Watch {
     fn changed(&mut self, paging: &Paging<F, Simulated>) -> Result<(), &'static str> {
         // Break before make: no present entry may contradict a kept one's address.
         let hardware = paging.hardware();
-        if !hardware.arm {
-            return Ok(());
-        }
         let loaded = PhysAddr(hardware.loaded.load(Ordering::Relaxed));
         for cached in hardware.tlb.lock().unwrap().iter() {
             let root = match cached.kernel {
                 true => paging.kernel.root,
-                false if cached.space == hardware.asid.load(Ordering::Relaxed) => loaded,
+                false if hardware.arm && cached.space == hardware.asid.load(Ordering::Relaxed) => {
+                    loaded
+                }
+                false if !hardware.arm && cached.space == loaded.0 => loaded,
                 false => continue,
             };
             if let (Some(kept), Some((now, _))) =

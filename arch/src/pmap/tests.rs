@@ -1,7 +1,7 @@
 //! What is special to pmap beyond the conformance suite (`conform`).
 
 use super::format::{Aarch64Granule4K, Aarch64Granule16K, PteFormat, X86_64};
-use super::hardware::Hardware;
+use super::hardware::{Beside, Hardware};
 use super::simulated::{Frames, Simulated, machine, window};
 use super::{Paging, Pmap, Reserve};
 use crate::layout::{KERNEL_MAP_BASE, KERNEL_MAP_END, USER_END};
@@ -10,7 +10,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use std::vec::Vec;
 use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
 use vm::batch::TlbBatch;
-use vm::machine::{CacheMode, FrameSource, Machine, Mapping, NeedReserve, RefMod, Tracking, Wired};
+use vm::machine::{CacheMode, FrameSource, Machine, Mapping, NotEntered, RefMod, Tracking, Wired};
 use vm::page::{Page, PageArray};
 
 mod conform;
@@ -199,7 +199,7 @@ fn a_missing_table_is_asked_for_and_nothing_happens() {
             batch,
         )
     });
-    assert_eq!(need, Err(NeedReserve));
+    assert_eq!(need, Err(NotEntered::Reserve));
     assert_eq!(bench.paging.pmap_extract(&pmap, VirtAddr(0x1000)), None);
     assert_eq!(bench.paging.pmap_tables(&pmap).0, 1);
     // With a table there, the first and second mapping of a page need nothing.
@@ -216,6 +216,53 @@ fn a_missing_table_is_asked_for_and_nothing_happens() {
     });
     assert_eq!(second, Ok(()));
     assert_eq!(bench.paging.pmap_tables(&pmap).0, 4);
+}
+
+/// Another page is put where one is only when no CPU that must be asked can have seen the old one.
+#[test]
+fn a_page_that_other_cpus_may_see_is_not_replaced() {
+    fn each<F: PteFormat>(tracking: Tracking) {
+        let mut bench = Bench::<F>::new(100);
+        let pmap = bench.paging.pmap_create(&mut bench.frames).unwrap();
+        bench.paging.pmap_activate(&pmap);
+        let at = VirtAddr(0x4000);
+        let (old, new) = (bench.frames.take().unwrap(), bench.frames.take().unwrap());
+        let first = Mapping {
+            protection: Protection::READ,
+            tracking,
+            ..DATA
+        };
+        bench.enter(&pmap, at.0, old, first);
+        let mapped = |bench: &Bench<F>| bench.paging.pmap_extract(&pmap, at).map(|(page, _)| page);
+        for (answers, entered) in [
+            (&[Beside::Now][..], false),
+            // One took the address space up while the entry was absent.
+            (&[Beside::Now, Beside::NotNow], false),
+            (&[Beside::NotNow, Beside::NotNow], true),
+        ] {
+            *bench.paging.hardware().beside.lock().unwrap() = answers.to_vec();
+            let result = bench.with_batch(|paging, batch| {
+                paging.pmap_enter(&pmap, at, new, DATA, &mut Reserve::default(), batch)
+            });
+            let expected = if entered {
+                Ok(())
+            } else {
+                Err(NotEntered::Occupied)
+            };
+            assert_eq!(result, expected, "{answers:?}");
+            assert_eq!(mapped(&bench), Some(if entered { new } else { old }));
+            let tracked = usize::from(tracking == Tracking::Tracked);
+            let (of_old, of_new) = if entered { (0, 1) } else { (tracked, 0) };
+            assert_eq!(bench.paging.page_mappings(old), of_old);
+            assert_eq!(bench.paging.page_mappings(new), of_new);
+            assert_eq!(bench.paging.pmap_resident(&pmap).0, 1);
+        }
+    }
+    for tracking in [Tracking::Tracked, Tracking::Untracked] {
+        each::<X86_64>(tracking);
+        each::<Aarch64Granule4K>(tracking);
+        each::<Aarch64Granule16K>(tracking);
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@
 //! | a request while one is served | the served number is read before forgetting; the newer request stays open |
 
 use crate::pmap::Flush;
-use crate::pmap::hardware::Tag;
+use crate::pmap::hardware::{Beside, Tag};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*, fence};
 use vm::addr::PhysAddr;
 
@@ -93,6 +93,24 @@ impl Shootdown {
         self.up.load(Relaxed) & !(1 << cpu) != 0
     }
 
+    /// Which other CPUs may hold translations of an address space.
+    #[inline]
+    pub fn beside(&self, cpu: usize, tag: Tag) -> Beside {
+        if !self.others(cpu) {
+            return Beside::Never;
+        }
+        // Entries were changed before; the roots are read after.
+        fence(SeqCst);
+        let up = self.up.load(Relaxed) & !(1 << cpu);
+        let loads =
+            |index: usize| tag == Tag::KERNEL || self.cpus[index].loaded.load(SeqCst) == tag.0;
+        if (0..CPUS).any(|index| up & 1 << index != 0 && loads(index)) {
+            Beside::Now
+        } else {
+            Beside::NotNow
+        }
+    }
+
     /// Asks every other CPU that may hold what `flush` names, and waits until none does. `interrupt` is
     /// given the hardware's number; `forget` forgets everything on the calling CPU, which is served
     /// meanwhile. Preemption is off, no spin lock is held.
@@ -164,6 +182,20 @@ mod tests {
             },
         );
         flush
+    }
+
+    #[test]
+    fn who_uses_a_space_is_known() {
+        let all = Shootdown::new();
+        all.join(0, 10);
+        all.publish(0, PhysAddr(0x1000));
+        assert_eq!(all.beside(0, Tag(0x1000)), Beside::Never);
+        all.join(1, 11);
+        all.publish(1, PhysAddr(0x2000));
+        assert_eq!(all.beside(0, Tag(0x1000)), Beside::NotNow);
+        assert_eq!(all.beside(0, Tag(0x2000)), Beside::Now);
+        assert_eq!(all.beside(1, Tag(0x2000)), Beside::NotNow);
+        assert_eq!(all.beside(1, Tag::KERNEL), Beside::Now);
     }
 
     #[test]

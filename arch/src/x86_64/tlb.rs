@@ -51,6 +51,12 @@ pub fn steps(flush: &Flush, loaded: PhysAddr, mut step: impl FnMut(Step)) {
     }
 }
 
+/// Whether a CPU that has `loaded` in CR3 may hold translations of an address space.
+#[inline]
+pub fn holds(loaded: PhysAddr, tag: Tag) -> bool {
+    tag == Tag::KERNEL || tag == Tag(loaded.0)
+}
+
 /// A process-context identifier: 12 bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pcid(u16);
@@ -112,12 +118,13 @@ impl Invpcid {
 
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
 mod execute {
-    use super::{Step, steps};
+    use super::{Step, holds, steps};
     use crate::pmap::Flush;
+    use crate::pmap::hardware::{Beside, Tag};
     use crate::x86_64::shootdown::Shootdown;
     use crate::x86_64::{apic, cpu};
     use core::arch::asm;
-    use vm::addr::PhysAddr;
+    use vm::addr::{PhysAddr, VirtAddr};
 
     static SHOOTDOWN: Shootdown = Shootdown::new();
 
@@ -161,6 +168,20 @@ mod execute {
         }
     }
 
+    /// Which other CPUs may hold translations of an address space. Preemption is off.
+    #[inline]
+    pub fn beside(tag: Tag) -> Beside {
+        SHOOTDOWN.beside(cpu::id(), tag)
+    }
+
+    /// Invalidates one page on this CPU. Preemption is off.
+    #[inline]
+    pub fn invalidate_page(tag: Tag, at: VirtAddr) {
+        if holds(SHOOTDOWN.loaded(cpu::id()), tag) {
+            execute(Step::Page(at));
+        }
+    }
+
     /// Serves what other CPUs ask of this one. Called by the interrupt that says so.
     pub fn serve() {
         SHOOTDOWN.serve(cpu::id(), || execute(Step::Global));
@@ -183,7 +204,7 @@ mod execute {
     }
 }
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
-pub use execute::{execute, invalidate, join, load, serve};
+pub use execute::{beside, execute, invalidate, invalidate_page, join, load, serve};
 
 #[cfg(test)]
 mod tests {

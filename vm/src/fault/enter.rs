@@ -6,7 +6,7 @@
 use super::{Step, Try};
 use crate::addr::PageId;
 use crate::counters::Event;
-use crate::machine::{CacheMode, Machine, Mapping, NeedReserve, Tracking, Wired};
+use crate::machine::{CacheMode, Machine, Mapping, NotEntered, Tracking, Wired};
 use crate::map::entry::Entry;
 use crate::object::{ObjectKind, ObjectState};
 use crate::vm::Vm;
@@ -138,7 +138,8 @@ impl<M: Machine> Vm<M> {
         );
         match entered {
             Ok(()) => Step::Done,
-            Err(NeedReserve) => Step::Refill,
+            Err(NotEntered::Reserve) => Step::Refill,
+            Err(NotEntered::Occupied) => Step::Occupied,
         }
     }
 }

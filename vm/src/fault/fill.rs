@@ -11,6 +11,7 @@ use crate::counters::Event;
 use crate::machine::Machine;
 use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
+use crate::object::slot::Slot;
 use crate::object::tree::Slots;
 use crate::object::{ObjRef, ObjectKind, ObjectState};
 use crate::vm::Vm;
@@ -43,24 +44,30 @@ impl<M: Machine> Vm<M> {
         let Some(shadow) = &top.shadow else {
             return self.zero_fill(target);
         };
-        let mut worth = Worth::Nothing;
+        let mut hidden = None;
         let page = self.look_below(shadow, index, |below| match below {
             Below::Nothing => self.zero_fill(target),
             Below::Busy(object, index) => Err(wait(object, index)),
             Below::Page(from, below, place, state) => {
                 let after = target.slots.len().wrapping_add(1);
+                let hides =
+                    (share && self.machine().page_is_mapped(from)).then(|| object.try_ref());
+                let hides = hides.transpose().map_err(|_| self.fault_shortage())?;
                 let page = self.copy_up(target, from, this, below, place)?;
-                worth = Worth::of(after, size, state);
-                if share {
-                    self.disconnect(from, &mut this.batch);
-                }
-                Ok(page)
+                this.kept.worth = Worth::of(after, size, state);
+                let Some(hides) = hides else {
+                    return Ok(page);
+                };
+                // Who shares the object must not see the page below any more.
+                self.disconnect(from, &mut this.batch);
+                hidden = Some(page);
+                Err(Step::Hides(hides, index))
             }
-        })?;
-        if worth == Worth::Trying {
-            self.collapse(top, &mut this.batch, &mut this.released);
+        });
+        if let Some(page) = hidden {
+            top.slots.replace(index, Slot::Busy(page));
         }
-        Ok(page)
+        page
     }
 
     /// A new page of zeros.
@@ -96,12 +103,12 @@ impl<M: Machine> Vm<M> {
             number,
             index,
         } = target;
-        let made = this.snapshot.filter(|made| made.page == from);
+        let made = this.kept.snapshot.filter(|made| made.page == from);
         let added = match made {
             Some(made) => {
                 let added = self.add_filled(kind, slots, number, index, made.copy);
                 if added.is_ok() {
-                    *this.snapshot = None;
+                    this.kept.snapshot = None;
                 }
                 added.map(|()| made.copy)
             }
@@ -127,8 +134,9 @@ impl<M: Machine> Vm<M> {
 }
 
 /// Whether a look at the chain is worth its cost after a copy fault.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Worth {
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Worth {
+    #[default]
     Nothing,
     Trying,
 }

@@ -12,7 +12,7 @@ mod enter;
 mod fill;
 mod prepare;
 
-use crate::addr::VirtAddr;
+use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::{Machine, RefMod};
@@ -22,11 +22,12 @@ use crate::object::copy::Snapshot;
 use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
 use crate::object::slot::Slot;
-use crate::object::{ObjRef, ObjectKind};
+use crate::object::{ObjRef, ObjectKind, ObjectState};
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
 use core::sync::atomic::Ordering::Relaxed;
 use enter::OnTop;
+use fill::Worth;
 
 /// Why a fault could not be resolved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +63,14 @@ enum Step<M: Machine> {
     Prepare,
     /// The page below, at this object and index, may be written by others: it is copied apart.
     Snapshot(ObjRef<M>, u64),
+    /// Where the page shall be mapped another one still is, and other CPUs may see it.
+    Occupied,
+    /// The same, and the page that was only looked for is at this object and index.
+    Covers(ObjRef<M>, u64),
+    /// The page at this object and index is busy until no TLB shows the one that it hides.
+    Hides(ObjRef<M>, u64),
+    /// What stood in the way is gone: look again.
+    Again,
     /// The page table needs memory.
     Refill,
     /// It ends with an error.
@@ -85,6 +94,15 @@ struct Goal {
     purpose: Purpose,
 }
 
+/// What one try leaves to the next.
+#[derive(Default)]
+struct Kept {
+    /// A copy that was made apart, until it is in its slot.
+    snapshot: Option<Snapshot>,
+    /// A page was copied, and the chain below it has not been looked at yet.
+    worth: Worth,
+}
+
 /// What one try carries.
 struct Try<'a, M: Machine> {
     pmap: &'a M::Pmap,
@@ -93,8 +111,7 @@ struct Try<'a, M: Machine> {
     purpose: Purpose,
     reserve: &'a mut M::Reserve,
     batch: TlbBatch<'a, M>,
-    /// A copy that was made apart, until it is in its slot.
-    snapshot: &'a mut Option<Snapshot>,
+    kept: &'a mut Kept,
     /// A page was copied.
     copied: bool,
     /// An object that a bypass cut off, to be given up without locks.
@@ -129,13 +146,13 @@ impl<M: Machine> Vm<M> {
         let at = VirtAddr(at.0 & !(M::PAGE_SIZE.wrapping_sub(1)));
         let pmap = self.pmap(map);
         let mut reserve = M::Reserve::default();
-        let mut snapshot = None;
+        let mut kept = Kept::default();
         let goal = Goal {
             at,
             access,
             purpose,
         };
-        let mut step = self.fault_once(map, pmap, goal, &mut reserve, &mut snapshot);
+        let mut step = self.fault_once(map, pmap, goal, &mut reserve, &mut kept);
         if let Step::Done = step {
             return Ok(());
         }
@@ -143,6 +160,10 @@ impl<M: Machine> Vm<M> {
             match step {
                 Step::Done => break Ok(()),
                 Step::Failed(error) => break Err(error),
+                // The try has made way before it unlocked the map.
+                Step::Occupied | Step::Covers(..) | Step::Hides(..) | Step::Again => {
+                    self.counters.count(Event::Retry);
+                }
                 Step::Prepare => {
                     if let Err(error) = self.prepare_write(map, at, access) {
                         break Err(error);
@@ -153,11 +174,11 @@ impl<M: Machine> Vm<M> {
                     object.wait_busy(index);
                 }
                 Step::Snapshot(object, index) => {
-                    if let Some(old) = snapshot.take() {
+                    if let Some(old) = kept.snapshot.take() {
                         self.frames.give_page(old.copy);
                     }
                     match self.snapshot(&object, index) {
-                        Ok(made) => snapshot = made,
+                        Ok(made) => kept.snapshot = made,
                         Err(NoMemory) => {
                             self.shortage();
                             break Err(FaultError::Shortage);
@@ -174,9 +195,9 @@ impl<M: Machine> Vm<M> {
                     }
                 }
             }
-            step = self.fault_once(map, pmap, goal, &mut reserve, &mut snapshot);
+            step = self.fault_once(map, pmap, goal, &mut reserve, &mut kept);
         };
-        if let Some(unused) = snapshot {
+        if let Some(unused) = kept.snapshot {
             self.frames.give_page(unused.copy);
         }
         self.machine()
@@ -192,7 +213,7 @@ impl<M: Machine> Vm<M> {
         pmap: &M::Pmap,
         goal: Goal,
         reserve: &mut M::Reserve,
-        snapshot: &mut Option<Snapshot>,
+        kept: &mut Kept,
     ) -> Step<M> {
         let mut this = Try {
             pmap,
@@ -200,14 +221,18 @@ impl<M: Machine> Vm<M> {
             access: goal.access,
             purpose: goal.purpose,
             reserve,
-            snapshot,
+            kept,
             batch: self.frames.batch(),
             copied: false,
             released: None,
         };
         let step = {
             let state = map.read();
-            self.fault_entry(&state, &mut this)
+            let mut step = self.fault_entry(&state, &mut this);
+            if let Step::Occupied | Step::Covers(..) | Step::Hides(..) = step {
+                step = self.make_way(step, &mut this);
+            }
+            step
         };
         if let Some(object) = this.released {
             self.release_object(object, &mut this.batch);
@@ -260,14 +285,16 @@ impl<M: Machine> Vm<M> {
         let step = match (top.slots.get(index), &top.shadow) {
             (Slot::Resident(page), _) => {
                 self.counters.count(Event::Hit);
-                return self.enter_resident(entry, (&top, object.kind), (index, page), this);
+                let step = self.enter_resident(entry, (&top, object.kind), (index, page), this);
+                return covers(step, object, index);
             }
             (Slot::Busy(_), _) => return wait(object, index),
             (Slot::Empty, None) => None,
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
-                Below::Page(page, ..) => {
+                Below::Page(page, below, place, _) => {
                     self.counters.count(Event::Hit);
-                    Some(self.enter(entry, page, OnTop::No, object.kind, this))
+                    let step = self.enter(entry, page, OnTop::No, object.kind, this);
+                    Some(covers(step, below, place))
                 }
                 Below::Busy(object, index) => Some(wait(object, index)),
                 Below::Nothing => None,
@@ -294,6 +321,46 @@ impl<M: Machine> Vm<M> {
     ) -> Step<M> {
         let mut guard = object.write();
         let top = &mut *guard;
+        let step = self.write_top(entry, object, top, index, this);
+        if let Step::Done = step {
+            if this.kept.worth == Worth::Trying {
+                this.kept.worth = Worth::Nothing;
+                self.collapse(top, &mut this.batch, &mut this.released);
+            }
+            return step;
+        }
+        self.hide(object, top, index, step, this)
+    }
+
+    /// The page in the top object takes the place of another one: it is busy from now on.
+    #[cold]
+    #[inline(never)]
+    fn hide(
+        &self,
+        object: &ObjRef<M>,
+        top: &mut ObjectState<M>,
+        index: u64,
+        step: Step<M>,
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        let Step::Occupied = step else { return step };
+        let (Slot::Resident(page), Ok(object)) = (top.slots.get(index), object.try_ref()) else {
+            return Step::Failed(FaultError::Shortage);
+        };
+        top.slots.replace(index, Slot::Busy(page));
+        self.unmap(this);
+        Step::Hides(object, index)
+    }
+
+    #[inline(always)]
+    fn write_top(
+        &self,
+        entry: &Entry<M>,
+        object: &ObjRef<M>,
+        top: &mut ObjectState<M>,
+        index: u64,
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
         if index >= top.size {
             return Step::Failed(FaultError::MemoryError);
         }
@@ -317,6 +384,57 @@ impl<M: Machine> Vm<M> {
             pages.get(page).mark(RefMod::MODIFIED | RefMod::REFERENCED);
         }
         self.enter(entry, page, OnTop::Yes, object.kind, this)
+    }
+
+    /// Ends the mappings of the page that another one hides. That one is busy until no TLB shows the
+    /// old one, so that nobody maps it meanwhile (I-TLB-6). The map is locked shared, no object is.
+    #[cold]
+    #[inline(never)]
+    fn make_way(&self, step: Step<M>, this: &mut Try<'_, M>) -> Step<M> {
+        let place = match step {
+            Step::Hides(object, index) => Some((object, index)),
+            Step::Covers(object, index) => {
+                let mut state = object.write();
+                let Slot::Resident(page) = state.slots.get(index) else {
+                    return Step::Again;
+                };
+                state.slots.replace(index, Slot::Busy(page));
+                drop(state);
+                self.unmap(this);
+                Some((object, index))
+            }
+            // The zero frame: whoever maps it shows the same.
+            _ => {
+                self.unmap(this);
+                None
+            }
+        };
+        this.batch.flush_now(self.machine());
+        if let Some((object, index)) = place {
+            object.unbusy(&mut object.write(), index);
+        }
+        Step::Again
+    }
+
+    /// Removes what is mapped at the address of a try.
+    fn unmap(&self, this: &mut Try<'_, M>) {
+        let end = VirtAddr(this.at.0.saturating_add(M::PAGE_SIZE));
+        let range = Range::new(this.at, end);
+        self.machine()
+            .pmap_remove(this.pmap, range, &mut this.batch);
+    }
+}
+
+/// Says where the page is that could not be mapped.
+#[inline]
+fn covers<M: Machine>(step: Step<M>, object: &ObjRef<M>, index: u64) -> Step<M> {
+    match step {
+        Step::Occupied => object
+            .try_ref()
+            .map_or(Step::Failed(FaultError::Shortage), |object| {
+                Step::Covers(object, index)
+            }),
+        step => step,
     }
 }
 

@@ -151,10 +151,12 @@ impl<M: Machine> Vm<M> {
         Ok(())
     }
 
-    /// Drops pages whose contents nobody else can see: they read as zeros then.
+    /// Drops pages whose contents nobody else can see: they read as zeros then. The map is locked
+    /// alone until no TLB shows them, so that no fault maps new ones before (I-TLB-6).
     fn kill_part(&self, map: &Map<M>, range: Range) {
         let mut batch = self.frames.batch();
-        self.each_part(&map.read(), range, |entry, part| {
+        let state = map.write();
+        self.each_part(&state, range, |entry, part| {
             let Some(object) = entry.object.as_ref().filter(|_| !entry.needs_copy) else {
                 return;
             };
@@ -164,6 +166,8 @@ impl<M: Machine> Vm<M> {
                 self.free_range(&mut state, from, to, &mut batch);
             }
         });
+        batch.flush_now(self.machine());
+        drop(state);
         self.frames.finish(batch);
     }
 

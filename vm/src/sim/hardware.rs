@@ -39,6 +39,8 @@ pub(super) struct Frame {
     pub collected: RefMod,
     /// It is a page table now.
     pub is_table: bool,
+    /// It is an empty table that was unlinked and waits for its flush.
+    pub is_retired: bool,
 }
 
 /// What happened, for coverage.
@@ -58,6 +60,8 @@ pub struct Counts {
     pub flushes: u64,
     /// Times that `pmap_enter` wanted more in its reserve.
     pub need_reserve: u64,
+    /// Times that `pmap_enter` found another page which other CPUs might still see.
+    pub occupied: u64,
     /// Neighbours that a fault mapped.
     pub entered_around: u64,
     /// Neighbours that a fault gave write permission.

@@ -10,7 +10,7 @@ use super::tlb::TlbEntry;
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::{
-    FrameSource, Machine, Mapping, NeedReserve, RefMod, Shortage, Tracking, Wired,
+    FrameSource, Machine, Mapping, NotEntered, RefMod, Shortage, Tracking, Wired,
 };
 use abi::Protection;
 use std::collections::BTreeMap;
@@ -131,9 +131,14 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
         let leaf = at >> hardware.leaf_bits();
         let now = hardware.tables(pmap).leaves.get(&leaf).copied();
         match hardware.tlbs[cpu].table(pmap, leaf) {
-            // The CPU walks a table that was unlinked: it reads whatever the frame is now.
+            // The CPU walks a table that was unlinked: nothing is in it until the frame is used again.
             Some(table) if now != Some(table) => {
-                panic!("I-TLB-1: a CPU walks a retired page table")
+                assert!(
+                    hardware.frame(table).is_retired,
+                    "I-TLB-1: a CPU walks a frame that was a page table"
+                );
+                hardware.counts.faults += 1;
+                return Err(SimFault);
             }
             Some(_) => hardware.counts.table_hits += 1,
             None => {
@@ -419,13 +424,13 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
         mapping: Mapping,
         reserve: &mut SimReserve,
         batch: &mut TlbBatch<'_, Self>,
-    ) -> Result<(), NeedReserve> {
+    ) -> Result<(), NotEntered> {
         assert!(
             at.0 & (Self::PAGE_SIZE - 1) == 0,
             "a mapping at {at:?} is not page-aligned"
         );
         self.hardware().enter(
-            pmap.id,
+            (sync::host::here(), pmap.id),
             at.0 >> SHIFT,
             page,
             mapping,
@@ -538,6 +543,7 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
         );
         // A retired table comes back by a batch.
         hardware.frame(page).is_table = false;
+        hardware.frame(page).is_retired = false;
     }
 
     fn flush(&self, flush: &mut SimFlush) {

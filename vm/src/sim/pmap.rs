@@ -5,7 +5,7 @@
 
 use super::hardware::{Hardware, Pte, Tables};
 use crate::addr::PageId;
-use crate::machine::{Mapping, NeedReserve, RefMod, Tracking, Wired};
+use crate::machine::{Mapping, NotEntered, RefMod, Tracking, Wired};
 use abi::Protection;
 
 /// An address space, by number. Numbers are never used again.
@@ -63,13 +63,13 @@ impl Hardware {
 
     pub fn enter(
         &mut self,
-        pmap: u64,
+        (cpu, pmap): (usize, u64),
         at: u64,
         page: PageId,
         mapping: Mapping,
         reserve: &mut SimReserve,
         flush: &mut SimFlush,
-    ) -> Result<(), NeedReserve> {
+    ) -> Result<(), NotEntered> {
         assert!(
             !mapping.protection.is_empty(),
             "a mapping that permits nothing is entered"
@@ -87,8 +87,16 @@ impl Hardware {
         let wants_table = self.needs(pmap, at);
         if (wants_reverse && reserve.reverse == 0) || (wants_table && reserve.tables.is_empty()) {
             self.counts.need_reserve += 1;
-            return Err(NeedReserve);
+            return Err(NotEntered::Reserve);
         }
+        if old.is_some_and(|old| old.page != page) {
+            if self.is_active_beside(cpu, pmap) {
+                self.counts.occupied += 1;
+                return Err(NotEntered::Occupied);
+            }
+            self.tlbs[cpu].forget(pmap, at);
+        }
+        self.check_current(pmap, at, page);
         if wants_reverse {
             reserve.reverse -= 1;
         }
@@ -103,10 +111,7 @@ impl Hardware {
                     flush.entries.push((pmap, at));
                 }
             }
-            Some(old) => {
-                self.unmap_frame(old, pmap, at);
-                flush.entries.push((pmap, at));
-            }
+            Some(old) => self.unmap_frame(old, pmap, at),
             None => {}
         }
         if tracked && !same {
@@ -121,6 +126,23 @@ impl Hardware {
         };
         self.tables(pmap).entries.insert(at, entry);
         Ok(())
+    }
+
+    /// Whether another CPU may hold translations of an address space: it holds one.
+    fn is_active_beside(&self, cpu: usize, pmap: u64) -> bool {
+        let others = self.tlbs.iter().enumerate().filter(|(n, _)| *n != cpu);
+        others.into_iter().any(|(_, tlb)| tlb.knows(pmap))
+    }
+
+    /// A mapping is made: nobody may still be shown another page there.
+    fn check_current(&mut self, pmap: u64, at: u64, page: PageId) {
+        for tlb in &mut self.tlbs {
+            let known = tlb.get(pmap, at).map(|entry| entry.page);
+            assert!(
+                known.is_none_or(|known| known == page),
+                "I-TLB-6: a page is mapped while a TLB still shows another one there"
+            );
+        }
     }
 
     pub fn enter_around(
@@ -149,6 +171,7 @@ impl Hardware {
                         refmod: RefMod::empty(),
                     };
                     if !entry.protection.is_empty() {
+                        self.check_current(pmap, at, page);
                         self.tables(pmap).entries.insert(at, entry);
                         self.frame(page).mappings.push((pmap, at));
                         self.counts.entered_around += 1;
@@ -204,6 +227,7 @@ impl Hardware {
             return None;
         }
         let frame = tables.leaves.remove(&leaf)?;
+        self.frame(frame).is_retired = true;
         flush.tables.push((pmap, leaf));
         self.counts.tables_retired += 1;
         Some(frame)

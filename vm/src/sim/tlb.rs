@@ -47,6 +47,11 @@ impl Tlb {
         self.tables.remove(&(pmap, leaf));
     }
 
+    /// Whether anything of an address space is here.
+    pub fn knows(&self, pmap: u64) -> bool {
+        self.entries.keys().any(|(owner, _)| *owner == pmap)
+    }
+
     pub fn forget_pmap(&mut self, pmap: u64) {
         self.entries.retain(|(owner, _), _| *owner != pmap);
         self.tables.retain(|(owner, _), _| *owner != pmap);

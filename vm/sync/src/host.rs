@@ -67,6 +67,11 @@ pub fn enter(cpu: Option<usize>, scheduler: Option<Arc<dyn Scheduler>>) {
     SCHEDULER.replace(scheduler);
 }
 
+/// The CPU that the calling thread was on last; it still is while preemption is disabled.
+pub fn here() -> usize {
+    HERE.get()
+}
+
 /// How often the calling thread has preemption disabled: 0 when nothing is held.
 pub fn preempt_count() -> u32 {
     DEPTH.get()

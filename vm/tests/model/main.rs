@@ -167,7 +167,7 @@ mod model {
     #[test]
     fn threads_agree() {
         let mut coverage = Coverage::default();
-        for seed in seeds(40) {
+        for seed in seeds(300) {
             threads::run::<12>(seed, &mut coverage);
             threads::run::<14>(seed, &mut coverage);
         }
