@@ -77,6 +77,7 @@ impl<M: Machine> Vm<M> {
             .each_map(|map| self.audit_map(map, &mut audit));
         // Every reference has been counted: compare.
         self.registry.each_map(|map| {
+            audit_naming(map, &mut audit);
             self.each_object_of(map, |object| check_references(object, &mut audit));
         });
         self.registry
@@ -117,11 +118,43 @@ impl<M: Machine> Vm<M> {
                 self.visit_object(object, audit, Visit::Reference);
                 self.audit_mappings(map, entry, object, audit);
             }
+            if let Some(submap) = &entry.submap {
+                self.audit_submap(map, entry, submap, audit);
+            }
+            if state.is_frozen() && entry.is_thawed() {
+                audit.fail(
+                    "I-SUB-2: an entry of a named submap can be written",
+                    entry.start.0,
+                );
+            }
             None::<()>
         });
         if size != state.size {
             audit.fail("I-MAP-3: a map's size and its entries differ", map.serial);
         }
+    }
+
+    /// Counts one entry that names a submap, and looks at what it shows.
+    fn audit_submap(&self, map: &Map<M>, entry: &Entry<M>, submap: &Map<M>, audit: &mut Audit) {
+        if entry.object.is_some() || entry.wired != 0 {
+            let what = "I-SUB-1: an entry with a submap has an object or is wired";
+            audit.fail(what, entry.start.0);
+        }
+        let mut inside = submap.write();
+        if let Some(naming) = &mut inside.naming {
+            let (count, epoch) = naming.audit;
+            let before = if epoch == audit.epoch { count } else { 0 };
+            naming.audit = (before.saturating_add(1), audit.epoch);
+        }
+        let window = Range::new(entry.inside(entry.start), entry.inside(entry.end));
+        inside.tree.visit(window, |inner| {
+            if let Ok(Some(shown)) = entry.show(inner)
+                && let Some(object) = &shown.object
+            {
+                self.audit_mappings(map, &shown, object, audit);
+            }
+            None::<()>
+        });
     }
 
     /// Counts one reference to an object; at the first one, looks at the object and what is below.
@@ -308,6 +341,20 @@ fn each_of_chain<M: Machine>(object: &ObjRef<M>, each: &mut impl FnMut(&Object<M
     each(object);
     if let Some(shadow) = &object.read().shadow {
         each_of_chain(&shadow.object, each);
+    }
+}
+
+fn audit_naming<M: Machine>(map: &Map<M>, audit: &mut Audit) {
+    let Some(naming) = map.read().naming else {
+        return;
+    };
+    let (count, epoch) = naming.audit;
+    let counted = if epoch == audit.epoch { count } else { 0 };
+    if counted != naming.entries {
+        audit.fail(
+            "I-SUB-3: a submap's entries and their count differ",
+            map.serial,
+        );
     }
 }
 

@@ -46,6 +46,10 @@ pub enum Event {
     Flatten,
     /// Objects visited by faults below the first: the length of the walks.
     ChainStep,
+    /// Reads that a submap answered.
+    Through,
+    /// Pieces of submaps that became entries of the map that names the submap.
+    CopyUp,
     /// Operations that failed for want of memory.
     Shortage,
 }

@@ -16,7 +16,7 @@ macro_rules! ranks {
 }
 
 ranks! {
-    /// A map's lock; two maps by address.
+    /// A map's lock; a parent before its submap, other maps by address.
     MapRank = rank::MAP, "map", nests true;
     /// The registry of maps and named objects.
     RegistryRank = rank::MAP + 1, "registry", nests false;

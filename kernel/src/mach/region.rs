@@ -6,7 +6,7 @@ use crate::syscall::Call;
 use crate::user_memory::{Plain, get, put, put_bytes};
 use abi::KernReturn;
 use abi::region::*;
-use vm::{Region, UserAddr, UserSize};
+use vm::{Region, Shows, UserAddr, UserSize};
 
 /// Words of `vm_region_basic_info` (32-bit offset).
 const BASIC_WORDS: u32 = 8;
@@ -94,6 +94,10 @@ fn give_place(region: &Region, address_at: u64, size_at: u64) -> Result<(), Kern
     put(size_at, &region.range.len()).map_err(fault)
 }
 
+fn is_submap(region: &Region) -> u32 {
+    u32::from(region.shows == Shows::Submap)
+}
+
 fn basic(region: &Region) -> RegionBasicInfo64 {
     let shared = matches!(
         region.share_mode,
@@ -104,7 +108,7 @@ fn basic(region: &Region) -> RegionBasicInfo64 {
         max_protection: i32::from(region.max.bits()),
         inheritance: region.inherit as u32,
         shared: u32::from(shared),
-        reserved: 0,
+        reserved: is_submap(region),
         offset: region.offset,
         behavior: region.behavior as i32,
         user_wired_count: region.user_wired,
@@ -152,7 +156,7 @@ fn submap(region: &Region) -> RegionSubmapInfo64 {
         shadow_depth: region.shadow_depth,
         external_pager: u8::from(region.file.is_some()),
         share_mode: region.share_mode,
-        is_submap: 0,
+        is_submap: is_submap(region),
         behavior: region.behavior as i32,
         object_id: region.object_id as u32,
         user_wired_count: region.user_wired,

@@ -11,6 +11,7 @@ mod around;
 mod enter;
 mod fill;
 mod prepare;
+mod through;
 
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
@@ -61,6 +62,8 @@ enum Step<M: Machine> {
     Wait(ObjRef<M>, u64),
     /// The entry needs an object of its own before it can be written.
     Prepare,
+    /// The entry names a submap: the piece at the address becomes the map's own first.
+    CopyUp,
     /// The page below, at this object and index, may be written by others: it is copied apart.
     Snapshot(ObjRef<M>, u64),
     /// Where the page shall be mapped another one still is, and other CPUs may see it.
@@ -169,6 +172,12 @@ impl<M: Machine> Vm<M> {
                         break Err(error);
                     }
                 }
+                Step::CopyUp => {
+                    let end = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+                    if let Err(code) = self.copy_submap_up(map, Range::new(at, end), access) {
+                        break Err(FaultError::of_copy_up(code));
+                    }
+                }
                 Step::Wait(object, index) => {
                     self.counters.count(Event::BusyWait);
                     object.wait_busy(index);
@@ -254,10 +263,12 @@ impl<M: Machine> Vm<M> {
         }
         let write = this.access.contains(Protection::WRITE) || this.purpose == Purpose::Wire;
         let Some(object) = &entry.object else {
-            if write {
-                return Step::Prepare;
-            }
-            return self.map_zero(entry, this);
+            return match &entry.submap {
+                None if write => Step::Prepare,
+                None => self.map_zero(entry, this),
+                Some(_) if write => Step::CopyUp,
+                Some(submap) => self.fault_through(entry, submap, this),
+            };
         };
         let index = entry.index(this.at);
         self.counters.count(Event::Lookup);

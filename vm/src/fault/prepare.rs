@@ -28,13 +28,16 @@ impl<M: Machine> Vm<M> {
         loop {
             let wanted = {
                 let mut state = map.write();
+                if state.is_frozen() {
+                    return Err(FaultError::ProtectionFailure);
+                }
                 let Some(entry) = state.tree.find_mut(at) else {
                     return Err(FaultError::InvalidAddress);
                 };
                 if !entry.attributes.protection.contains(access) {
                     return Err(FaultError::ProtectionFailure);
                 }
-                if self.prepare_entry(entry, &mut spare) {
+                if entry.submap.is_some() || self.prepare_entry(entry, &mut spare) {
                     return Ok(());
                 }
                 entry.pages()

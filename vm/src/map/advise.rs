@@ -156,6 +156,9 @@ impl<M: Machine> Vm<M> {
     fn kill_part(&self, map: &Map<M>, range: Range) {
         let mut batch = self.frames.batch();
         let state = map.write();
+        if state.is_frozen() {
+            return self.frames.finish(batch);
+        }
         self.each_part(&state, range, |entry, part| {
             let Some(object) = entry.object.as_ref().filter(|_| !entry.needs_copy) else {
                 return;
@@ -205,7 +208,7 @@ impl<M: Machine> Vm<M> {
                     object.kind == ObjectKind::Anonymous && object.read().shadow.is_none()
                 });
             let malloc = matches!(entry.attributes.tag, 1..=3 | 6..=9);
-            (malloc && !plain).then_some(())
+            (entry.submap.is_some() || (malloc && !plain)).then_some(())
         });
         if bad.is_some() {
             return Err(KernReturn::FAILURE);
@@ -220,6 +223,7 @@ impl<M: Machine> Vm<M> {
                 return Err(KernReturn::INVALID_ADDRESS);
             }
             all_allow(&state, range, Protection::WRITE)?;
+            state.check_inside(range, Protection::WRITE)?;
         }
         self.kill_part(map, range);
         // What is left is shared, shadowed or wired: zeroed in place, page by page.
@@ -242,14 +246,26 @@ impl<M: Machine> Vm<M> {
     /// The first address of the range where anything but zeros may show.
     fn next_page_of(&self, state: &MapState<M>, range: Range) -> Option<VirtAddr> {
         state.tree.visit(range, |entry| {
-            let object = entry.object.as_ref()?;
+            let Some(submap) = &entry.submap else {
+                return next_page_in(entry, range);
+            };
             let part = entry.range().intersect(range)?;
-            let index = next_shown(&object.read(), entry.index(part.start))?;
-            let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
-            let at = VirtAddr(entry.start.0.saturating_add(inside));
-            part.contains(at).then_some(at)
+            let window = Range::new(entry.inside(part.start), entry.inside(part.end));
+            submap.read().tree.visit(window, |inner| {
+                let shown = entry.show(inner).ok().flatten()?;
+                next_page_in(&shown, range)
+            })
         })
     }
+}
+
+fn next_page_in<M: Machine>(entry: &Entry<M>, range: Range) -> Option<VirtAddr> {
+    let object = entry.object.as_ref()?;
+    let part = entry.range().intersect(range)?;
+    let index = next_shown(&object.read(), entry.index(part.start))?;
+    let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
+    let at = VirtAddr(entry.start.0.saturating_add(inside));
+    part.contains(at).then_some(at)
 }
 
 /// Whether an object's pages may be dropped: nobody else shows them, and nothing is below.

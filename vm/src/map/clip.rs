@@ -4,12 +4,14 @@
 //! Does not own: which attributes make two entries one (`entry`). Locks: the map alone.
 
 use super::MapState;
-use super::entry::{Attributes, Entry, EntryBox};
+use super::entry::{Entry, EntryBox};
 use crate::addr::{Range, VirtAddr};
 use crate::counters::Event;
+use crate::frames::Frames;
 use crate::machine::Machine;
 use crate::vm::Vm;
 use abi::KernReturn;
+use zalloc::Reserve;
 
 /// Why an operation on a locked map stopped before it changed anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,46 +30,33 @@ impl From<KernReturn> for Stop {
 
 /// Entries in hand. Those that are left go back to their zone.
 pub(crate) struct Spare<M: Machine> {
-    entries: [Option<EntryBox<M>>; 3],
+    entries: Reserve<Entry<M>, Frames<M>>,
 }
 
 impl<M: Machine> Spare<M> {
     pub(crate) const fn new() -> Self {
         Self {
-            entries: [const { None }; 3],
+            entries: Reserve::new(),
         }
-    }
-
-    fn len(&self) -> usize {
-        self.entries.iter().flatten().count()
     }
 
     /// Stops an operation that needs more than there are.
     pub(crate) fn require(&self, count: usize) -> Result<(), Stop> {
-        if self.len() < count {
+        if self.entries.count() < count {
             return Err(Stop::Entries(count));
         }
         Ok(())
     }
 
-    /// Takes entries until there are `count`, at most three. No lock is held.
+    /// Takes entries until there are `count`. No lock is held.
     pub(crate) fn fill(&mut self, vm: &Vm<M>, count: usize) -> Result<(), KernReturn> {
-        for place in self.entries.iter_mut().take(count) {
-            if place.is_none() {
-                let empty = Entry::new(Range::default(), Attributes::default());
-                let entry = vm.zones.entries.alloc(&vm.frames, empty);
-                *place = Some(entry.map_err(|_| vm.shortage())?);
-            }
-        }
-        Ok(())
+        let filled = self.entries.refill(&vm.zones.entries, &vm.frames, count);
+        filled.map_err(|_| vm.shortage())
     }
 
     /// A spare entry, made into `entry`. There is one: `require` was asked.
     pub(crate) fn take(&mut self, entry: Entry<M>) -> Result<EntryBox<M>, Stop> {
-        let spare = self.entries.iter_mut().rev().find_map(Option::take);
-        let mut spare = spare.ok_or(Stop::Entries(1))?;
-        *spare = entry;
-        Ok(spare)
+        self.entries.fill(entry).map_err(|_| Stop::Entries(1))
     }
 }
 
@@ -125,6 +114,10 @@ impl<M: Machine> MapState<M> {
                     .map_err(|_| KernReturn::RESOURCE_SHORTAGE)?,
             ),
         };
+        let submap = match &entry.submap {
+            None => None,
+            Some(submap) => Some(vm.name_submap(submap)?),
+        };
         if let Some(object) = &object {
             let mut state = object.write();
             let refs = state.refs.checked_add(1);
@@ -132,6 +125,7 @@ impl<M: Machine> MapState<M> {
         }
         let mut second = Entry::new(Range::new(at, entry.end), entry.attributes);
         second.object = object;
+        second.submap = submap;
         second.offset = entry.index(at);
         second.needs_copy = entry.needs_copy;
         (second.wired, second.user_wired) = (entry.wired, entry.user_wired);
@@ -158,6 +152,9 @@ impl<M: Machine> MapState<M> {
             let mut state = object.write();
             // The first entry keeps its own reference.
             state.refs = state.refs.saturating_sub(1);
+        }
+        if let Some(submap) = &next.submap {
+            submap.write().unname();
         }
         self.tree.update(start, |first| first.end = end);
         vm.counters.count(Event::Coalesce);

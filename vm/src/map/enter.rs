@@ -250,6 +250,9 @@ impl<M: Machine> Vm<M> {
         }
         entry.object = object;
         entry.offset = new.offset;
+        if state.is_frozen() {
+            entry.freeze();
+        }
         let entry = spare.take(entry)?;
         state.tree.insert(entry);
         Ok(range.start)
@@ -275,6 +278,7 @@ impl<M: Machine> Vm<M> {
         if before.end != range.start
             || before.attributes != *attributes
             || before.wired != 0
+            || before.submap.is_some()
             || before.needs_copy
             || range.end.0.wrapping_sub(before.start.0) > limit
         {

@@ -3,6 +3,7 @@
 //! Owns: an entry's attributes, and when two neighbours are one. Does not own: its place (`tree`).
 //! Locks: the map's.
 
+use super::MapRef;
 use super::tree::Links;
 use crate::addr::{Range, VirtAddr};
 use crate::frames::Frames;
@@ -80,9 +81,11 @@ pub(crate) struct Entry<M: Machine> {
     pub(super) links: Links<M>,
     pub start: VirtAddr,
     pub end: VirtAddr,
-    /// What it shows; `None`: zeros, and an object with the first write.
+    /// What it shows; `None`: zeros, and an object with the first write, or the submap.
     pub object: Option<ObjRef<M>>,
-    /// The object's page at `start`.
+    /// The map that it shows instead of an object (I-SUB-1).
+    pub submap: Option<MapRef<M>>,
+    /// The page at `start`, of the object or of the submap.
     pub offset: u64,
     /// The object must be shadowed before it is written through this entry (I-OBJ-2).
     pub needs_copy: bool,
@@ -103,6 +106,7 @@ impl<M: Machine> Entry<M> {
             start: range.start,
             end: range.end,
             object: None,
+            submap: None,
             offset: 0,
             needs_copy: false,
             attributes,
@@ -140,6 +144,11 @@ impl<M: Machine> Entry<M> {
         self.offset.wrapping_add(inside)
     }
 
+    /// The address in the submap that `at`, an address in the entry, shows.
+    pub(crate) const fn inside(&self, at: VirtAddr) -> VirtAddr {
+        VirtAddr(self.index(at) << M::PAGE_SHIFT)
+    }
+
     /// Whether `next`, which begins where this ends, can become part of it. Every attribute is
     /// equal, and they show one object in one piece.
     pub(crate) fn joins(&self, next: &Self) -> bool {
@@ -148,7 +157,13 @@ impl<M: Machine> Entry<M> {
             (Some(a), Some(b)) => a.ptr_eq(b),
             _ => false,
         };
+        let same_submap = match (&self.submap, &next.submap) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.ptr_eq(b),
+            _ => false,
+        };
         same_object
+            && same_submap
             && self.end == next.start
             && self.index(self.end) == next.offset
             && self.needs_copy == next.needs_copy

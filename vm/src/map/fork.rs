@@ -122,6 +122,7 @@ impl<M: Machine> Vm<M> {
         entries: &mut Entries<M>,
         batch: &mut TlbBatch<'_, M>,
     ) -> Result<u64, Unplanned<M>> {
+        state.check_frozen().map_err(Unplanned::Code)?;
         if entries.count() < state.tree.len() {
             return Err(Unplanned::Entries(state.tree.len()));
         }
@@ -131,7 +132,18 @@ impl<M: Machine> Vm<M> {
             if entry.attributes.inherit == Inherit::None {
                 return None;
             }
-            match self.plan_entry(entry, batch) {
+            if entries.count() == 0 {
+                return Some(Unplanned::Entries(1));
+            }
+            let (submap, planned) = match &entry.submap {
+                None => (None, self.plan_entry(entry, batch)),
+                // Its submap is the child's too, whatever the inheritance.
+                Some(submap) => match self.name_submap(submap) {
+                    Ok(submap) => (Some(submap), Ok((None, false))),
+                    Err(code) => return Some(Unplanned::Code(code)),
+                },
+            };
+            match planned {
                 Err(stop) => Some(stop),
                 Ok((object, needs_copy)) => {
                     let flat = match (&object, &entry.object) {
@@ -149,6 +161,7 @@ impl<M: Machine> Vm<M> {
                     }
                     let mut new = Entry::new(entry.range(), entry.attributes);
                     new.object = object;
+                    new.submap = submap;
                     new.offset = entry.offset;
                     new.needs_copy = needs_copy;
                     size = size.saturating_add(entry.range().len());

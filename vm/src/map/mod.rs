@@ -1,10 +1,11 @@
 //! Maps: what an address means to a task.
 //!
 //! Owns: the entries of an address space, its pmap, its size. Each verb has its file: `enter`
-//! (allocate, map), `remove`, `protect`, `fork`, `wire`, `region`, `query`, `advise`.
+//! (allocate, map), `remove`, `protect`, `fork`, `wire`, `region`, `query`, `advise`, `submap`.
 //! Does not own: pages (`object`), how a fault goes (`fault`).
 //! Locks: one sleeping reader-writer lock per map. Faults share it; a verb that changes entries has
-//! it alone. What a changing verb removes from the pmap is flushed before it lets go (I-TLB-3).
+//! it alone. Of two maps the one at the lower address comes first, but a parent before the submap
+//! that it names. What a changing verb removes from the pmap is flushed before it lets go (I-TLB-3).
 //!
 //! | | fault | enter, remove, protect, wire, fork |
 //! |---|---|---|
@@ -13,6 +14,7 @@
 
 pub mod advise;
 pub(crate) mod clip;
+pub(crate) mod copy_up;
 pub mod enter;
 pub mod entry;
 pub mod fork;
@@ -20,6 +22,7 @@ pub mod protect;
 pub mod query;
 pub mod region;
 pub mod remove;
+pub mod submap;
 pub(crate) mod tree;
 pub mod wire;
 
@@ -30,6 +33,7 @@ use crate::ranks::MapRank;
 use crate::vm::Vm;
 use abi::KernReturn;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use submap::Naming;
 use sync::{SleepReadGuard, SleepRwLock, SleepWriteGuard};
 use tree::Tree;
 use zalloc::ZRef;
@@ -64,6 +68,8 @@ pub(crate) struct MapState<M: Machine> {
     pub version: u64,
     /// Nothing may be entered any more.
     pub terminated: bool,
+    /// Who names a submap; `None`: an ordinary map.
+    pub naming: Option<Naming>,
 }
 
 impl<M: Machine> Map<M> {
@@ -79,6 +85,7 @@ impl<M: Machine> Map<M> {
                 user_wired: 0,
                 version: 0,
                 terminated: false,
+                naming: None,
             }),
         }
     }
@@ -173,8 +180,18 @@ impl<M: Machine> Vm<M> {
     }
 
     /// Removes everything from a map that no thread runs on, and gives the reference up. Works
-    /// without allocation. The page tables go with the last reference.
+    /// without allocation. The page tables go with the last reference. A submap that entries still
+    /// name lives on with them.
     pub fn map_terminate(&self, map: MapRef<M>) {
+        let last = map.write().abandon();
+        if last {
+            self.map_end(map);
+        } else {
+            self.map_release(map);
+        }
+    }
+
+    pub(crate) fn map_end(&self, map: MapRef<M>) {
         self.map_clear(&map);
         self.registry.remove_map(&map);
         self.map_release(map);

@@ -4,17 +4,17 @@
 //! table; that is the fault's. A raised protection changes no mapping here (I-PTE-1).
 //! Locks: the map alone, until a lowered protection holds on every CPU (I-TLB-3).
 
-use super::clip::Stop;
+use super::copy_up::{Blocked, Copies, abandon};
+use super::entry::Entry;
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::Machine;
-use crate::object::ObjRef;
 use crate::object::copy::CopyStop;
 use crate::sanitize::{self, RangeError, Realign, UserAddr, UserInherit, UserProt, UserSize};
 use crate::vm::Vm;
 use abi::prot::VM_PROT_COPY;
-use abi::{KernReturn, Protection};
+use abi::{Inherit, KernReturn, Protection};
 
 /// Whether `protect` changes the maximum.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +31,14 @@ struct Change {
     protection: Protection,
     set_max: SetMax,
     copy: bool,
+}
+
+impl Change {
+    /// Whether what submaps show in the range becomes the map's own first.
+    fn makes_writable(self) -> bool {
+        let writes = self.protection.contains(Protection::WRITE);
+        self.copy || (writes && self.set_max == SetMax::No)
+    }
 }
 
 impl<M: Machine> Vm<M> {
@@ -62,37 +70,34 @@ impl<M: Machine> Vm<M> {
             set_max,
             copy: copy != 0,
         };
-        loop {
-            let mut wait: Option<(ObjRef<M>, u64)> = None;
-            let mut batch = self.frames.batch();
-            let done = self.with_spare(|spare| {
-                let mut state = map.write();
-                state.check_protect(range, change, allowed)?;
-                state.clip(self, range, spare)?;
-                if change.copy {
-                    match self.copy_range(&mut state, range) {
-                        // What was mapped is found again, without write permission.
-                        Ok(()) => self
-                            .machine()
-                            .pmap_remove(self.pmap(map), range, &mut batch),
-                        Err(CopyStop::Code(code)) => return Err(Stop::Code(code)),
-                        Err(CopyStop::Wait(object, index)) => {
-                            wait = Some((object, index));
-                            return Err(Stop::Code(KernReturn::ABORTED));
-                        }
-                    }
-                }
-                self.change_protection(map, &mut state, range, change, &mut batch);
-                state.simplify_range(self, range);
-                batch.flush_now(self.machine());
-                Ok(())
+        self.with_copies(|spare, dropped, batch| {
+            let mut state = map.write();
+            state.check_frozen()?;
+            state.check_protect(range, change, allowed)?;
+            let copies = if change.makes_writable() {
+                self.plan_copies(&state, (range, range), spare, dropped)?
+            } else {
+                Copies::default()
+            };
+            let ready = state.clip(self, range, spare).map_err(Blocked::from);
+            let ready = ready.and_then(|()| match change.copy {
+                true => Ok(self.copy_range(&mut state, range)?),
+                false => Ok(()),
             });
-            self.frames.finish(batch);
-            match wait {
-                None => return done,
-                Some((object, index)) => object.wait_busy(index),
+            if ready.is_err() {
+                abandon(copies, dropped);
+                return ready;
             }
-        }
+            self.commit_copies(map, &mut state, copies, spare, dropped, batch);
+            if change.copy {
+                // What was mapped is found again, without write permission.
+                self.machine().pmap_remove(self.pmap(map), range, batch);
+            }
+            self.change_protection(map, &mut state, range, change, batch);
+            state.simplify_range(self, range);
+            batch.flush_now(self.machine());
+            Ok(())
+        })
     }
 
     fn change_protection(
@@ -105,6 +110,9 @@ impl<M: Machine> Vm<M> {
     ) {
         let pmap = self.pmap(map);
         state.tree.visit_mut(range, |entry| {
+            if change.copy {
+                entry.attributes.max |= Protection::WRITE;
+            }
             let old = entry.attributes.protection;
             let new = match change.set_max {
                 SetMax::No => change.protection,
@@ -124,7 +132,7 @@ impl<M: Machine> Vm<M> {
     fn copy_range(&self, state: &mut MapState<M>, range: Range) -> Result<(), CopyStop<M>> {
         let mut stop = None;
         state.tree.visit_mut(range, |entry| {
-            if stop.is_some() {
+            if stop.is_some() || entry.submap.is_some() {
                 return;
             }
             let shared = match &entry.object {
@@ -145,7 +153,6 @@ impl<M: Machine> Vm<M> {
                 match self.copy_slowly(entry, object) {
                     Err(error) => {
                         stop = Some(error);
-                        return;
                     }
                     Ok(copy) => {
                         let mut batch = self.frames.batch();
@@ -161,7 +168,6 @@ impl<M: Machine> Vm<M> {
                     }
                 }
             }
-            entry.attributes.max |= Protection::WRITE;
         });
         stop.map_or(Ok(()), Err)
     }
@@ -188,6 +194,10 @@ impl<M: Machine> Vm<M> {
             let Some(range) = range.intersect(state.limits) else {
                 return Ok(());
             };
+            let names = |entry: &Entry<M>| entry.submap.as_ref().map(|_| ());
+            if inherit == Inherit::Copy && state.tree.visit(range, names).is_some() {
+                return Err(KernReturn::INVALID_ARGUMENT.into());
+            }
             state.clip(self, range, spare)?;
             state
                 .tree
@@ -224,8 +234,26 @@ impl<M: Machine> MapState<M> {
         match bad {
             Some(code) => Err(code),
             None if at < range.end => Err(KernReturn::INVALID_ADDRESS),
-            None => Ok(()),
+            None => self.check_protect_inside(range, change),
         }
+    }
+
+    /// The same for what submaps show there; a hole is in the way of a copy only.
+    fn check_protect_inside(&self, range: Range, change: Change) -> Result<(), KernReturn> {
+        let also = if change.copy {
+            Protection::WRITE
+        } else {
+            Protection::NONE
+        };
+        let bad = self.visit_inside(range, |_, _, inner| match inner {
+            None => change.copy.then_some(KernReturn::INVALID_ADDRESS),
+            Some(inner) => {
+                let max = inner.attributes.max | also;
+                let within = max.contains(change.protection);
+                (!within).then_some(KernReturn::PROTECTION_FAILURE)
+            }
+        });
+        bad.map_or(Ok(()), Err)
     }
 
     /// Whether every address of `range` is in an entry.

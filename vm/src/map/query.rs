@@ -66,7 +66,10 @@ impl<M: Machine> Vm<M> {
             return Disposition::default();
         };
         let Some(object) = &entry.object else {
-            return Disposition::default();
+            let submap = entry.submap.as_ref();
+            return submap.map_or(Disposition::default(), |submap| {
+                self.disposition(&submap.read(), entry.inside(at))
+            });
         };
         let index = entry.index(at);
         let top = object.read();

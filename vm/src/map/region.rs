@@ -16,11 +16,22 @@ use crate::vm::Vm;
 use abi::region::share_mode;
 use abi::{Inherit, KernReturn, Protection};
 
+/// What a region's memory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shows {
+    /// An object's pages, or zeros.
+    Memory,
+    /// Another map: [`Vm::region_recurse`] looks into it.
+    Submap,
+}
+
 /// One entry, as other programs see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Region {
     /// Where it is.
     pub range: Range,
+    /// What its memory is.
+    pub shows: Shows,
     /// Current protection.
     pub protection: Protection,
     /// Maximum protection.
@@ -102,7 +113,8 @@ impl<M: Machine> Vm<M> {
         Ok(self.describe(&state, entry))
     }
 
-    /// The same for `mach_vm_region_recurse`: there are no submaps yet, so the depth is always 0.
+    /// The same for `mach_vm_region_recurse`: with a `depth` of 1 or more, what a submap shows takes the
+    /// place of the entry that names it, at the addresses of `map`. Answers the depth of the region too.
     ///
     /// # Errors
     /// As [`Vm::region`].
@@ -110,14 +122,34 @@ impl<M: Machine> Vm<M> {
         &self,
         map: &Map<M>,
         addr: UserAddr,
-        _depth: u32,
+        depth: u32,
     ) -> Result<(Region, u32), KernReturn> {
-        Ok((self.region(map, addr)?, 0))
+        let state = map.read();
+        let mut at = sanitize::page::<M>(addr);
+        loop {
+            let entry = state.tree.find_from(at);
+            let entry = entry.ok_or(KernReturn::INVALID_ADDRESS)?;
+            let Some(submap) = entry.submap.as_ref().filter(|_| depth > 0) else {
+                return Ok((self.describe(&state, entry), 0));
+            };
+            let inside = submap.read();
+            let from = entry.inside(at.max(entry.start));
+            let inner = inside.tree.find_from(from);
+            let shown = inner.map(|inner| entry.show(inner)).transpose()?.flatten();
+            if let (Some(inner), Some(mut shown)) = (inner, shown) {
+                shown.attributes = inner.attributes;
+                shown.needs_copy = inner.needs_copy;
+                shown.user_wired = inner.user_wired;
+                return Ok((self.describe(&inside, &shown), 1));
+            }
+            at = entry.end;
+        }
     }
 
     fn describe(&self, state: &MapState<M>, entry: &Entry<M>) -> Region {
         let mut region = Region {
             range: entry.range(),
+            shows: Shows::Memory,
             protection: entry.attributes.protection,
             max: entry.attributes.max,
             inherit: entry.attributes.inherit,
@@ -132,6 +164,13 @@ impl<M: Machine> Vm<M> {
             file: None,
             pages: RegionPages::default(),
         };
+        if let Some(submap) = &entry.submap {
+            let naming = submap.read().naming;
+            region.shows = Shows::Submap;
+            region.share_mode = share_mode::PRIVATE;
+            region.object_id = submap.serial;
+            region.ref_count = naming.map_or(0, |naming| naming.entries);
+        }
         let Some(object) = &entry.object else {
             return region;
         };

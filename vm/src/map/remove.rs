@@ -67,6 +67,10 @@ impl<M: Machine> Vm<M> {
         removed: &mut Removed<M>,
         batch: &mut TlbBatch<'_, M>,
     ) -> Result<(), Stop> {
+        if state.is_frozen() && !state.tree.is_free(range) {
+            return Err(KernReturn::PROTECTION_FAILURE.into());
+        }
+        state.check_permanent(range)?;
         state.clip(self, range, spare)?;
         let mut from = range.start;
         let mut touched: Option<Range> = None;
@@ -106,6 +110,9 @@ impl<M: Machine> Vm<M> {
     /// Gives up what removed entries referred to. No lock is held; the mappings are gone.
     pub(crate) fn dispose(&self, mut removed: Removed<M>, batch: &mut TlbBatch<'_, M>) {
         while let Some(mut entry) = removed.pop() {
+            if let Some(submap) = entry.submap.take() {
+                self.release_submap(submap);
+            }
             let Some(object) = entry.object.take() else {
                 continue;
             };

@@ -37,6 +37,7 @@ impl<M: Machine> Default for Links<M> {
 pub(crate) struct Tree<M: Machine> {
     root: Link<M>,
     count: usize,
+    submaps: usize,
 }
 
 impl<M: Machine> Default for Tree<M> {
@@ -44,6 +45,7 @@ impl<M: Machine> Default for Tree<M> {
         Self {
             root: None,
             count: 0,
+            submaps: 0,
         }
     }
 }
@@ -298,6 +300,12 @@ impl<M: Machine> Tree<M> {
         self.count
     }
 
+    /// Whether an entry names a submap.
+    #[inline]
+    pub(crate) const fn has_submaps(&self) -> bool {
+        self.submaps != 0
+    }
+
     /// The entry that contains `at`.
     #[inline]
     pub(crate) fn find(&self, at: VirtAddr) -> Option<&Entry<M>> {
@@ -366,6 +374,7 @@ impl<M: Machine> Tree<M> {
     /// Puts an entry in. Its range is free.
     pub(crate) fn insert(&mut self, new: EntryBox<M>) {
         debug_assert!(self.is_free(new.range()), "I-MAP-1: entries overlap");
+        self.submaps = self.submaps.wrapping_add(usize::from(new.submap.is_some()));
         insert(&mut self.root, new);
         self.count = self.count.wrapping_add(1);
     }
@@ -377,6 +386,9 @@ impl<M: Machine> Tree<M> {
         if let Some(entry) = &mut out {
             entry.links.height = 1;
             self.count = self.count.wrapping_sub(1);
+            self.submaps = self
+                .submaps
+                .wrapping_sub(usize::from(entry.submap.is_some()));
         }
         out
     }

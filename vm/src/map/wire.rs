@@ -45,6 +45,7 @@ impl<M: Machine> Vm<M> {
                 self.check_wire(&state, range, access)?;
                 range
             };
+            self.copy_submap_up(map, range, access)?;
             self.bring_in(map, range)?;
             let done = self.with_spare(|spare| {
                 let mut state = map.write();
@@ -76,6 +77,7 @@ impl<M: Machine> Vm<M> {
             let Some(range) = range.intersect(state.limits) else {
                 return Ok(());
             };
+            state.check_frozen()?;
             if state.tree.find(range.start).is_none() {
                 return Err(Stop::Code(KernReturn::INVALID_ADDRESS));
             }
@@ -109,6 +111,7 @@ impl<M: Machine> Vm<M> {
         range: Range,
         access: Protection,
     ) -> Result<(), KernReturn> {
+        state.check_frozen()?;
         if !state.covers(range) {
             return Err(KernReturn::INVALID_ADDRESS);
         }
@@ -129,6 +132,7 @@ impl<M: Machine> Vm<M> {
         if let Some(code) = bad {
             return Err(code);
         }
+        state.check_inside(range, access)?;
         if state.user_wired.saturating_add(more) > self.user_wire_limit() {
             return Err(KernReturn::RESOURCE_SHORTAGE);
         }

@@ -11,6 +11,7 @@ mod fork;
 mod map;
 mod protect;
 mod shared;
+mod submap;
 mod wire;
 
 use crate::counters::Event;

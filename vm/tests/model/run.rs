@@ -101,7 +101,7 @@ impl Coverage {
     }
 }
 
-pub const EVENTS: [Event; 18] = [
+pub const EVENTS: [Event; 20] = [
     Event::Fault,
     Event::CowFault,
     Event::ZeroFill,
@@ -119,6 +119,8 @@ pub const EVENTS: [Event; 18] = [
     Event::ForkCopy,
     Event::Flatten,
     Event::ChainStep,
+    Event::Through,
+    Event::CopyUp,
     Event::Shortage,
 ];
 
