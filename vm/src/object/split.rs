@@ -48,6 +48,12 @@ impl<M: Machine> Vm<M> {
                 return Err(self.shortage());
             }
         }
+        if let Some(shadow) = &target.shadow {
+            // From now on: nobody merges the object below into the one above it meanwhile.
+            let mut below = shadow.object.write();
+            below.refs = below.refs.saturating_add(1);
+            below.aliased = true;
+        }
         drop((whole, target));
         Ok(Some(part))
     }
@@ -64,19 +70,10 @@ impl<M: Machine> Vm<M> {
                 self.frames.pages().get(page).set_owner(number, index);
             }
         }
-        if let Some(shadow) = &target.shadow {
-            let mut below = shadow.object.write();
-            below.refs = below.refs.saturating_add(1);
-            below.aliased = true;
-        }
     }
 
-    /// The new object never was: the pages are the old object's.
+    /// The pages are the old object's. The new one is given up like any other.
     pub(crate) fn abandon_split(&self, part: &ObjRef<M>) {
-        let mut target = part.write();
-        target.slots.drain(|_, _| ());
-        let below = target.shadow.take();
-        drop(target);
-        drop(below);
+        part.write().slots.drain(|_, _| ());
     }
 }

@@ -124,3 +124,24 @@ both! {
         }
     }
 }
+
+both! {
+    /// A part that becomes shared shows what is below it, though the fork shortens the chain of the
+    /// rest.
+    fn a_split_part_keeps_what_shows_through(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let parent = rig.task();
+        let at = rig.allocate(&parent, 8);
+        rig.write(&parent, at, 5);
+        let first = rig.fork(&parent);
+        rig.write(&parent, at + 4 * page, 6);
+        rig.end(first);
+        rig.inherit(&parent, at, 1, Inherit::Share);
+        let second = rig.fork(&parent);
+        assert_eq!((rig.read(&parent, at), rig.read(&second, at)), (5, 5));
+        assert_eq!((rig.read(&parent, at + 4 * page), rig.read(&second, at + 4 * page)), (6, 6));
+        rig.audit();
+        rig.end(parent);
+        rig.end(second);
+    }
+}
