@@ -227,14 +227,19 @@ impl<M: Machine> MapState<M> {
                 max |= Protection::WRITE;
             }
             let within = max.contains(change.protection);
+            let inside = || {
+                let part = entry.range().intersect(range)?;
+                self.check_protect_inside(part, change).err()
+            };
             allowed
                 .err()
                 .or((!within).then_some(KernReturn::PROTECTION_FAILURE))
+                .or_else(|| entry.submap.as_ref().and_then(|_| inside()))
         });
         match bad {
             Some(code) => Err(code),
             None if at < range.end => Err(KernReturn::INVALID_ADDRESS),
-            None => self.check_protect_inside(range, change),
+            None => Ok(()),
         }
     }
 

@@ -40,7 +40,7 @@ const TIGHT: Setup = Setup {
 };
 
 /// What the core meets in any mix of operations on one thread at a time.
-const USUAL: [Event; 9] = [
+const USUAL: [Event; 11] = [
     Event::CowFault,
     Event::ZeroFill,
     Event::ZeroRead,
@@ -50,6 +50,8 @@ const USUAL: [Event; 9] = [
     Event::Clip,
     Event::Coalesce,
     Event::ForkCopy,
+    Event::Through,
+    Event::CopyUp,
 ];
 
 mod model {
@@ -61,6 +63,7 @@ mod model {
         run_all::<SHIFT>(test, setup, (200, 500, Op::random), &mut coverage);
         coverage.require(&USUAL);
         coverage.require_refusals(&["INVALID_ADDRESS", "NO_SPACE", "PROTECTION_FAILURE"]);
+        coverage.require_refusals(&["INVALID_ARGUMENT"]);
         coverage.require_refusals(&["InvalidAddress", "ProtectionFailure"]);
     }
 

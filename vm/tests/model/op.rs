@@ -6,6 +6,9 @@ use vm::{Inherit, Protection};
 /// Pages of a map: few, so that calls meet.
 pub const WINDOW: u64 = 40;
 
+/// Pages of the library, a submap.
+pub const LIBRARY: u64 = 8;
+
 /// An operation. `task` counts among the tasks that live (modulo their number; from 255 down: the
 /// youngest); `at` is a page of the
 /// window.
@@ -14,6 +17,14 @@ pub enum Op {
     Allocate {
         task: u8,
         at: u64,
+        pages: u64,
+        place: Place,
+    },
+    /// Shows `pages` pages of the library from its page `from` on.
+    EnterSubmap {
+        task: u8,
+        at: u64,
+        from: u64,
         pages: u64,
         place: Place,
     },
@@ -102,7 +113,7 @@ impl Op {
         let at = if r.one_in(3) { r.below(WINDOW) } else { hot };
         let most = r.pick(&[1, 1, 2, 4, 8, 16]);
         let pages = 1 + r.below(most);
-        match r.below(100) {
+        match r.below(103) {
             0..=6 => {
                 let place = r.pick(&[
                     Place::Fixed,
@@ -163,6 +174,16 @@ impl Op {
             29..=31 => Op::Exit { task },
             32 => Op::Regions { task },
             33 => Op::Contents { task, cpu },
+            100..=102 => {
+                let from = r.below(LIBRARY);
+                Op::EnterSubmap {
+                    task,
+                    at,
+                    from,
+                    pages: 1 + r.below(LIBRARY - from),
+                    place: r.pick(&[Place::Fixed, Place::Overwrite]),
+                }
+            }
             34..=59 => Op::Read {
                 task,
                 cpu,
@@ -252,6 +273,19 @@ impl Op {
                     });
                 }
             }
+            Op::EnterSubmap {
+                task,
+                at,
+                from,
+                pages,
+                place,
+            } => all.extend(fewer(pages).map(|pages| Op::EnterSubmap {
+                task,
+                at,
+                from,
+                pages,
+                place,
+            })),
             Op::Deallocate { task, at, pages } => {
                 all.extend(fewer(pages).map(|pages| Op::Deallocate { task, at, pages }))
             }

@@ -20,6 +20,8 @@ pub struct Page {
     pub inherit: Inherit,
     /// How often the task has wired it.
     pub wired: u32,
+    /// It came from a submap, and may still be shown by it.
+    pub over: bool,
 }
 
 /// A task's memory, by page number.
@@ -91,8 +93,34 @@ impl Task {
                 maximum: Protection::ALL,
                 inherit: Inherit::Copy,
                 wired: 0,
+                over: false,
             };
             self.pages.insert(page, attributes);
+        }
+    }
+
+    /// A copy of a submap's pages, which allow as much as they ever will.
+    pub fn enter(&mut self, start: u64, library: &[(Protection, Vec<u8>)]) {
+        for (page, (protection, bytes)) in (start..).zip(library) {
+            let shown = Page {
+                cell: Rc::new(RefCell::new(bytes.clone())),
+                protection: *protection,
+                maximum: *protection,
+                inherit: Inherit::Copy,
+                wired: 0,
+                over: true,
+            };
+            self.pages.insert(page, shown);
+        }
+    }
+
+    /// The submap does not show a page any more: the task has its own, and a child is not to share it.
+    pub fn came_up(&mut self, page: u64) {
+        if let Some(page) = self.pages.get_mut(&page) {
+            page.over = false;
+            if page.inherit == Inherit::Share {
+                page.inherit = Inherit::Copy;
+            }
         }
     }
 
@@ -171,8 +199,8 @@ impl Task {
         for (number, page) in &self.pages {
             let cell = match page.inherit {
                 Inherit::None => continue,
-                Inherit::Share => page.cell.clone(),
-                Inherit::Copy => Rc::new(RefCell::new(page.cell.borrow().clone())),
+                Inherit::Share if !page.over => page.cell.clone(),
+                Inherit::Share | Inherit::Copy => Rc::new(RefCell::new(page.cell.borrow().clone())),
             };
             child.pages.insert(
                 *number,

@@ -3,7 +3,7 @@
 //!
 //! Owns: a `Vm` over a simulated machine, tasks, and the accesses of programs through CPUs.
 
-use super::op::{Op, Place, WINDOW};
+use super::op::{LIBRARY, Op, Place, WINDOW};
 use super::reference::{Answer, Rules, Task};
 use std::collections::BTreeMap;
 use vm::fault::FaultError;
@@ -13,7 +13,10 @@ use vm::page::PageState;
 use vm::sanitize::{UserAddr, UserFlags, UserInherit, UserProt, UserSize};
 use vm::sim::{Access, SimMachine};
 use vm::vm::{BootMemory, Vm, WriteExecute};
-use vm::{KernReturn, Machine, Page, PageId, Pages, Protection, Range, VirtAddr};
+use vm::{
+    Attributes, EnterSubmap, Inherit, KernReturn, Machine, Page, PageId, Pages, Placement,
+    Protection, Range, Shows, VirtAddr,
+};
 
 const VM_FLAGS_ANYWHERE: u32 = 1;
 const VM_FLAGS_OVERWRITE: u32 = 0x4000;
@@ -54,6 +57,9 @@ pub struct System<const SHIFT: u32> {
     pub setup: Setup,
     /// Calls and accesses that were refused, by reason.
     pub refusals: BTreeMap<String, u64>,
+    /// A submap, its first page, and what its pages allow and hold.
+    submap: Option<MapRef<SimMachine<SHIFT>>>,
+    library: Vec<(Protection, Vec<u8>)>,
 }
 
 /// What must be the same before and after an operation that failed.
@@ -97,7 +103,10 @@ impl<const SHIFT: u32> System<SHIFT> {
             rules,
             setup,
             refusals: BTreeMap::new(),
+            submap: None,
+            library: Vec::new(),
         };
+        system.new_library();
         let map = system.new_map();
         system.tasks.push(Pair {
             map,
@@ -115,6 +124,103 @@ impl<const SHIFT: u32> System<SHIFT> {
         self.vm.map_create(min, max).expect("memory for a map")
     }
 
+    /// A submap with two pages to execute, three to write and three to read; some were never written.
+    fn new_library(&mut self) {
+        let first = self.rules.first;
+        let range = Range::new(
+            VirtAddr(first << SHIFT),
+            VirtAddr((first + LIBRARY) << SHIFT),
+        );
+        let submap = self.vm.map_create_submap(range).expect("a submap");
+        let (addr, size) = self.user(first, LIBRARY);
+        let made = self.vm.allocate(&submap, addr, size, UserFlags(0));
+        made.expect("memory of a submap");
+        let read = Protection::READ;
+        let parts = [
+            (0, 2, read | Protection::EXECUTE),
+            (2, 3, Protection::DEFAULT),
+            (5, 3, read),
+        ];
+        for (from, count, protection) in parts {
+            for page in from..from + count {
+                let mut bytes = vec![0; 1 << SHIFT];
+                if page != 1 && page != 4 && page != 7 {
+                    bytes.fill(0xa0 + page as u8);
+                    let at = VirtAddr((first + page) << SHIFT);
+                    let filled = self.vm.fault(&submap, at, Protection::WRITE);
+                    filled.expect("a page of a submap");
+                    let pmap = self.vm.pmap(&submap);
+                    let (frame, _) = self.vm.machine().pmap_extract(pmap, at).expect("mapped");
+                    self.vm.machine().write_page(frame, 0, &bytes);
+                }
+                self.library.push((protection, bytes));
+            }
+            let (addr, size) = self.user(first + from, count);
+            let prot = UserProt(u32::from(protection.bits()));
+            for set in [SetMax::No, SetMax::Yes] {
+                let done = self.vm.protect(&submap, addr, size, set, prot);
+                done.expect("rights of a submap");
+            }
+        }
+        self.submap = Some(submap);
+    }
+
+    fn enter_submap(
+        &mut self,
+        n: usize,
+        at: u64,
+        (from, pages): (u64, u64),
+        place: Place,
+    ) -> Result<Outcome, Failure> {
+        let Some(submap) = &self.submap else {
+            return Err("there is no submap".into());
+        };
+        let what = EnterSubmap {
+            submap,
+            offset: (self.rules.first + from) << SHIFT,
+            attributes: Attributes {
+                protection: Protection::ALL,
+                ..Attributes::default()
+            },
+        };
+        let place_at = VirtAddr(at << SHIFT);
+        let (placement, over) = match place {
+            Place::Overwrite => (Placement::Overwrite(place_at), true),
+            _ => (Placement::Fixed(place_at), false),
+        };
+        let task = &self.tasks[n];
+        let answer = self
+            .vm
+            .enter_submap(&task.map, placement, pages << SHIFT, &what);
+        let expected = task.model.check_allocate(self.rules, at, pages, over);
+        let library = self.library[from as usize..(from + pages) as usize].to_vec();
+        self.settle(answer.map(|_| ()), expected, n, |task| {
+            task.model.enter(at, &library);
+            task.forget_frames(at, pages);
+        })
+    }
+
+    /// Whether a submap shows a page of a task still. The reference does not know entries, and so not
+    /// how much became the task's own with a write.
+    fn is_over(&self, n: usize, page: u64) -> bool {
+        let region = self.vm.region(&self.tasks[n].map, UserAddr(page << SHIFT));
+        region.is_ok_and(|region| region.shows == Shows::Submap)
+    }
+
+    /// Tells the reference what has become the task's own.
+    fn observe(&mut self, n: usize) {
+        let pages = self.tasks[n].model.pages.iter();
+        let over: Vec<u64> = pages
+            .filter(|(_, p)| p.over)
+            .map(|(page, _)| *page)
+            .collect();
+        for page in over {
+            if !self.is_over(n, page) {
+                self.tasks[n].model.came_up(page);
+            }
+        }
+    }
+
     fn user(&self, at: u64, pages: u64) -> (UserAddr, UserSize) {
         (UserAddr(at << SHIFT), UserSize(pages << SHIFT))
     }
@@ -130,6 +236,13 @@ impl<const SHIFT: u32> System<SHIFT> {
                 pages,
                 place,
             } => self.allocate(pick(task, count), first + at, pages, place),
+            Op::EnterSubmap {
+                task,
+                at,
+                from,
+                pages,
+                place,
+            } => self.enter_submap(pick(task, count), first + at, (from, pages), place),
             Op::Deallocate { task, at, pages } => {
                 let n = pick(task, count);
                 let (addr, size) = self.user(first + at, pages);
@@ -173,11 +286,20 @@ impl<const SHIFT: u32> System<SHIFT> {
                 inherit,
             } => {
                 let n = pick(task, count);
+                self.observe(n);
+                let known = &self.tasks[n].model.pages;
+                let over = known
+                    .range(first + at..first + at + pages)
+                    .any(|(_, p)| p.over);
+                let expected = match inherit {
+                    Inherit::Copy if over => Err(KernReturn::INVALID_ARGUMENT),
+                    _ => Ok(()),
+                };
                 let (addr, size) = self.user(first + at, pages);
                 let answer =
                     self.vm
                         .inherit(&self.tasks[n].map, addr, size, UserInherit(inherit as u32));
-                self.settle(answer, Ok(()), n, |task| {
+                self.settle(answer, expected, n, |task| {
                     task.model.inherit(first + at, pages, inherit)
                 })
             }
@@ -326,6 +448,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         if self.tasks.len() >= self.setup.tasks {
             return Ok(Outcome::Agreed);
         }
+        self.observe(n);
         match self.vm.map_fork(&self.tasks[n].map) {
             Ok(map) => {
                 let model = self.tasks[n].model.fork();
@@ -446,15 +569,21 @@ impl<const SHIFT: u32> System<SHIFT> {
                 return Err(format!("region {range:?} comes after {next:#x}"));
             }
             for page in range.start.0 >> SHIFT..range.end.0 >> SHIFT {
-                seen.insert(
-                    page,
-                    (
-                        region.protection,
-                        region.max,
-                        region.inherit,
-                        u32::from(region.user_wired),
-                    ),
-                );
+                let (mut protection, mut max) = (region.protection, region.max);
+                if region.shows == Shows::Submap {
+                    let inside = self
+                        .vm
+                        .region_recurse(&task.map, UserAddr(page << SHIFT), 5);
+                    let (inside, depth) = inside.map_err(|code| format!("depth: {code:?}"))?;
+                    if depth != 1 || !inside.range.contains(VirtAddr(page << SHIFT)) {
+                        return Err(format!("page {page:#x}: depth {depth}, {inside:?}"));
+                    }
+                    protection &= inside.protection;
+                    max &= inside.max;
+                }
+                let wired = u32::from(region.user_wired);
+                let what = (protection, max, region.inherit, wired, region.shows);
+                seen.insert(page, what);
             }
             next = range.end.0;
         }
@@ -462,7 +591,16 @@ impl<const SHIFT: u32> System<SHIFT> {
             .model
             .pages
             .iter()
-            .map(|(page, p)| (*page, (p.protection, p.maximum, p.inherit, p.wired)))
+            .map(|(page, p)| {
+                let shown = seen.get(page).map_or(Shows::Memory, |known| known.4);
+                let came_up = p.over && shown == Shows::Memory;
+                let inherit = match p.inherit {
+                    Inherit::Share if came_up => Inherit::Copy,
+                    other => other,
+                };
+                let shows = if p.over { shown } else { Shows::Memory };
+                (*page, (p.protection, p.maximum, inherit, p.wired, shows))
+            })
             .collect();
         let differs = |page: &u64| seen.get(page) != known.get(page);
         match seen.keys().chain(known.keys()).copied().find(differs) {
@@ -568,6 +706,9 @@ impl<const SHIFT: u32> System<SHIFT> {
     pub fn finish(mut self) -> Result<(), Failure> {
         for task in self.tasks.drain(..) {
             self.vm.map_terminate(task.map);
+        }
+        if let Some(submap) = self.submap.take() {
+            self.vm.map_terminate(submap);
         }
         self.check_quick()?;
         self.audit()?;
