@@ -28,6 +28,7 @@ mod programs;
 mod rig;
 mod sched;
 mod shortage;
+mod submap;
 mod threads;
 mod unmet;
 mod zones;
@@ -75,6 +76,7 @@ static MODULES: &[&[Test]] = &[
     pipes::TESTS,
     sched::TESTS,
     shortage::TESTS,
+    submap::TESTS,
     zones::TESTS,
 ];
 

@@ -413,12 +413,13 @@ both! {
     fn wired_and_shared_pieces_are_copied_at_once(rig, 256) {
         let page = Rig::<SHIFT>::PAGE;
         let submap = library(&rig);
-        let (addr, size) = (UserAddr(MIN + DATA * page), UserSize(page));
+        let (addr, size) = (UserAddr(MIN + DATA * page), UserSize(2 * page));
         assert_eq!(rig.vm.wire(&submap, addr, size, UserProt(3)), Ok(()));
         rig.inherit(&submap, MIN + LAST * page, 1, Inherit::Share);
         let peer = rig.fork(&submap);
         let (task, at) = shower(&rig, &submap);
         assert_eq!((rig.read(&task, at + DATA * page), rig.read(&task, at + LAST * page)), (12, 17));
+        assert_eq!(rig.read(&task, at + (DATA + 1) * page), 13);
         rig.write(&peer, MIN + LAST * page, 71);
         assert_eq!(rig.read(&task, at + LAST * page), 71);
         let copies = rig.events(Event::ForkCopy);

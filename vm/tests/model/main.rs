@@ -174,7 +174,7 @@ mod model {
             threads::run::<12>(seed, &mut coverage);
             threads::run::<14>(seed, &mut coverage);
         }
-        coverage.require(&[Event::CowFault, Event::Retry]);
+        coverage.require(&[Event::CowFault, Event::Retry, Event::Through, Event::CopyUp]);
         assert!(coverage.switches > 1_000, "{coverage:?}");
     }
 }

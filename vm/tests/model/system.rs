@@ -57,9 +57,9 @@ pub struct System<const SHIFT: u32> {
     pub setup: Setup,
     /// Calls and accesses that were refused, by reason.
     pub refusals: BTreeMap<String, u64>,
-    /// A submap, its first page, and what its pages allow and hold.
-    submap: Option<MapRef<SimMachine<SHIFT>>>,
-    library: Vec<(Protection, Vec<u8>)>,
+    /// A submap, and what its pages allow and hold.
+    pub submap: Option<MapRef<SimMachine<SHIFT>>>,
+    pub library: Vec<(Protection, Vec<u8>)>,
 }
 
 /// What must be the same before and after an operation that failed.
@@ -175,14 +175,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(submap) = &self.submap else {
             return Err("there is no submap".into());
         };
-        let what = EnterSubmap {
-            submap,
-            offset: (self.rules.first + from) << SHIFT,
-            attributes: Attributes {
-                protection: Protection::ALL,
-                ..Attributes::default()
-            },
-        };
+        let what = library_from(self.rules, submap, from);
         let place_at = VirtAddr(at << SHIFT);
         let (placement, over) = match place {
             Place::Overwrite => (Placement::Overwrite(place_at), true),
@@ -726,6 +719,22 @@ impl<const SHIFT: u32> System<SHIFT> {
             return Err(format!("left behind: {left:?}"));
         }
         Ok(())
+    }
+}
+
+/// A library from its page `from` on, to be entered.
+pub fn library_from<const SHIFT: u32>(
+    rules: Rules,
+    submap: &MapRef<SimMachine<SHIFT>>,
+    from: u64,
+) -> EnterSubmap<'_, SimMachine<SHIFT>> {
+    EnterSubmap {
+        submap,
+        offset: (rules.first + from) << SHIFT,
+        attributes: Attributes {
+            protection: Protection::ALL,
+            ..Attributes::default()
+        },
     }
 }
 

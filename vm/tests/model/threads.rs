@@ -1,13 +1,13 @@
 //! Several CPUs in one map at once, by a seeded baton.
 //!
 //! Three threads write counters, each in its own bytes of each page, so that every byte has one
-//! writer. Besides, the first forks and looks at the child, the second lowers and raises protections
-//! and wires, the third maps and unmaps beside the shared pages.
+//! writer. The last pages are shown by a submap at first. Besides, the first forks and looks at the child, the second lowers and raises protections
+//! and wires, the third maps and unmaps beside the shared pages, memory and the submap.
 
 use super::random::Random;
 use super::reference::Rules;
 use super::run::Coverage;
-use super::system::{Setup, System};
+use super::system::{Setup, System, library_from};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use vm::fault::FaultError;
 use vm::map::Map;
@@ -16,11 +16,14 @@ use vm::page::PageState;
 use vm::sanitize::{UserAddr, UserFlags, UserProt, UserSize};
 use vm::sim::{Access, Baton, SimMachine};
 use vm::vm::{Vm, WriteExecute};
-use vm::{Protection, VirtAddr};
+use vm::{MapRef, Placement, Protection, VirtAddr};
 
 const THREADS: usize = 3;
 const PAGES: u64 = 10;
 const STEPS: usize = 60;
+/// The pages that a submap shows: those of the library that may be written.
+const SHOWN: u64 = 3;
+const FROM: u64 = 2;
 
 /// What a byte may be: its writer has ended one write, and perhaps begun the next.
 #[derive(Default)]
@@ -33,6 +36,8 @@ struct Shared<'a, const SHIFT: u32> {
     vm: &'a Vm<SimMachine<SHIFT>>,
     map: &'a Map<SimMachine<SHIFT>>,
     rules: Rules,
+    submap: &'a MapRef<SimMachine<SHIFT>>,
+    library: &'a [(Protection, Vec<u8>)],
     bytes: Vec<[Byte; THREADS]>,
 }
 
@@ -49,14 +54,23 @@ pub fn run<const SHIFT: u32>(seed: u64, coverage: &mut Coverage) {
         vm: &system.vm,
         map: &system.tasks[0].map,
         rules: system.rules,
+        submap: system.submap.as_ref().expect("a library"),
+        library: &system.library[FROM as usize..][..SHOWN as usize],
         bytes: (0..PAGES).map(|_| Default::default()).collect(),
     };
+    for (page, (_, library)) in (PAGES - SHOWN..PAGES).zip(shared.library) {
+        for (lane, byte) in shared.bytes[page as usize].iter().enumerate() {
+            byte.done.store(library[lane], SeqCst);
+            byte.begun.store(library[lane], SeqCst);
+        }
+    }
     let start = UserAddr(system.rules.first << SHIFT);
-    let size = UserSize(PAGES << SHIFT);
+    let size = UserSize((PAGES - SHOWN) << SHIFT);
     shared
         .vm
         .allocate(shared.map, start, size, UserFlags(0))
         .expect("room");
+    shared.show(PAGES - SHOWN);
     let programs = (0..THREADS).map(|me| {
         let shared = &shared;
         Box::new(move || shared.thread(me, Random::new(seed * 8 + me as u64)))
@@ -97,7 +111,8 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
             match random.below(12) {
                 0 if me == 0 => self.fork(&mut random),
                 0..=1 if me == 1 => self.protect(page, &mut random),
-                0..=1 if me == 2 => self.neighbour(&mut random),
+                0 if me == 2 => self.neighbour_library(),
+                1 if me == 2 => self.neighbour(&mut random),
                 2..=4 => self.read(me, page),
                 _ => self.write(me, page),
             }
@@ -222,6 +237,29 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
         self.vm
             .protect(self.map, addr, size, SetMax::No, prot(Protection::DEFAULT))
             .expect("mapped");
+    }
+
+    /// Shows the library's pages from a page on.
+    fn show(&self, page: u64) {
+        let what = library_from(self.rules, self.submap, FROM);
+        let place = Placement::Fixed(self.address(page, 0));
+        let entered = self.vm.enter_submap(self.map, place, SHOWN << SHIFT, &what);
+        entered.expect("room");
+    }
+
+    /// Shows the submap right behind the shared pages, writes there, and unmaps again.
+    fn neighbour_library(&self) {
+        self.show(PAGES);
+        for page in 0..SHOWN {
+            let at = self.address(PAGES + page, 9);
+            let holds = self.library[page as usize].1[9];
+            assert_eq!(self.access(2, self.map, at, Access::Read), Ok(holds));
+            assert_eq!(self.access(2, self.map, at, Access::Write(77)), Ok(77));
+            assert_eq!(self.access(2, self.map, at, Access::Read), Ok(77));
+        }
+        let addr = UserAddr(self.address(PAGES, 0).0);
+        let size = UserSize(SHOWN << SHIFT);
+        self.vm.deallocate(self.map, addr, size).expect("mapped");
     }
 
     /// Maps right behind the shared pages, writes there, and unmaps again.
