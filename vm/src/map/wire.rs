@@ -37,15 +37,18 @@ impl<M: Machine> Vm<M> {
         };
         let (access, _) = sanitize::protection(prot, 0)?;
         loop {
-            let range = {
+            let (range, over) = {
                 let state = map.read();
                 let Some(range) = range.intersect(state.limits) else {
                     return Ok(());
                 };
                 self.check_wire(&state, range, access)?;
-                range
+                (range, state.tree.has_submaps())
             };
-            self.copy_submap_up(map, range, access)?;
+            if over {
+                // Wired pages are the map's own.
+                self.copy_submap_up(map, range, access)?;
+            }
             self.bring_in(map, range)?;
             let done = self.with_spare(|spare| {
                 let mut state = map.write();
