@@ -64,6 +64,7 @@ impl<M: Machine> Default for Copies<M> {
 impl<M: Machine> Vm<M> {
     /// Runs a change of a locked map until it has the spare entries that it asks for and no busy page
     /// stands in its way. `dropped` is disposed of after each try.
+    #[inline]
     pub(crate) fn with_copies(
         &self,
         mut change: impl FnMut(
@@ -85,7 +86,9 @@ impl<M: Machine> Vm<M> {
                     }
                 })
             });
-            self.dispose(dropped, &mut batch);
+            if !dropped.is_empty() {
+                self.dispose(dropped, &mut batch);
+            }
             self.frames.finish(batch);
             match wait {
                 None => return done,

@@ -79,6 +79,8 @@ impl Default for Attributes {
 /// A range of a map.
 pub(crate) struct Entry<M: Machine> {
     pub(super) links: Links<M>,
+    /// Of its subtree; here, not among the links, where it fills a gap.
+    pub(super) height: u8,
     pub start: VirtAddr,
     pub end: VirtAddr,
     /// What it shows; `None`: zeros, and an object with the first write, or the submap.
@@ -103,6 +105,7 @@ impl<M: Machine> Entry<M> {
     pub(crate) fn new(range: Range, attributes: Attributes) -> Self {
         Self {
             links: Links::default(),
+            height: 1,
             start: range.start,
             end: range.end,
             object: None,
@@ -152,23 +155,21 @@ impl<M: Machine> Entry<M> {
     /// Whether `next`, which begins where this ends, can become part of it. Every attribute is
     /// equal, and they show one object in one piece.
     pub(crate) fn joins(&self, next: &Self) -> bool {
-        let same_object = match (&self.object, &next.object) {
-            (None, None) => true,
-            (Some(a), Some(b)) => a.ptr_eq(b),
-            _ => false,
-        };
-        let same_submap = match (&self.submap, &next.submap) {
-            (None, None) => true,
-            (Some(a), Some(b)) => a.ptr_eq(b),
-            _ => false,
-        };
-        same_object
-            && same_submap
-            && self.end == next.start
+        self.end == next.start
+            && self.attributes == next.attributes
             && self.index(self.end) == next.offset
             && self.needs_copy == next.needs_copy
-            && self.attributes == next.attributes
             && self.wired == next.wired
             && self.user_wired == next.user_wired
+            && match (&self.object, &next.object) {
+                (None, None) => true,
+                (Some(a), Some(b)) => a.ptr_eq(b),
+                _ => false,
+            }
+            && match (&self.submap, &next.submap) {
+                (None, None) => true,
+                (Some(a), Some(b)) => a.ptr_eq(b),
+                _ => false,
+            }
     }
 }

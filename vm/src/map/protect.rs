@@ -4,7 +4,7 @@
 //! table; that is the fault's. A raised protection changes no mapping here (I-PTE-1).
 //! Locks: the map alone, until a lowered protection holds on every CPU (I-TLB-3).
 
-use super::copy_up::{Blocked, Copies, abandon};
+use super::copy_up::{Blocked, abandon};
 use super::entry::Entry;
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
@@ -74,21 +74,24 @@ impl<M: Machine> Vm<M> {
             let mut state = map.write();
             state.check_frozen()?;
             state.check_protect(range, change, allowed)?;
-            let copies = if change.makes_writable() {
-                self.plan_copies(&state, (range, range), spare, dropped)?
+            let copies = if state.tree.has_submaps() && change.makes_writable() {
+                Some(self.plan_copies(&state, (range, range), spare, dropped)?)
             } else {
-                Copies::default()
+                None
             };
-            let ready = state.clip(self, range, spare).map_err(Blocked::from);
-            let ready = ready.and_then(|()| match change.copy {
-                true => Ok(self.copy_range(&mut state, range)?),
-                false => Ok(()),
-            });
+            let mut ready = state.clip(self, range, spare).map_err(Blocked::from);
+            if ready.is_ok() && change.copy {
+                ready = self.copy_range(&mut state, range).map_err(Blocked::from);
+            }
             if ready.is_err() {
-                abandon(copies, dropped);
+                copies
+                    .into_iter()
+                    .for_each(|copies| abandon(copies, dropped));
                 return ready;
             }
-            self.commit_copies(map, &mut state, copies, spare, dropped, batch);
+            if let Some(copies) = copies {
+                self.commit_copies(map, &mut state, copies, spare, dropped, batch);
+            }
             if change.copy {
                 // What was mapped is found again, without write permission.
                 self.machine().pmap_remove(self.pmap(map), range, batch);

@@ -14,7 +14,6 @@ type Link<M> = Option<EntryBox<M>>;
 pub(crate) struct Links<M: Machine> {
     left: Link<M>,
     right: Link<M>,
-    height: u8,
     first: u64,
     last: u64,
     hole: u64,
@@ -25,7 +24,6 @@ impl<M: Machine> Default for Links<M> {
         Self {
             left: None,
             right: None,
-            height: 1,
             first: 0,
             last: 0,
             hole: 0,
@@ -52,7 +50,7 @@ impl<M: Machine> Default for Tree<M> {
 
 #[inline]
 fn height<M: Machine>(link: &Link<M>) -> u8 {
-    link.as_ref().map_or(0, |node| node.links.height)
+    link.as_ref().map_or(0, |node| node.height)
 }
 
 /// Recomputes what a node says about its subtree, and answers whether that changed: if not, no
@@ -65,19 +63,19 @@ fn refresh<M: Machine>(node: &mut Entry<M>) -> bool {
             .links
             .hole
             .max(node.start.0.wrapping_sub(left.links.last));
-        tall = left.links.height;
+        tall = left.height;
     }
     if let Some(right) = &node.links.right {
         last = right.links.last;
         let gap = right.links.first.wrapping_sub(node.end.0);
         hole = hole.max(right.links.hole).max(gap);
-        tall = tall.max(right.links.height);
+        tall = tall.max(right.height);
     }
     let links = &mut node.links;
-    let old = (links.first, links.last, links.hole, links.height);
+    let old = (links.first, links.last, links.hole, node.height);
     (links.first, links.last, links.hole) = (first, last, hole);
-    links.height = tall.wrapping_add(1);
-    old != (links.first, links.last, links.hole, links.height)
+    node.height = tall.wrapping_add(1);
+    old != (links.first, links.last, links.hole, node.height)
 }
 
 fn rotate_right<M: Machine>(link: &mut Link<M>) {
@@ -384,7 +382,7 @@ impl<M: Machine> Tree<M> {
         let mut out = None;
         remove(&mut self.root, start, &mut out);
         if let Some(entry) = &mut out {
-            entry.links.height = 1;
+            entry.height = 1;
             self.count = self.count.wrapping_sub(1);
             self.submaps = self
                 .submaps
@@ -457,7 +455,7 @@ impl<M: Machine> Tree<M> {
                 return Err("I-MAP-1: entries overlap or are out of order");
             }
             let (l, r) = (height(&node.links.left), height(&node.links.right));
-            if l.abs_diff(r) > 1 || node.links.height != l.max(r).saturating_add(1) {
+            if l.abs_diff(r) > 1 || node.height != l.max(r).saturating_add(1) {
                 return Err("I-MAP-2: the tree of entries is out of balance");
             }
             let holes = [&node.links.left, &node.links.right].into_iter().flatten();
@@ -490,6 +488,11 @@ impl<M: Machine> Removed<M> {
     pub(crate) fn push(&mut self, mut entry: EntryBox<M>) {
         entry.links.right = self.0.take();
         self.0 = Some(entry);
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
     }
 
     pub(crate) fn pop(&mut self) -> Link<M> {
