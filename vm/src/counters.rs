@@ -42,6 +42,10 @@ pub enum Event {
     Retry,
     /// Pages copied at fork, because they are wired or truly shared.
     ForkCopy,
+    /// Copies that were put off until the original changes: copy objects made or used again.
+    DelayedCopy,
+    /// Pages that a copy object got before the original changed.
+    Push,
     /// Chains that became too deep and were copied flat.
     Flatten,
     /// Objects visited by faults below the first: the length of the walks.

@@ -13,18 +13,19 @@ use crate::vm::Vm;
 use abi::Protection;
 
 /// The only place that grants write permission (I-PTE-1): the entry allows it, the page is the top
-/// object's own, and that object need not be copied first. A file's page is granted it when it is
-/// written, so that the write is noted.
+/// object's own, that object need not be copied first, and no copy object needs the page as it is. A
+/// file's page is granted it when it is written, so that the write is noted.
 #[inline]
 fn permission<M: Machine>(
     entry: &Entry<M>,
     access: Protection,
     on_top: OnTop,
     kind: ObjectKind,
+    owed: bool,
 ) -> Protection {
     let all = entry.attributes.protection;
     let noted = kind != ObjectKind::Named || access.contains(Protection::WRITE);
-    if on_top == OnTop::Yes && !entry.needs_copy && noted {
+    if on_top == OnTop::Yes && !entry.needs_copy && noted && !owed {
         all
     } else {
         all.difference(Protection::WRITE)
@@ -60,9 +61,11 @@ impl<M: Machine> Vm<M> {
         access: Protection,
         on_top: OnTop,
         kind: ObjectKind,
+        page: PageId,
     ) -> Mapping {
+        let owed = self.frames.pages().get(page).is_owed();
         Mapping {
-            protection: permission(entry, access, on_top, kind),
+            protection: permission(entry, access, on_top, kind, owed),
             wired: if entry.wired == 0 {
                 Wired::No
             } else {
@@ -84,7 +87,7 @@ impl<M: Machine> Vm<M> {
         this: &mut Try<'_, M>,
     ) -> Step<M> {
         let step = self.enter(entry, page, OnTop::Yes, kind, this);
-        let mapping = self.mapping(entry, this.access, OnTop::Yes, kind);
+        let mapping = self.mapping(entry, this.access, OnTop::Yes, kind, page);
         let noted = kind == ObjectKind::Named && mapping.protection.contains(Protection::WRITE);
         if let Step::Done = step
             && !mapping.protection.is_empty()
@@ -104,7 +107,7 @@ impl<M: Machine> Vm<M> {
         kind: ObjectKind,
         this: &mut Try<'_, M>,
     ) -> Step<M> {
-        let mapping = self.mapping(entry, this.access, on_top, kind);
+        let mapping = self.mapping(entry, this.access, on_top, kind, page);
         if mapping.protection.is_empty() {
             return Step::Done;
         }

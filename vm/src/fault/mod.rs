@@ -69,6 +69,8 @@ enum Step<M: Machine> {
     Covers(ObjRef<M>, u64),
     /// The page at this object and index is busy until no TLB shows the one that it hides.
     Hides(ObjRef<M>, u64),
+    /// The page at this object and index shall change, and a copy object needs its contents first.
+    Push(ObjRef<M>, u64),
     /// What stood in the way is gone: look again.
     Again,
     /// The page table needs memory.
@@ -116,6 +118,14 @@ struct Try<'a, M: Machine> {
     copied: bool,
     /// An object that a bypass cut off, to be given up without locks.
     released: Option<ObjRef<M>>,
+}
+
+impl<M: Machine> Try<'_, M> {
+    /// Whether the page may change afterwards.
+    #[inline]
+    fn writes(&self) -> bool {
+        self.access.contains(Protection::WRITE) || self.purpose == Purpose::Wire
+    }
 }
 
 impl<M: Machine> Vm<M> {
@@ -185,6 +195,12 @@ impl<M: Machine> Vm<M> {
                         }
                     }
                 }
+                Step::Push(object, index) => {
+                    if let Err(NoMemory) = self.push(&object, index) {
+                        self.shortage();
+                        break Err(FaultError::Shortage);
+                    }
+                }
                 Step::Refill => {
                     self.counters.count(Event::Retry);
                     let machine = self.machine();
@@ -252,7 +268,7 @@ impl<M: Machine> Vm<M> {
         if !entry.attributes.protection.contains(this.access) {
             return Step::Failed(FaultError::ProtectionFailure);
         }
-        let write = this.access.contains(Protection::WRITE) || this.purpose == Purpose::Wire;
+        let write = this.writes();
         let Some(object) = &entry.object else {
             if write {
                 return Step::Prepare;
@@ -325,7 +341,7 @@ impl<M: Machine> Vm<M> {
         if let Step::Done = step {
             if this.kept.worth == Worth::Trying {
                 this.kept.worth = Worth::Nothing;
-                self.collapse(top, &mut this.batch, &mut this.released);
+                self.collapse(object, top, &mut this.batch, &mut this.released);
             }
             return step;
         }
@@ -365,6 +381,9 @@ impl<M: Machine> Vm<M> {
             return Step::Failed(FaultError::MemoryError);
         }
         let page = match top.slots.get(index) {
+            Slot::Resident(page) if this.writes() && self.frames.pages().get(page).is_owed() => {
+                return owed(object, index);
+            }
             Slot::Resident(page) if object.kind == ObjectKind::Anonymous => {
                 self.counters.count(Event::Hit);
                 return self.enter_resident(entry, (top, object.kind), (index, page), this);
@@ -375,7 +394,15 @@ impl<M: Machine> Vm<M> {
             }
             Slot::Busy(_) => return wait(object, index),
             Slot::Empty => match self.fill(object, top, index, this) {
-                Ok(page) => page,
+                Ok(page) => {
+                    if top.copy.is_some() {
+                        self.frames.pages().get(page).set_owed();
+                        if this.writes() {
+                            return owed(object, index);
+                        }
+                    }
+                    page
+                }
                 Err(step) => return step,
             },
         };
@@ -422,6 +449,14 @@ impl<M: Machine> Vm<M> {
         let range = Range::new(this.at, end);
         self.machine()
             .pmap_remove(this.pmap, range, &mut this.batch);
+    }
+}
+
+#[cold]
+fn owed<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
+    match object.try_ref() {
+        Ok(object) => Step::Push(object, index),
+        Err(_) => Step::Failed(FaultError::Shortage),
     }
 }
 

@@ -64,10 +64,13 @@ impl<M: Machine> Vm<M> {
             return true;
         }
         if object.read().is_exclusive() {
-            // Whoever shared it is gone.
-            object.write().aliased = false;
-            entry.needs_copy = false;
-            return true;
+            // Whoever shared it is gone, unless a copy object is being used again.
+            let mut state = object.write();
+            if state.is_exclusive() {
+                state.aliased = false;
+                entry.needs_copy = false;
+                return true;
+            }
         }
         let Some(new) = take_sized(spare, entry.pages()) else {
             return false;

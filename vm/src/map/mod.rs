@@ -13,6 +13,7 @@
 
 pub mod advise;
 pub(crate) mod clip;
+pub(crate) mod duplicate;
 pub mod enter;
 pub mod entry;
 pub mod fork;

@@ -5,6 +5,7 @@
 //! was never written reads as zeros.
 //! Locks: the object's. A resident page is written while it is busy and the object unlocked.
 
+use super::pages::NoMemory;
 use super::slot::Slot;
 use super::{ObjRef, ObjectKind, ObjectRef};
 use crate::addr::PageId;
@@ -166,6 +167,12 @@ impl<M: Machine> Vm<M> {
         Ok(())
     }
 
+    #[cold]
+    fn no_page(&self) -> FaultError {
+        self.shortage();
+        FaultError::Shortage
+    }
+
     fn write_part(
         &self,
         object: &ObjRef<M>,
@@ -180,9 +187,21 @@ impl<M: Machine> Vm<M> {
                 return Err(FaultError::InvalidAddress);
             }
             match state.slots.get(index) {
+                Slot::Resident(page) if self.frames.pages().get(page).is_owed() => {
+                    drop(guard);
+                    let pushed = self.push(object, index);
+                    pushed.map_err(|NoMemory| self.no_page())?;
+                }
                 Slot::Resident(page) => {
                     state.slots.replace(index, Slot::Busy(page));
                     break page;
+                }
+                Slot::Empty if state.copy.is_some() => {
+                    let (slots, number) = (&mut state.slots, state.number);
+                    let zero = |machine: &M, page| machine.zero_page(page);
+                    let added = self.add_page(object.kind, slots, number, index, zero);
+                    let page = added.map_err(|NoMemory| self.no_page())?;
+                    self.frames.pages().get(page).set_owed();
                 }
                 Slot::Empty => {
                     let (slots, number) = (&mut state.slots, state.number);
@@ -194,10 +213,7 @@ impl<M: Machine> Vm<M> {
                         machine.write_page(page, inside, part);
                     };
                     let added = self.add_page(object.kind, slots, number, index, fill);
-                    return added.map(drop).map_err(|_| {
-                        self.shortage();
-                        FaultError::Shortage
-                    });
+                    return added.map(drop).map_err(|NoMemory| self.no_page());
                 }
                 Slot::Busy(_) => {
                     drop(guard);

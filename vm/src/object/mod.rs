@@ -4,10 +4,12 @@
 //! Does not own: mappings (`pmap`), who maps it where (`map`), the merging of chains (`collapse`).
 //! Locks: one spin reader-writer lock per object; an object before its shadow. Lookups share it.
 //! Invariants: I-OBJ-1 (`refs` counts entries, shadows and handles), I-OBJ-2 (only an object that is
-//! an entry's alone, or truly shared, is written), I-OBJ-3 (a truly shared object is no one's shadow).
+//! an entry's alone, or truly shared, is written), I-OBJ-3 (a truly shared object is the shadow of its
+//! copy object only).
 
 pub(crate) mod collapse;
 pub(crate) mod copy;
+pub(crate) mod delayed;
 pub mod file;
 pub(crate) mod pages;
 pub(crate) mod shadow;
@@ -40,6 +42,19 @@ pub enum ObjectKind {
     Kernel,
 }
 
+/// How the object's memory is copied (`memory_object_copy_strategy_t`; xnu-vm.md §3.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CopyStrategy {
+    /// At once, page by page.
+    None,
+    /// By a copy object, which gets each page before the original changes.
+    Delay,
+    /// By both sides putting a shadow in front with their first write.
+    Symmetric,
+    /// As `Symmetric` by a fork, as `None` otherwise.
+    DelayFork,
+}
+
 /// An object.
 pub struct Object<M: Machine> {
     /// A number that names the object to people; never used again.
@@ -62,6 +77,13 @@ pub(crate) struct Shadow<M: Machine> {
 pub(crate) struct ObjectState<M: Machine> {
     pub slots: Slots<M>,
     pub shadow: Option<Shadow<M>>,
+    /// The copy object that gets this one's pages before they change. It is in front of this one;
+    /// the link counts no reference and goes with it.
+    pub copy: Option<ObjRef<M>>,
+    /// Whether this object is its shadow's `copy`.
+    pub receives: bool,
+    /// How its memory is copied.
+    pub strategy: CopyStrategy,
     /// Pages.
     pub size: u64,
     /// Entries, shadows and handles that refer to the object.
@@ -91,6 +113,13 @@ impl<M: Machine> Object<M> {
             lock: SpinRwLock::new(ObjectState {
                 slots: Slots::new(size),
                 shadow: None,
+                copy: None,
+                receives: false,
+                strategy: match kind {
+                    ObjectKind::Named => CopyStrategy::Delay,
+                    ObjectKind::Anonymous => CopyStrategy::Symmetric,
+                    ObjectKind::Kernel => CopyStrategy::None,
+                },
                 size,
                 refs: 1,
                 handles: 0,

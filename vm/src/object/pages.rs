@@ -132,6 +132,11 @@ impl<M: Machine> Vm<M> {
             if state.refs != 0 {
                 return;
             }
+            if core::mem::take(&mut state.receives)
+                && let Some(shadow) = &state.shadow
+            {
+                shadow.object.write().copy = None;
+            }
             let mut slots = core::mem::replace(&mut state.slots, super::Slots::new(0));
             next = state.shadow.take().map(|shadow| shadow.object);
             drop(state);

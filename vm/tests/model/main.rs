@@ -40,7 +40,7 @@ const TIGHT: Setup = Setup {
 };
 
 /// What the core meets in any mix of operations on one thread at a time.
-const USUAL: [Event; 9] = [
+const USUAL: [Event; 11] = [
     Event::CowFault,
     Event::ZeroFill,
     Event::ZeroRead,
@@ -50,6 +50,8 @@ const USUAL: [Event; 9] = [
     Event::Clip,
     Event::Coalesce,
     Event::ForkCopy,
+    Event::DelayedCopy,
+    Event::Push,
 ];
 
 mod model {

@@ -101,7 +101,9 @@ impl Coverage {
     }
 }
 
-pub const EVENTS: [Event; 18] = [
+pub const EVENTS: [Event; 20] = [
+    Event::DelayedCopy,
+    Event::Push,
     Event::Fault,
     Event::CowFault,
     Event::ZeroFill,
