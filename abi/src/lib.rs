@@ -7,6 +7,7 @@
 
 pub mod errno;
 pub mod kern_return;
+pub mod memory_entry;
 pub mod proc;
 pub mod prot;
 pub mod record;

@@ -115,7 +115,9 @@ impl<M: Machine> Vm<M> {
             }
             if let Some(object) = &entry.object {
                 self.visit_object(object, audit, Visit::Reference);
-                self.audit_mappings(map, entry, object, audit);
+                if let Some(pmap) = self.shown_by(map) {
+                    self.audit_mappings(pmap, entry, object, audit);
+                }
             }
             None::<()>
         });
@@ -212,7 +214,7 @@ impl<M: Machine> Vm<M> {
     /// Every mapping of an entry shows what the entry shows, and no more than it allows.
     fn audit_mappings(
         &self,
-        map: &Map<M>,
+        pmap: &M::Pmap,
         entry: &Entry<M>,
         object: &ObjRef<M>,
         audit: &mut Audit,
@@ -226,8 +228,7 @@ impl<M: Machine> Vm<M> {
             }
             let inside = index.wrapping_sub(from) << M::PAGE_SHIFT;
             let address = VirtAddr(entry.start.0.wrapping_add(inside));
-            let Some((page, protection)) = self.machine().pmap_extract(self.pmap(map), address)
-            else {
+            let Some((page, protection)) = self.machine().pmap_extract(pmap, address) else {
                 continue;
             };
             if page == self.zero_frame {

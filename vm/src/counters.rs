@@ -46,6 +46,8 @@ pub enum Event {
     DelayedCopy,
     /// Pages that a copy object got before the original changed.
     Push,
+    /// Overwrites by new entries instead of bytes.
+    VirtualCopy,
     /// Chains that became too deep and were copied flat.
     Flatten,
     /// Objects visited by faults below the first: the length of the walks.

@@ -56,7 +56,7 @@ impl<M: Machine> Vm<M> {
         let start = match placed {
             Ok(start) => start,
             Err(code) => {
-                self.kmem_give(object);
+                self.give_object(object);
                 return Err(code);
             }
         };
@@ -204,12 +204,5 @@ impl<M: Machine> Vm<M> {
         }
         self.frames.finish(batch);
         Ok(())
-    }
-
-    /// Gives a new object up that no entry has.
-    fn kmem_give(&self, object: ObjRef<M>) {
-        let mut batch = self.frames.batch();
-        self.release_object(object, &mut batch);
-        self.frames.finish(batch);
     }
 }

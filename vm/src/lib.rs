@@ -15,6 +15,7 @@ pub mod frames;
 pub mod kmem;
 pub mod machine;
 pub mod map;
+pub mod memory_entry;
 pub mod object;
 pub mod page;
 pub mod queues;
@@ -25,6 +26,7 @@ pub mod sanitize;
 pub mod sim;
 #[cfg(all(test, feature = "sim"))]
 mod tests;
+pub mod transfer;
 pub mod vm;
 
 pub use abi::{Inherit, KernReturn, Protection};
@@ -43,8 +45,11 @@ pub use map::entry::{Attributes, Behavior, EntryFlags};
 pub use map::protect::SetMax;
 pub use map::query::Disposition;
 pub use map::region::{Region, RegionPages};
+pub use map::remap::{RemapRequest, Remapped};
 pub use map::{Map, MapRef};
+pub use memory_entry::{MadeEntry, MemoryEntry, MemoryEntryRef, MemoryKind};
 pub use object::ObjectRef;
 pub use page::{Page, PageArray, PageList};
 pub use sanitize::{UserAddr, UserBehavior, UserFlags, UserInherit, UserProt, UserSize};
+pub use transfer::MapCopy;
 pub use vm::{BootMemory, Vm, WriteExecute};

@@ -131,6 +131,20 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn read_page(&self, page: PageId, offset: usize, into: &mut [u8]);
     /// Writes bytes of a frame; `offset + from.len()` is at most a page.
     fn write_page(&self, page: PageId, offset: usize, from: &[u8]);
+    /// Copies `count` bytes from a place in one frame to a place in another. Programs may write the
+    /// first and read the second meanwhile.
+    fn copy_bytes(&self, from: (PageId, usize), to: (PageId, usize), count: usize) {
+        let mut bytes = [0; 256];
+        let mut done = 0usize;
+        while done < count {
+            let part = count.wrapping_sub(done).min(bytes.len());
+            if let Some(bytes) = bytes.get_mut(..part) {
+                self.read_page(from.0, from.1.wrapping_add(done), bytes);
+                self.write_page(to.0, to.1.wrapping_add(done), bytes);
+            }
+            done = done.wrapping_add(part);
+        }
+    }
     /// Makes instructions that were stored into the frame visible to instruction fetch.
     fn sync_instructions(&self, page: PageId);
 

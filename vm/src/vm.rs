@@ -9,7 +9,8 @@ use crate::counters::{Counters, Event};
 use crate::frames::{Frames, Need, TableFrames};
 use crate::machine::{Machine, RefMod};
 use crate::map::entry::Entry;
-use crate::map::{Map, MapRef};
+use crate::map::{Map, MapRef, Translation};
+use crate::memory_entry::MemoryEntry;
 use crate::object::tree::NodeZones;
 use crate::object::{ObjRef, Object, ObjectKind};
 use crate::page::{Content, Page, PageArray};
@@ -49,6 +50,7 @@ pub(crate) struct VmZones<M: Machine> {
     pub entries: Zone<Entry<M>, Frames<M>>,
     pub maps: RefZone<Map<M>, Frames<M>>,
     pub nodes: NodeZones<M>,
+    pub memory_entries: RefZone<MemoryEntry<M>, Frames<M>>,
 }
 
 /// A memory system.
@@ -89,6 +91,9 @@ impl<M: Machine> Vm<M> {
                 .zone(&frames, "VM map entries", options())
                 .map_err(out)?,
             objects: zones.zone(&frames, "vm objects", options()).map_err(out)?,
+            memory_entries: zones
+                .zone(&frames, "mem_obj_memory_entries", options())
+                .map_err(out)?,
             nodes: NodeZones {
                 leaves: zones
                     .zone(&frames, "vm object slots", options())
@@ -118,7 +123,7 @@ impl<M: Machine> Vm<M> {
             serial: AtomicU64::new(0),
             audits: AtomicU32::new(0),
         };
-        let kernel_map = Map::new(vm.next_serial(), None, memory.kernel_range);
+        let kernel_map = Map::new(vm.next_serial(), Translation::Kernel, memory.kernel_range);
         let kernel_map = vm.zones.maps.alloc_ref(&vm.frames, kernel_map);
         let kernel_map = kernel_map.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
         vm.registry.add_map(&vm, &kernel_map)?;

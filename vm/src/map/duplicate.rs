@@ -111,6 +111,9 @@ impl<M: Machine> Vm<M> {
     ) -> Result<Twins<M>, KernReturn> {
         let mut entries = Entries::new();
         let mut spare = Spare::new();
+        if range == EVERYWHERE {
+            self.refill(&mut entries, map.entry_count())?;
+        }
         loop {
             let mut batch = self.frames.batch();
             let mut released = Removed::default();
@@ -137,12 +140,14 @@ impl<M: Machine> Vm<M> {
                 }
                 Err(Unplanned::Again) => self.counters.count(Event::Retry),
                 Err(Unplanned::Splits(count)) => spare.fill(self, count)?,
-                Err(Unplanned::Entries(count)) => {
-                    let filled = entries.refill(&self.zones.entries, &self.frames, count);
-                    filled.map_err(|_| self.shortage())?;
-                }
+                Err(Unplanned::Entries(count)) => self.refill(&mut entries, count)?,
             }
         }
+    }
+
+    fn refill(&self, entries: &mut Entries<M>, count: usize) -> Result<(), KernReturn> {
+        let filled = entries.refill(&self.zones.entries, &self.frames, count);
+        filled.map_err(|_| self.shortage())
     }
 
     /// Splits the entries that the range cuts.
@@ -181,7 +186,7 @@ impl<M: Machine> Vm<M> {
             state.simplify(self, range.end);
             return Err(stop);
         }
-        let pmap = self.pmap(map);
+        let pmap = self.shown_by(map);
         state.tree.visit_mut(range, |entry| {
             let kind = how(entry);
             if let Some(twin) = twins.tree.find_mut(entry.start) {
@@ -360,7 +365,7 @@ impl<M: Machine> Vm<M> {
     /// Both show one object from now on. Nothing here can fail.
     fn commit_share(
         &self,
-        pmap: &M::Pmap,
+        pmap: Option<&M::Pmap>,
         entry: &mut Entry<M>,
         twin: &mut Entry<M>,
         batch: &mut TlbBatch<'_, M>,
@@ -375,7 +380,7 @@ impl<M: Machine> Vm<M> {
                 object.share()
             };
             share_entries(entry, twin);
-            if !was_shared && entry.wired == 0 {
+            if let Some(pmap) = pmap.filter(|_| !was_shared && entry.wired == 0) {
                 // Zero frames and pages from below would hide what others write.
                 self.machine().pmap_remove(pmap, entry.range(), batch);
             }
@@ -401,7 +406,7 @@ impl<M: Machine> Vm<M> {
         (entry.object, entry.offset, entry.needs_copy) = (Some(ours), 0, false);
         twin.offset = 0;
         share_entries(entry, twin);
-        if entry.wired == 0 {
+        if let Some(pmap) = pmap.filter(|_| entry.wired == 0) {
             self.machine().pmap_remove(pmap, entry.range(), batch);
         }
     }
@@ -409,7 +414,7 @@ impl<M: Machine> Vm<M> {
     /// The twin has the memory as it is now. Nothing here can fail.
     fn commit_copy(
         &self,
-        pmap: &M::Pmap,
+        pmap: Option<&M::Pmap>,
         entry: &mut Entry<M>,
         twin: &mut Entry<M>,
         hands: &mut Hands<'_, '_, M>,
@@ -425,7 +430,8 @@ impl<M: Machine> Vm<M> {
             }
             if !entry.needs_copy {
                 entry.needs_copy = true;
-                if entry.attributes.protection.contains(Protection::WRITE) {
+                let writable = entry.attributes.protection.contains(Protection::WRITE);
+                if let Some(pmap) = pmap.filter(|_| writable) {
                     let rest = Protection::ALL.difference(Protection::WRITE);
                     self.machine()
                         .pmap_protect(pmap, entry.range(), rest, hands.batch);
@@ -457,7 +463,9 @@ impl<M: Machine> Vm<M> {
         }
         (entry.object, entry.offset, entry.needs_copy) = (Some(ours), 0, true);
         twin.offset = 0;
-        self.machine().pmap_remove(pmap, entry.range(), hands.batch);
+        if let Some(pmap) = pmap {
+            self.machine().pmap_remove(pmap, entry.range(), hands.batch);
+        }
     }
 
     /// Takes a plan apart: what it borrowed from the originals loses nothing.

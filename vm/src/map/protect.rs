@@ -228,6 +228,25 @@ impl<M: Machine> MapState<M> {
         }
     }
 
+    /// Whether every address of `range` is in an entry that allows `right`. What comes first is the
+    /// answer: a hole (`INVALID_ADDRESS`) or an entry that does not (`PROTECTION_FAILURE`).
+    pub(crate) fn allows(&self, range: Range, right: Protection) -> Result<(), KernReturn> {
+        let mut at = range.start;
+        let bad = self.tree.visit(range, |entry| {
+            if entry.start > at {
+                return Some(KernReturn::INVALID_ADDRESS);
+            }
+            at = entry.end;
+            let lacks = !entry.attributes.protection.contains(right);
+            lacks.then_some(KernReturn::PROTECTION_FAILURE)
+        });
+        match bad {
+            Some(code) => Err(code),
+            None if at < range.end => Err(KernReturn::INVALID_ADDRESS),
+            None => Ok(()),
+        }
+    }
+
     /// Whether every address of `range` is in an entry.
     pub(crate) fn covers(&self, range: Range) -> bool {
         let mut at: VirtAddr = range.start;

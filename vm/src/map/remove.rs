@@ -137,8 +137,9 @@ impl<M: Machine> Vm<M> {
                 removed.push(entry);
             });
             let limits = Range::new(crate::addr::VirtAddr(0), state.limits.end);
-            self.machine()
-                .pmap_remove(self.pmap(map), limits, &mut batch);
+            if let Some(pmap) = self.shown_by(map) {
+                self.machine().pmap_remove(pmap, limits, &mut batch);
+            }
             batch.flush_now(self.machine());
         }
         self.dispose(removed, &mut batch);

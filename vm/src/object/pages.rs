@@ -144,6 +144,13 @@ impl<M: Machine> Vm<M> {
         }
     }
 
+    /// Gives up a reference to an object that no map shows.
+    pub(crate) fn give_object(&self, object: ObjRef<M>) {
+        let mut batch = self.frames.batch();
+        self.release_object(object, &mut batch);
+        self.frames.finish(batch);
+    }
+
     fn end_object(
         &self,
         object: &Object<M>,

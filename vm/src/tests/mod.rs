@@ -9,8 +9,10 @@ mod cow;
 mod file;
 mod fork;
 mod map;
+mod memory_entry;
 mod protect;
 mod shared;
+mod transfer;
 mod wire;
 
 use crate::counters::Event;
