@@ -5,7 +5,9 @@
 pub mod host;
 pub mod port;
 pub mod region;
+pub mod share;
 pub mod task;
+pub mod transfer;
 pub mod vm;
 
 use crate::memory;

@@ -3,7 +3,7 @@
 use super::{SUCCESS, Trap, fault};
 use crate::syscall::Call;
 use crate::task::life;
-use crate::task::ports::{HOST_SELF, Port, TASK_SELF, THREAD_SELF};
+use crate::task::ports::{HOST_SELF, Named, Port, TASK_SELF, THREAD_SELF};
 use crate::task::table::Pid;
 use crate::user_memory::put;
 use abi::KernReturn;
@@ -34,7 +34,7 @@ pub fn deallocate(call: &mut Call<'_>) -> Trap {
     let gone = ports.remove(name as u32);
     drop(ports);
     match known {
-        Some(Port::Task(_)) => drop(gone),
+        Some(Port::Task(_) | Port::Memory(_)) => drop(gone),
         Some(Port::OwnTask | Port::OwnThread | Port::Host) => {}
         None => return Err(KernReturn::INVALID_NAME),
     }
@@ -61,7 +61,7 @@ pub fn task_for_pid(call: &mut Call<'_>) -> Trap {
             put(name_at, &0u32).map_err(fault)?;
             return Err(KernReturn::FAILURE);
         };
-        let name = call.task.ports.lock().name(&task);
+        let name = call.task.ports.lock().name(&Named::Task(task));
         name?
     };
     put(name_at, &name).map_err(fault)?;

@@ -134,6 +134,14 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MACH_VM_PAGE_RANGE_QUERY => mach::region::page_range_query;
     abi::trap::MACH_VM_BEHAVIOR_SET => mach::vm::behavior_set; abi::trap::MACH_VM_MSYNC => mach::vm::msync;
     abi::trap::MACH_VM_WIRE => mach::vm::wire;
+    abi::trap::MACH_VM_READ => mach::transfer::read; abi::trap::MACH_VM_READ_LIST => mach::transfer::read_list;
+    abi::trap::MACH_VM_WRITE => mach::transfer::write; abi::trap::MACH_VM_COPY => mach::transfer::copy;
+    abi::trap::MACH_VM_READ_OVERWRITE => mach::transfer::read_overwrite;
+    abi::trap::MACH_VM_REMAP => mach::share::remap; abi::trap::MACH_VM_REMAP_NEW => mach::share::remap_new;
+    abi::trap::MACH_MAKE_MEMORY_ENTRY => mach::share::make_memory_entry;
+    abi::trap::MEMORY_OBJECT_MEMORY_ENTRY => mach::share::memory_object_memory_entry;
+    abi::trap::MEMORY_ENTRY_MAP_SIZE => mach::share::memory_entry_map_size;
+    abi::trap::MEMORY_ENTRY_OWNERSHIP => mach::share::memory_entry_ownership;
     abi::trap::HOST_STATISTICS64 => mach::host::statistics; abi::trap::HOST_INFO => mach::host::info;
     abi::trap::HOST_PAGE_SIZE => mach::host::page_size; abi::trap::MACH_ZONE_INFO => mach::host::zone_info;
     abi::trap::TASK_INFO => mach::task::task_info; abi::trap::AUDIT => mach::host::audit;

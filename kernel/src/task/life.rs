@@ -159,7 +159,9 @@ pub fn exit(status: u32) -> ! {
     let Some(task) = &me.task else { run::end() };
     task.files.close_all();
     task.set_directory(None);
-    drop(task.ports.lock().clear());
+    // Not in one statement: what a name meant is given up without the lock.
+    let names = task.ports.lock().clear();
+    drop(names);
     let vm = vm();
     if let Some(map) = task.replace_map(vm, None) {
         vm.map_terminate(map);
