@@ -11,7 +11,7 @@ use crate::map::duplicate::{For, How, Twins};
 use crate::map::enter::{CopyMode, Placement};
 use crate::map::entry::{Attributes, Entry};
 use crate::map::tree::Tree;
-use crate::map::{Map, MapRef};
+use crate::map::{Map, MapRef, MapState};
 use crate::object::{CopyStrategy, ObjectKind};
 use crate::sanitize::{self, Realign, UserAddr, UserSize};
 use crate::vm::Vm;
@@ -135,6 +135,22 @@ impl<M: Machine> Vm<M> {
         if size >> M::PAGE_SHIFT > u64::from(u32::MAX) {
             return Err(KernReturn::FAILURE);
         }
+        let entry = self.empty_entry(size)?;
+        match self.created(size) {
+            Ok(twins) => {
+                let range = Range::new(VirtAddr(0), VirtAddr(size));
+                let protection = wanted.protection;
+                self.fill_entry(entry, twins, range, |entry| entry.protection = protection)
+            }
+            Err(code) => {
+                self.memory_entry_release(entry);
+                Err(code)
+            }
+        }
+    }
+
+    /// One entry over a new object that all share.
+    fn created(&self, size: u64) -> Result<Twins<M>, KernReturn> {
         let object = self.new_object(ObjectKind::Anonymous, size >> M::PAGE_SHIFT)?;
         {
             let mut state = object.write();
@@ -144,30 +160,30 @@ impl<M: Machine> Vm<M> {
         let range = Range::new(VirtAddr(0), VirtAddr(size));
         let mut entry = Entry::new(range, Attributes::default());
         entry.object = Some(object);
-        let mut tree = Tree::default();
         match self.zones.entries.alloc(&self.frames, entry) {
-            Ok(entry) => tree.insert(entry),
+            Ok(entry) => {
+                let mut tree = Tree::default();
+                tree.insert(entry);
+                Ok(Twins { tree, size })
+            }
             Err(zalloc::Exhausted(mut entry)) => {
                 if let Some(object) = entry.object.take() {
                     self.give_object(object);
                 }
-                return Err(self.shortage());
+                Err(self.shortage())
             }
         }
-        self.entry_of(
-            Twins { tree, size },
-            (range, 0),
-            MemoryKind::Shared,
-            wanted.protection,
-        )
     }
 
     fn entry_of_copy(&self, map: &Map<M>, wanted: &Wanted) -> Result<MadeEntry<M>, KernReturn> {
         let range = wanted.checked_range::<M>()?;
-        let check = |state: &_| mapped(state, range, Protection::READ);
-        let twins = self.duplicate(map, range, check, |_| How::Copy(For::Call))?;
+        let check = |state: &MapState<M>| state.allows(range, Protection::READ);
         let inside = wanted.offset.0.wrapping_sub(range.start.0);
-        self.entry_of(twins, (range, inside), MemoryKind::Copied, Protection::ALL)
+        self.entry_of(map, range, (check, How::Copy(For::Call)), |entry| {
+            entry.kind = MemoryKind::Copied;
+            entry.protection = Protection::ALL;
+            entry.inside = inside;
+        })
     }
 
     /// Memory of a map, shared with it. Without `all` it is cut to the first of its entries.
@@ -196,14 +212,11 @@ impl<M: Machine> Vm<M> {
             });
             (range, wanted.within(given)?)
         };
-        let check = |state: &_| mapped(state, range, Protection::NONE);
-        let twins = self.duplicate(map, range, check, |_| How::Share)?;
-        let inside = if wanted.exact {
-            wanted.offset.0.wrapping_sub(range.start.0)
-        } else {
-            0
-        };
-        self.entry_of(twins, (range, inside), MemoryKind::Shared, protection)
+        let check = |state: &MapState<M>| state.allows(range, Protection::NONE);
+        let inside = wanted.inside(wanted.offset, range);
+        self.entry_of(map, range, (check, How::Share), |entry| {
+            (entry.protection, entry.inside) = (protection, inside);
+        })
     }
 
     fn entry_of_parent(
@@ -225,54 +238,67 @@ impl<M: Machine> Vm<M> {
             return Err(KernReturn::INVALID_ARGUMENT);
         }
         let protection = wanted.within(parent.protection)?;
-        let twins = self.duplicate(&parent.map, range, |_| Ok(()), |_| How::Share)?;
-        let inside = if wanted.exact {
-            start.0.wrapping_sub(range.start.0)
-        } else {
-            0
-        };
-        self.entry_of(twins, (range, inside), MemoryKind::Shared, protection)
+        let inside = wanted.inside(start, range);
+        let check = |_: &MapState<M>| Ok(());
+        self.entry_of(&parent.map, range, (check, How::Share), |entry| {
+            (entry.protection, entry.inside) = (protection, inside);
+        })
     }
 
-    /// A memory entry that holds twins of what was at `range`.
+    /// A memory entry of so many bytes that holds nothing yet: all that can fail for want of memory
+    /// comes before anything is shared.
+    fn empty_entry(&self, size: u64) -> Result<MemoryEntryRef<M>, KernReturn> {
+        let entry = MemoryEntry {
+            map: self.map_create_detached(size)?,
+            kind: MemoryKind::Shared,
+            protection: Protection::NONE,
+            size,
+            inside: 0,
+        };
+        let entry = self.zones.memory_entries.alloc_ref(&self.frames, entry);
+        entry.map_err(|zalloc::Exhausted(entry)| {
+            self.map_terminate(entry.map);
+            self.shortage()
+        })
+    }
+
+    /// An entry with twins of `range`, made as `how` says where `check` finds nothing wrong.
     fn entry_of(
         &self,
-        twins: Twins<M>,
-        (range, inside): (Range, u64),
-        kind: MemoryKind,
-        protection: Protection,
+        map: &Map<M>,
+        range: Range,
+        (check, how): (impl Fn(&MapState<M>) -> Result<(), KernReturn>, How),
+        finish: impl FnOnce(&mut MemoryEntry<M>),
     ) -> Result<MadeEntry<M>, KernReturn> {
-        let map = match self.map_create_detached(range.len()) {
-            Ok(map) => map,
+        let entry = self.empty_entry(range.len())?;
+        match self.duplicate(map, range, check, |_| how) {
+            Ok(twins) => self.fill_entry(entry, twins, range, finish),
             Err(code) => {
-                self.discard_tree(twins.tree);
-                return Err(code);
+                self.memory_entry_release(entry);
+                Err(code)
             }
-        };
+        }
+    }
+
+    fn fill_entry(
+        &self,
+        mut entry: MemoryEntryRef<M>,
+        twins: Twins<M>,
+        range: Range,
+        finish: impl FnOnce(&mut MemoryEntry<M>),
+    ) -> Result<MadeEntry<M>, KernReturn> {
         let place = (Placement::Fixed(VirtAddr(0)), 0);
-        let entered = self.insert(&map, place, twins, range, |_| Ok(()), |_| ());
+        let entered = self.insert(&entry.map, place, twins, range, |_| Ok(()), |_| ());
         if let Err(code) = self.or_discard(entered) {
-            self.map_terminate(map);
+            self.memory_entry_release(entry);
             return Err(code);
         }
-        let size = range.len();
-        let entry = MemoryEntry {
-            map,
-            kind,
-            protection,
-            size,
-            inside,
-        };
-        match self.zones.memory_entries.alloc_ref(&self.frames, entry) {
-            Ok(entry) => Ok(MadeEntry {
-                entry: Some(entry),
-                size: size.saturating_sub(inside),
-            }),
-            Err(zalloc::Exhausted(entry)) => {
-                self.map_terminate(entry.map);
-                Err(self.shortage())
-            }
+        if let Some(entry) = entry.get_mut() {
+            finish(entry);
         }
+        let size = entry.size.saturating_sub(entry.inside);
+        let entry = Some(entry);
+        Ok(MadeEntry { entry, size })
     }
 
     /// Gives up one reference to a memory entry.
@@ -321,6 +347,15 @@ impl Wanted {
         self.range::<M>()
     }
 
+    /// Where the bytes begin that start at `start` in a range, if that counts.
+    const fn inside(&self, start: UserAddr, range: Range) -> u64 {
+        if self.exact {
+            start.0.wrapping_sub(range.start.0)
+        } else {
+            0
+        }
+    }
+
     /// What is wanted of what can be had.
     fn within(&self, given: Protection) -> Result<Protection, KernReturn> {
         if self.mask {
@@ -360,12 +395,4 @@ fn only<M: Machine>(
         entry: None,
         size: wanted.size.0,
     })
-}
-
-fn mapped<M: Machine>(
-    state: &crate::map::MapState<M>,
-    range: Range,
-    right: Protection,
-) -> Result<(), KernReturn> {
-    state.allows(range, right)
 }

@@ -394,15 +394,8 @@ impl<M: Machine> Vm<M> {
             }
             Slot::Busy(_) => return wait(object, index),
             Slot::Empty => match self.fill(object, top, index, this) {
-                Ok(page) => {
-                    if top.copy.is_some() {
-                        self.frames.pages().get(page).set_owed();
-                        if this.writes() {
-                            return owed(object, index);
-                        }
-                    }
-                    page
-                }
+                Ok(_) if top.copy.is_some() && this.writes() => return owed(object, index),
+                Ok(page) => page,
                 Err(step) => return step,
             },
         };

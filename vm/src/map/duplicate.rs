@@ -67,6 +67,8 @@ enum Unplanned<M: Machine> {
     Wait(ObjRef<M>, u64),
     /// Something has changed meanwhile: plan again.
     Again,
+    /// A wired page forbids that a copy is put off: plan again, and copy at once.
+    Wired,
     Code(KernReturn),
 }
 
@@ -93,6 +95,8 @@ struct Hands<'a, 'vm, M: Machine> {
     entries: &'a mut Entries<M>,
     /// What is given up once the map is unlocked.
     released: &'a mut Removed<M>,
+    /// No copy is put off.
+    at_once: bool,
     batch: &'a mut TlbBatch<'vm, M>,
 }
 
@@ -111,6 +115,7 @@ impl<M: Machine> Vm<M> {
     ) -> Result<Twins<M>, KernReturn> {
         let mut entries = Entries::new();
         let mut spare = Spare::new();
+        let mut at_once = false;
         if range == EVERYWHERE {
             self.refill(&mut entries, map.entry_count())?;
         }
@@ -122,6 +127,7 @@ impl<M: Machine> Vm<M> {
                 let mut hands = Hands {
                     entries: &mut entries,
                     released: &mut released,
+                    at_once,
                     batch: &mut batch,
                 };
                 check(&state)
@@ -139,6 +145,7 @@ impl<M: Machine> Vm<M> {
                     object.wait_busy(index);
                 }
                 Err(Unplanned::Again) => self.counters.count(Event::Retry),
+                Err(Unplanned::Wired) => at_once = true,
                 Err(Unplanned::Splits(count)) => spare.fill(self, count)?,
                 Err(Unplanned::Entries(count)) => self.refill(&mut entries, count)?,
             }
@@ -219,7 +226,7 @@ impl<M: Machine> Vm<M> {
             let planned = match how(entry) {
                 How::Skip => return None,
                 How::Share => self.plan_share(entry).map(|object| (object, false)),
-                How::Copy(whom) => self.plan_copy(entry, whom, hands.batch),
+                How::Copy(whom) => self.plan_copy(entry, whom, hands),
             };
             let (object, needs_copy) = match planned {
                 Ok(planned) => planned,
@@ -278,7 +285,7 @@ impl<M: Machine> Vm<M> {
         &self,
         entry: &Entry<M>,
         whom: For,
-        batch: &mut TlbBatch<'_, M>,
+        hands: &mut Hands<'_, '_, M>,
     ) -> Result<(Option<ObjRef<M>>, bool), Unplanned<M>> {
         let Some(object) = &entry.object else {
             return Ok((None, false));
@@ -287,19 +294,20 @@ impl<M: Machine> Vm<M> {
         let (depth, strategy, wired) = {
             let mut top = object.write();
             if top.shadow.is_some() && object.kind == ObjectKind::Anonymous {
-                self.collapse(object, &mut top, batch, &mut released);
+                self.collapse(object, &mut top, hands.batch, &mut released);
             }
             let delayed = is_delayed(entry, top.strategy);
             let wired = entry.wired != 0 || delayed && self.has_wired(&top, part_of(entry));
             (self.depth(&top), top.strategy, wired)
         };
         if let Some(cut) = released {
-            self.release_object(cut, batch);
+            self.release_object(cut, hands.batch);
         }
         let at_once = match strategy {
             CopyStrategy::None => true,
             CopyStrategy::DelayFork => wired || whom == For::Call,
-            CopyStrategy::Delay | CopyStrategy::Symmetric => wired,
+            CopyStrategy::Delay => wired || hands.at_once && !entry.needs_copy,
+            CopyStrategy::Symmetric => wired,
         };
         if at_once {
             self.counters.count(Event::ForkCopy);
@@ -353,7 +361,7 @@ impl<M: Machine> Vm<M> {
                     unused
                 }
                 Linked::Wired(unused) => {
-                    result = Err(Unplanned::Again);
+                    result = Err(Unplanned::Wired);
                     unused
                 }
             };
@@ -439,7 +447,9 @@ impl<M: Machine> Vm<M> {
             }
             return;
         }
-        if theirs.read().receives {
+        let source = entry.object.as_ref();
+        if source.is_some_and(|source| is_delayed(entry, source.read().strategy)) && twin.needs_copy
+        {
             // A copy object is in its place.
             return;
         }

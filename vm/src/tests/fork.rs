@@ -124,3 +124,25 @@ both! {
         }
     }
 }
+
+both! {
+    /// One part of an object becomes shared, the rest is copied, and what is below has no other user
+    /// any more: the part keeps what it showed (model test, seed 117).
+    fn a_shared_part_of_a_chain_keeps_its_pages(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let parent = rig.task();
+        let at = rig.allocate(&parent, 9);
+        rig.write(&parent, at + 7 * page, 171);
+        let child = rig.fork(&parent);
+        rig.write(&child, at + 5 * page, 43);
+        rig.inherit(&child, at, 8, Inherit::Share);
+        rig.end(parent);
+        let grandchild = rig.fork(&child);
+        for task in [&grandchild, &child] {
+            assert_eq!(rig.read(task, at + 7 * page), 171);
+            assert_eq!(rig.read(task, at + 5 * page), 43);
+        }
+        rig.end(child);
+        rig.end(grandchild);
+    }
+}

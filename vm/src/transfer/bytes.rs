@@ -87,6 +87,7 @@ impl<M: Machine> Vm<M> {
     ///
     /// # Errors
     /// `INVALID_ADDRESS`, `PROTECTION_FAILURE`, `RESOURCE_SHORTAGE`; what was written before stays.
+    /// Without other threads there is none after [`Vm::make_writable`].
     pub(super) fn write_bytes(
         &self,
         map: &Map<M>,
@@ -105,6 +106,33 @@ impl<M: Machine> Vm<M> {
                 Piece::Done => {
                     done = done.saturating_add(part);
                     continue;
+                }
+                Piece::Wait(object, index) => object.wait_busy(index),
+                Piece::Fault => self.fault(map, VirtAddr(to), Protection::WRITE)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings in every page that `count` bytes at `at` touch, so that writing them takes no memory.
+    ///
+    /// # Errors
+    /// As [`Vm::write_bytes`]; nothing that shows has changed.
+    pub(super) fn make_writable(
+        &self,
+        map: &Map<M>,
+        at: VirtAddr,
+        count: u64,
+    ) -> Result<(), KernReturn> {
+        let mut done = 0u64;
+        while done < count {
+            let to = at.0.checked_add(done).ok_or(KernReturn::INVALID_ADDRESS)?;
+            let nothing = (self.zero_frame, 0);
+            let piece = self.write_piece(&map.read(), VirtAddr(to), 0, nothing)?;
+            match piece {
+                Piece::Done => {
+                    let part = part_of_page::<M>(to, count.saturating_sub(done));
+                    done = done.saturating_add(part);
                 }
                 Piece::Wait(object, index) => object.wait_busy(index),
                 Piece::Fault => self.fault(map, VirtAddr(to), Protection::WRITE)?,

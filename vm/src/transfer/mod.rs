@@ -179,6 +179,7 @@ impl<M: Machine> Vm<M> {
         frames: &[Option<PageId>; FRAMES],
         bytes: u64,
     ) -> Result<(), KernReturn> {
+        self.make_writable(map, at, bytes)?;
         let mut done = 0u64;
         for frame in frames.iter().flatten() {
             let count = bytes.saturating_sub(done).min(M::PAGE_SIZE);

@@ -109,6 +109,7 @@ impl<M: Machine> Vm<M> {
         source: Range,
         (inside, bytes): (u64, u64),
     ) -> Result<(), KernReturn> {
+        self.make_writable(map, to, bytes)?;
         let frame = self.frames.take_kernel(Need::Normal);
         let frame = frame.ok_or_else(|| self.shortage())?;
         let (mut done, mut inside) = (0u64, inside);

@@ -5,6 +5,7 @@
 //! | `reference` | what tasks see, said naively |
 //! | `op` | the operations of a program |
 //! | `system` | both sides of each operation, and the comparison |
+//! | `share` | the same for those that move memory between tasks |
 //! | `run` | programs by seed, shrinking, coverage |
 //! | `threads` | several CPUs in one map, by a seeded baton |
 //! | `main` | the tests |
@@ -13,6 +14,7 @@ mod op;
 mod random;
 mod reference;
 mod run;
+mod share;
 mod system;
 mod threads;
 
@@ -40,7 +42,8 @@ const TIGHT: Setup = Setup {
 };
 
 /// What the core meets in any mix of operations on one thread at a time.
-const USUAL: [Event; 11] = [
+const USUAL: [Event; 12] = [
+    Event::VirtualCopy,
     Event::CowFault,
     Event::ZeroFill,
     Event::ZeroRead,

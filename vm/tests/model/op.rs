@@ -59,6 +59,38 @@ pub enum Op {
         spot: u8,
         value: u8,
     },
+    /// `mach_vm_copy` and `mach_vm_read_overwrite`: bytes of one task over another's.
+    Copy {
+        task: u8,
+        at: u64,
+        pages: u64,
+        /// Both ends are moved by these many bytes.
+        skew: (u8, u8),
+        into: u8,
+        to: u64,
+    },
+    /// `mach_vm_remap`, to wherever there is room.
+    Remap {
+        task: u8,
+        at: u64,
+        pages: u64,
+        into: u8,
+        copy: bool,
+    },
+    /// `mach_make_memory_entry`; there is one at a time.
+    MakeEntry {
+        task: u8,
+        at: u64,
+        pages: u64,
+        mode: EntryMode,
+    },
+    /// `mach_vm_map` of it.
+    MapEntry {
+        task: u8,
+        from: u64,
+        pages: u64,
+        copy: bool,
+    },
     Fork {
         task: u8,
     },
@@ -82,6 +114,15 @@ pub enum Place {
     Fixed,
     Overwrite,
     Anywhere,
+}
+
+/// What a memory entry is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryMode {
+    Plain,
+    Share,
+    Copy,
+    Create,
 }
 
 const PROTECTIONS: [Protection; 6] = [
@@ -163,7 +204,39 @@ impl Op {
             29..=31 => Op::Exit { task },
             32 => Op::Regions { task },
             33 => Op::Contents { task, cpu },
-            34..=59 => Op::Read {
+            34..=35 => Op::Copy {
+                task,
+                at,
+                pages,
+                skew: r.pick(&[(0, 0), (0, 0), (0, 0), (3, 0), (0, 5), (7, 7)]),
+                into: r.pick(&[task, task, 0, 1, 2]),
+                to: if r.one_in(2) { r.below(WINDOW) } else { hot },
+            },
+            36 => Op::Remap {
+                task,
+                at,
+                pages: pages.min(8),
+                into: r.pick(&[task, 0, 1, 2]),
+                copy: r.one_in(2),
+            },
+            37 if r.one_in(2) => Op::MakeEntry {
+                task,
+                at,
+                pages,
+                mode: r.pick(&[
+                    EntryMode::Plain,
+                    EntryMode::Share,
+                    EntryMode::Copy,
+                    EntryMode::Create,
+                ]),
+            },
+            37 => Op::MapEntry {
+                task,
+                from: r.below(3),
+                pages: pages.min(6),
+                copy: r.one_in(3),
+            },
+            38..=59 => Op::Read {
                 task,
                 cpu,
                 at,
@@ -218,7 +291,11 @@ impl Op {
     pub fn is_atomic(self) -> bool {
         !matches!(
             self,
-            Op::Wire { .. } | Op::Read { .. } | Op::Write { .. } | Op::Contents { .. }
+            Op::Wire { .. }
+                | Op::Read { .. }
+                | Op::Write { .. }
+                | Op::Copy { .. }
+                | Op::Contents { .. }
         )
     }
 
@@ -295,6 +372,43 @@ impl Op {
             Op::Unwire { task, at, pages } => {
                 all.extend(fewer(pages).map(|pages| Op::Unwire { task, at, pages }))
             }
+            Op::Copy {
+                task,
+                at,
+                pages,
+                skew,
+                into,
+                to,
+            } => {
+                let simple = fewer(pages)
+                    .map(|pages| (pages, skew))
+                    .chain([(pages, (0, 0))]);
+                all.extend(
+                    simple
+                        .filter(|new| *new != (pages, skew))
+                        .map(|(pages, skew)| Op::Copy {
+                            task,
+                            at,
+                            pages,
+                            skew,
+                            into,
+                            to,
+                        }),
+                );
+            }
+            Op::Remap {
+                task,
+                at,
+                pages,
+                into,
+                copy,
+            } => all.extend(fewer(pages).map(|pages| Op::Remap {
+                task,
+                at,
+                pages,
+                into,
+                copy,
+            })),
             Op::Read {
                 task,
                 cpu,

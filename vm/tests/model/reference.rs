@@ -50,6 +50,11 @@ impl Rules {
     }
 }
 
+/// A copy of the bytes.
+pub fn fresh(cell: &Cell) -> Cell {
+    Rc::new(RefCell::new(cell.borrow().clone()))
+}
+
 impl Task {
     /// Whether nothing is mapped in the range.
     pub fn is_free(&self, start: u64, count: u64) -> bool {
@@ -163,6 +168,56 @@ impl Task {
         self.pages
             .range_mut(start..start + count)
             .for_each(|(_, page)| page.wired = page.wired.saturating_sub(1));
+    }
+
+    /// Whether every page of the range has a right: the first that does not is the answer.
+    pub fn check_right(&self, start: u64, count: u64, right: Protection) -> Answer {
+        for page in start..start + count {
+            match self.pages.get(&page) {
+                None => return Err(KernReturn::INVALID_ADDRESS),
+                Some(page) if !page.protection.contains(right) => {
+                    return Err(KernReturn::PROTECTION_FAILURE);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What all mapped pages of the range may be given.
+    pub fn maximum(&self, start: u64, count: u64) -> Protection {
+        self.pages
+            .range(start..start + count)
+            .fold(Protection::ALL, |all, (_, page)| all & page.maximum)
+    }
+
+    /// The bytes of a range of mapped pages, from `skew` bytes on.
+    pub fn bytes(&self, rules: Rules, start: u64, skew: usize, count: usize) -> Vec<u8> {
+        let size = rules.page_bytes;
+        let byte = |n: usize| self.pages[&(start + (n / size) as u64)].cell.borrow()[n % size];
+        (skew..skew + count).map(byte).collect()
+    }
+
+    pub fn write(&mut self, rules: Rules, start: u64, skew: usize, bytes: &[u8]) {
+        let size = rules.page_bytes;
+        for (n, byte) in (skew..).zip(bytes) {
+            self.pages[&(start + (n / size) as u64)].cell.borrow_mut()[n % size] = *byte;
+        }
+    }
+
+    /// A page as it is mapped elsewhere: the same memory, or a copy of it.
+    pub fn twin(&self, page: u64, copy: bool) -> Page {
+        let page = &self.pages[&page];
+        Page {
+            cell: if copy {
+                fresh(&page.cell)
+            } else {
+                page.cell.clone()
+            },
+            inherit: Inherit::Copy,
+            wired: 0,
+            ..page.clone()
+        }
     }
 
     /// The child's memory.

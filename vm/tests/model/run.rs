@@ -101,7 +101,8 @@ impl Coverage {
     }
 }
 
-pub const EVENTS: [Event; 20] = [
+pub const EVENTS: [Event; 21] = [
+    Event::VirtualCopy,
     Event::DelayedCopy,
     Event::Push,
     Event::Fault,

@@ -5,6 +5,7 @@
 
 use super::op::{Op, Place, WINDOW};
 use super::reference::{Answer, Rules, Task};
+use super::share::Named;
 use std::collections::BTreeMap;
 use vm::fault::FaultError;
 use vm::map::MapRef;
@@ -37,7 +38,7 @@ pub struct Setup {
     pub may_run_short: bool,
 }
 
-type Failure = String;
+pub type Failure = String;
 
 /// A task of the system and of the reference.
 pub struct Pair<const SHIFT: u32> {
@@ -50,6 +51,8 @@ pub struct Pair<const SHIFT: u32> {
 pub struct System<const SHIFT: u32> {
     pub vm: Vm<SimMachine<SHIFT>>,
     pub tasks: Vec<Pair<SHIFT>>,
+    /// The memory entry that was made last.
+    pub named: Option<Named<SHIFT>>,
     pub rules: Rules,
     pub setup: Setup,
     /// Calls and accesses that were refused, by reason.
@@ -94,6 +97,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         let mut system = System {
             vm,
             tasks: Vec::new(),
+            named: None,
             rules,
             setup,
             refusals: BTreeMap::new(),
@@ -238,6 +242,41 @@ impl<const SHIFT: u32> System<SHIFT> {
                 spot,
                 Access::Write(value),
             ),
+            Op::Copy {
+                task,
+                at,
+                pages,
+                skew,
+                into,
+                to,
+            } => self.copy(
+                (pick(task, count), first + at),
+                (pick(into, count), first + to),
+                pages,
+                skew,
+            ),
+            Op::Remap {
+                task,
+                at,
+                pages,
+                into,
+                copy,
+            } => {
+                let source = (pick(task, count), first + at);
+                self.remap(source, pages, pick(into, count), copy)
+            }
+            Op::MakeEntry {
+                task,
+                at,
+                pages,
+                mode,
+            } => self.make_entry(pick(task, count), first + at, pages, mode),
+            Op::MapEntry {
+                task,
+                from,
+                pages,
+                copy,
+            } => self.map_entry(pick(task, count), from, pages, copy),
             Op::Fork { task } => self.fork(pick(task, count)),
             Op::Exit { task } => {
                 if count > 1 {
@@ -254,7 +293,7 @@ impl<const SHIFT: u32> System<SHIFT> {
     }
 
     /// Compares an answer with the reference's; if both agree that it is done, does it there.
-    fn settle(
+    pub fn settle(
         &mut self,
         answer: Answer,
         expected: Answer,
@@ -566,6 +605,7 @@ impl<const SHIFT: u32> System<SHIFT> {
 
     /// Ends all tasks; everything must come back.
     pub fn finish(mut self) -> Result<(), Failure> {
+        self.release_entry();
         for task in self.tasks.drain(..) {
             self.vm.map_terminate(task.map);
         }
@@ -588,7 +628,8 @@ impl<const SHIFT: u32> System<SHIFT> {
     }
 }
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
+    "mem_obj_memory_entries",
     "maps",
     "VM map entries",
     "vm objects",
