@@ -9,6 +9,7 @@ pub mod errno;
 pub mod kern_return;
 pub mod proc;
 pub mod prot;
+pub mod purgable;
 pub mod record;
 pub mod region;
 pub mod signal;

@@ -46,6 +46,18 @@ pub enum Event {
     Flatten,
     /// Objects visited by faults below the first: the length of the walks.
     ChainStep,
+    /// Entries that pieces of large regions became.
+    Chunk,
+    /// Wirings that were refused: over the limit of the task.
+    OverUserLimit,
+    /// Wirings that were refused: over the limit of the machine.
+    OverGlobalLimit,
+    /// Volatile objects that were purged.
+    Purge,
+    /// Pages that were in them.
+    PurgedPage,
+    /// Operations that failed for want of memory and were tried again after a purge.
+    Relief,
     /// Operations that failed for want of memory.
     Shortage,
 }

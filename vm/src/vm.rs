@@ -10,6 +10,7 @@ use crate::frames::{Frames, Need, TableFrames};
 use crate::machine::{Machine, RefMod};
 use crate::map::entry::Entry;
 use crate::map::{Map, MapRef};
+use crate::object::purgable::{PurgeQueues, Record};
 use crate::object::tree::NodeZones;
 use crate::object::{ObjRef, Object, ObjectKind};
 use crate::page::{Content, Page, PageArray};
@@ -49,6 +50,7 @@ pub(crate) struct VmZones<M: Machine> {
     pub entries: Zone<Entry<M>, Frames<M>>,
     pub maps: RefZone<Map<M>, Frames<M>>,
     pub nodes: NodeZones<M>,
+    pub purgables: RefZone<Record<M>, Frames<M>>,
 }
 
 /// A memory system.
@@ -61,9 +63,12 @@ pub struct Vm<M: Machine> {
     pub(crate) counters: Counters<M>,
     pub(crate) queues: Queues<M>,
     pub(crate) frames: Frames<M>,
+    pub(crate) purge_queues: PurgeQueues<M>,
     pub(crate) zero_frame: PageId,
     pub(crate) write_execute: WriteExecute,
     serial: AtomicU64,
+    /// The state of the random addresses' generator.
+    pub(crate) random: AtomicU64,
     pub(crate) audits: AtomicU32,
 }
 
@@ -89,6 +94,9 @@ impl<M: Machine> Vm<M> {
                 .zone(&frames, "VM map entries", options())
                 .map_err(out)?,
             objects: zones.zone(&frames, "vm objects", options()).map_err(out)?,
+            purgables: zones
+                .zone(&frames, "vm purgeable objects", options())
+                .map_err(out)?,
             nodes: NodeZones {
                 leaves: zones
                     .zone(&frames, "vm object slots", options())
@@ -113,9 +121,11 @@ impl<M: Machine> Vm<M> {
             counters: Counters::new(),
             queues: Queues::new(pages),
             frames,
+            purge_queues: PurgeQueues::new(),
             zero_frame,
             write_execute: memory.write_execute,
             serial: AtomicU64::new(0),
+            random: AtomicU64::new(0),
             audits: AtomicU32::new(0),
         };
         let kernel_map = Map::new(vm.next_serial(), None, memory.kernel_range);
@@ -233,6 +243,8 @@ impl<M: Machine> Vm<M> {
             speculative_count: small(queues.speculative),
             internal_page_count: small(queues.internal),
             external_page_count: small(queues.external),
+            purgeable_count: small(Pages(self.purge_queues.survey().0)),
+            purges: event(Event::PurgedPage),
             zero_fill_count: event(Event::ZeroFill),
             reactivations: event(Event::Reactivation),
             faults: event(Event::Fault),

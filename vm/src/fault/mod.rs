@@ -159,6 +159,7 @@ impl<M: Machine> Vm<M> {
         let result = loop {
             match step {
                 Step::Done => break Ok(()),
+                Step::Failed(FaultError::Shortage) if self.relieve() => {}
                 Step::Failed(error) => break Err(error),
                 // The try has made way before it unlocked the map.
                 Step::Occupied | Step::Covers(..) | Step::Hides(..) | Step::Again => {
@@ -179,6 +180,7 @@ impl<M: Machine> Vm<M> {
                     }
                     match self.snapshot(&object, index) {
                         Ok(made) => kept.snapshot = made,
+                        Err(NoMemory) if self.relieve() => {}
                         Err(NoMemory) => {
                             self.shortage();
                             break Err(FaultError::Shortage);
@@ -189,7 +191,7 @@ impl<M: Machine> Vm<M> {
                     self.counters.count(Event::Retry);
                     let machine = self.machine();
                     let filled = machine.pmap_refill(pmap, at, &mut reserve, &mut self.tables());
-                    if filled.is_err() {
+                    if filled.is_err() && !self.relieve() {
                         self.shortage();
                         break Err(FaultError::Shortage);
                     }

@@ -11,6 +11,7 @@
 //! that is too deep, an object to be shared where there was none).
 
 use super::entry::{Entry, EntryBox, EntryFlags};
+use super::place::Restrictions;
 use super::tree::{Removed, Tree};
 use super::{Map, MapRef, MapState};
 use crate::addr::{Range, VirtAddr};
@@ -66,8 +67,10 @@ impl<M: Machine> Vm<M> {
         let mut entries = Entries::new();
         let mut wanted = parent.entry_count();
         loop {
-            let filled = entries.refill(&self.zones.entries, &self.frames, wanted);
-            filled.map_err(|_| self.shortage())?;
+            self.relieved(|| {
+                let filled = entries.refill(&self.zones.entries, &self.frames, wanted);
+                filled.map_err(|_| self.shortage())
+            })?;
             let mut batch = self.frames.batch();
             let mut released = Removed::default();
             let mut state = parent.write();
@@ -87,6 +90,9 @@ impl<M: Machine> Vm<M> {
                     let mut target = child.write();
                     target.tree = tree;
                     target.size = size;
+                    target.allowed = state.allowed;
+                    let inherited = state.restrictions & Restrictions::SIZE;
+                    target.restrictions |= inherited;
                     Ok(())
                 }
                 Err(stop) => {
@@ -100,6 +106,7 @@ impl<M: Machine> Vm<M> {
             self.frames.finish(batch);
             match outcome {
                 Ok(()) => return Ok(()),
+                Err(Unplanned::Code(KernReturn::RESOURCE_SHORTAGE)) if self.relieve() => {}
                 Err(Unplanned::Code(code)) => return Err(code),
                 Err(Unplanned::Wait(object, index)) => {
                     self.counters.count(Event::BusyWait);

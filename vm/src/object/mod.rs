@@ -8,8 +8,10 @@
 
 pub(crate) mod collapse;
 pub(crate) mod copy;
+pub(crate) mod discard;
 pub mod file;
 pub(crate) mod pages;
+pub(crate) mod purgable;
 pub(crate) mod shadow;
 pub mod slot;
 pub(crate) mod split;
@@ -62,7 +64,7 @@ pub(crate) struct Shadow<M: Machine> {
 pub(crate) struct ObjectState<M: Machine> {
     pub slots: Slots<M>,
     pub shadow: Option<Shadow<M>>,
-    /// Pages.
+    /// Pages that faults reach.
     pub size: u64,
     /// Entries, shadows and handles that refer to the object.
     pub refs: u32,
@@ -76,6 +78,9 @@ pub(crate) struct ObjectState<M: Machine> {
     pub true_share: bool,
     /// Other than by clipping, more than one entry may show the same page.
     pub aliased: bool,
+    /// Of a purgeable object: what else there is to know. Such an object is truly shared, so that
+    /// it is copied eagerly and never in a chain.
+    pub purge: Option<purgable::RecordRef<M>>,
     /// Where the last look for a page that shows through from below stopped.
     pub hint: u64,
 }
@@ -98,6 +103,7 @@ impl<M: Machine> Object<M> {
                 number: (serial & 0xff_ffff) as u32,
                 true_share: kind == ObjectKind::Named,
                 aliased: kind == ObjectKind::Named,
+                purge: None,
                 hint: 0,
             }),
         }
@@ -128,6 +134,11 @@ impl<M: Machine> Object<M> {
         if let Slot::Busy(page) = state.slots.get(index) {
             state.slots.replace(index, Slot::Resident(page));
         }
+        self.wake(state);
+    }
+
+    /// Wakes who waits for a busy page: one has changed.
+    pub(crate) fn wake(&self, _: &mut ObjectState<M>) {
         if self.wanted.swap(false, Relaxed) {
             M::wakeup(sync::Event::of(self));
         }

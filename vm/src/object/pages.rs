@@ -134,7 +134,11 @@ impl<M: Machine> Vm<M> {
             }
             let mut slots = core::mem::replace(&mut state.slots, super::Slots::new(0));
             next = state.shadow.take().map(|shadow| shadow.object);
+            let purge = state.purge.take();
             drop(state);
+            if let Some(record) = purge {
+                self.purge_queues.forget(&record);
+            }
             self.end_object(&object, &mut slots, batch);
         }
     }

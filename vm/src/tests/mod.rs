@@ -6,10 +6,12 @@
 mod accounting;
 mod arguments;
 mod cow;
+mod enter;
 mod file;
 mod fork;
 mod map;
 mod protect;
+mod purgable;
 mod shared;
 mod wire;
 
