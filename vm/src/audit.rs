@@ -143,7 +143,7 @@ impl<M: Machine> Vm<M> {
         let below = state.shadow.as_ref().map(|shadow| shadow.object.try_ref());
         drop(state);
         if let Some(Ok(below)) = below {
-            if below.read().true_share && below.kind == crate::object::ObjectKind::Anonymous {
+            if below.read().true_share && below.kind != crate::object::ObjectKind::Named {
                 audit.fail("I-OBJ-3: a truly shared object is a shadow", below.serial);
             }
             self.visit_object(&below, audit, Visit::Reference);

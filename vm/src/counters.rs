@@ -52,6 +52,14 @@ pub enum Event {
     OverUserLimit,
     /// Wirings that were refused: over the limit of the machine.
     OverGlobalLimit,
+    /// Pages that advice brought in.
+    WillNeed,
+    /// Pages that were marked as reusable.
+    Reusable,
+    /// Parts of shared objects whose pages advice threw away.
+    SharedKill,
+    /// Wired pages that were zeroed because their entry went.
+    ZeroWired,
     /// Volatile objects that were purged.
     Purge,
     /// Pages that were in them.

@@ -7,7 +7,7 @@
 use crate::addr::{PageId, Pages, Range};
 use crate::counters::{Counters, Event};
 use crate::frames::{Frames, Need, TableFrames};
-use crate::machine::{Machine, RefMod};
+use crate::machine::{CacheMode, Machine, RefMod};
 use crate::map::entry::Entry;
 use crate::map::{Map, MapRef};
 use crate::object::purgable::{PurgeQueues, Record};
@@ -213,7 +213,22 @@ impl<M: Machine> Vm<M> {
 
     /// A new object with one reference, in zone memory.
     pub(crate) fn new_object(&self, kind: ObjectKind, size: u64) -> Result<ObjRef<M>, KernReturn> {
-        let object = Object::new(kind, self.next_serial(), size);
+        self.place_object(Object::new(kind, self.next_serial(), size))
+    }
+
+    /// The same for memory that is cached in such a way.
+    pub(crate) fn new_uncached(
+        &self,
+        size: u64,
+        cache: CacheMode,
+    ) -> Result<ObjRef<M>, KernReturn> {
+        let mut object = Object::new(ObjectKind::Uncached, self.next_serial(), size);
+        object.cache = cache;
+        self.place_object(object)
+    }
+
+    #[inline]
+    fn place_object(&self, object: Object<M>) -> Result<ObjRef<M>, KernReturn> {
         let object = self.zones.objects.alloc_ref(&self.frames, object);
         object.map_err(|_| self.shortage())
     }

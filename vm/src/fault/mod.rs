@@ -15,7 +15,7 @@ mod prepare;
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
-use crate::machine::{Machine, RefMod};
+use crate::machine::Machine;
 use crate::map::entry::Entry;
 use crate::map::{Map, MapState};
 use crate::object::copy::Snapshot;
@@ -287,7 +287,7 @@ impl<M: Machine> Vm<M> {
         let step = match (top.slots.get(index), &top.shadow) {
             (Slot::Resident(page), _) => {
                 self.counters.count(Event::Hit);
-                let step = self.enter_resident(entry, (&top, object.kind), (index, page), this);
+                let step = self.enter_resident(entry, (&top, object), (index, page), this);
                 return covers(step, object, index);
             }
             (Slot::Busy(_), _) => return wait(object, index),
@@ -295,7 +295,7 @@ impl<M: Machine> Vm<M> {
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
                 Below::Page(page, below, place, _) => {
                     self.counters.count(Event::Hit);
-                    let step = self.enter(entry, page, OnTop::No, object.kind, this);
+                    let step = self.enter(entry, page, OnTop::No, object, this);
                     Some(covers(step, below, place))
                 }
                 Below::Busy(object, index) => Some(wait(object, index)),
@@ -369,7 +369,7 @@ impl<M: Machine> Vm<M> {
         let page = match top.slots.get(index) {
             Slot::Resident(page) if object.kind == ObjectKind::Anonymous => {
                 self.counters.count(Event::Hit);
-                return self.enter_resident(entry, (top, object.kind), (index, page), this);
+                return self.enter_resident(entry, (top, object), (index, page), this);
             }
             Slot::Resident(page) => {
                 self.counters.count(Event::Hit);
@@ -381,11 +381,7 @@ impl<M: Machine> Vm<M> {
                 Err(step) => return step,
             },
         };
-        if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
-            let pages = self.frames.pages();
-            pages.get(page).mark(RefMod::MODIFIED | RefMod::REFERENCED);
-        }
-        self.enter(entry, page, OnTop::Yes, object.kind, this)
+        self.enter(entry, page, OnTop::Yes, object, this)
     }
 
     /// Ends the mappings of the page that another one hides. That one is busy until no TLB shows the

@@ -12,6 +12,7 @@
 //! | object lock | shared, or alone to add a page | alone for references and marks |
 
 pub mod advise;
+pub mod attribute;
 pub(crate) mod chunk;
 pub(crate) mod clip;
 pub mod enter;
@@ -23,6 +24,7 @@ pub mod purgable;
 pub mod query;
 pub mod region;
 pub mod remove;
+pub(crate) mod reusable;
 pub(crate) mod tree;
 pub mod wire;
 pub mod wire_limit;

@@ -133,7 +133,7 @@ impl<M: Machine> Vm<M> {
                 None => false,
                 Some(object) => {
                     let state = object.read();
-                    state.true_share && object.kind == crate::object::ObjectKind::Anonymous
+                    state.true_share && object.kind != crate::object::ObjectKind::Named
                 }
             };
             if !shared {

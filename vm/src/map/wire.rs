@@ -7,9 +7,10 @@
 //! in its top object, and each has one wiring for it).
 
 use super::clip::Stop;
-use super::entry::Entry;
+use super::entry::{Entry, EntryFlags};
 use super::{Map, MapState};
 use crate::addr::{PageId, Range, VirtAddr};
+use crate::counters::Event;
 use crate::machine::{Machine, Wired};
 use crate::object::slot::Slot;
 use crate::sanitize::{self, RangeError, Realign, UserAddr, UserProt, UserSize};
@@ -218,6 +219,7 @@ impl<M: Machine> Vm<M> {
         if self.frames.pages().get(page).add_wiring() == Some(0) {
             self.queues.dequeue(page);
             self.queues.set_wired(page);
+            self.frames.pages().get(page).clear_reusable();
         }
     }
 
@@ -247,8 +249,25 @@ impl<M: Machine> Vm<M> {
         if entry.wired == 0 {
             return;
         }
+        if entry.attributes.flags.contains(EntryFlags::ZERO_WIRED) {
+            self.zero_pages(entry);
+        }
         (entry.wired, entry.user_wired) = (0, 0);
         self.unwire_pages(map, entry);
+    }
+
+    /// `ZERO_WIRED_PAGES`: who gets to see the pages later finds nothing in them.
+    #[cold]
+    fn zero_pages(&self, entry: &Entry<M>) {
+        let Some(object) = &entry.object else { return };
+        let guard = object.write();
+        let end = entry.offset.saturating_add(entry.pages());
+        for (_, slot) in guard.slots.range(entry.offset, end) {
+            if let Some(page) = slot.page() {
+                self.zero_bytes(page, 0);
+                self.counters.count(Event::ZeroWired);
+            }
+        }
     }
 
     fn unwire_pages(&self, map: &Map<M>, entry: &Entry<M>) {

@@ -18,7 +18,7 @@ pub(crate) mod split;
 pub mod tree;
 
 use crate::frames::Frames;
-use crate::machine::Machine;
+use crate::machine::{CacheMode, Machine};
 use crate::ranks::ObjectRank;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use slot::Slot;
@@ -40,6 +40,9 @@ pub enum ObjectKind {
     Named,
     /// Wired pages of the kernel map.
     Kernel,
+    /// Memory without a name that is mapped with another caching than ordinary memory: truly
+    /// shared, so that it is copied eagerly and never in a chain.
+    Uncached,
 }
 
 /// An object.
@@ -47,6 +50,8 @@ pub struct Object<M: Machine> {
     /// A number that names the object to people; never used again.
     pub(crate) serial: u64,
     pub(crate) kind: ObjectKind,
+    /// How its pages are cached where they are mapped.
+    pub(crate) cache: CacheMode,
     /// A thread waits for a busy page: set under the lock, shared or not.
     wanted: AtomicBool,
     lock: SpinRwLock<M, ObjectRank, ObjectState<M>>,
@@ -92,6 +97,7 @@ impl<M: Machine> Object<M> {
         Self {
             serial,
             kind,
+            cache: CacheMode::WriteBack,
             wanted: AtomicBool::new(false),
             lock: SpinRwLock::new(ObjectState {
                 slots: Slots::new(size),
@@ -101,7 +107,7 @@ impl<M: Machine> Object<M> {
                 handles: 0,
                 audit: (0, 0),
                 number: (serial & 0xff_ffff) as u32,
-                true_share: kind == ObjectKind::Named,
+                true_share: matches!(kind, ObjectKind::Named | ObjectKind::Uncached),
                 aliased: kind == ObjectKind::Named,
                 purge: None,
                 hint: 0,

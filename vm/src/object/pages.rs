@@ -23,7 +23,7 @@ impl ObjectKind {
     pub(crate) const fn content(self) -> Content {
         match self {
             Self::Named => Content::External,
-            Self::Anonymous | Self::Kernel => Content::Internal,
+            Self::Anonymous | Self::Kernel | Self::Uncached => Content::Internal,
         }
     }
 }
@@ -157,7 +157,7 @@ impl<M: Machine> Vm<M> {
                 }
             });
         }
-        if object.kind == ObjectKind::Named {
+        if matches!(object.kind, ObjectKind::Named | ObjectKind::Uncached) {
             self.registry.remove_object(object);
         }
     }

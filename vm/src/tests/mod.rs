@@ -4,7 +4,9 @@
 //! end, and compares free pages with the beginning: a leak is a failure.
 
 mod accounting;
+mod advise;
 mod arguments;
+mod attribute;
 mod cow;
 mod enter;
 mod file;
