@@ -45,8 +45,14 @@ impl<M: Machine> Vm<M> {
             let inserted = target.slots.insert(moved, slot, nodes, &self.frames);
             if inserted.is_err() {
                 target.slots.drain(|_, _| ());
+                target.shadow = None;
                 return Err(self.shortage());
             }
+        }
+        if let Some(shadow) = &target.shadow {
+            // From now on, so that a collapse before the commit takes no page from under the part.
+            let mut below = shadow.object.write();
+            below.refs = below.refs.saturating_add(1);
         }
         drop((whole, target));
         Ok(Some(part))
@@ -65,18 +71,13 @@ impl<M: Machine> Vm<M> {
             }
         }
         if let Some(shadow) = &target.shadow {
-            let mut below = shadow.object.write();
-            below.refs = below.refs.saturating_add(1);
-            below.aliased = true;
+            shadow.object.write().aliased = true;
         }
     }
 
-    /// The new object never was: the pages are the old object's.
+    /// The pages stay the old object's. The caller gives the new one up, and with it its reference
+    /// to the object below.
     pub(crate) fn abandon_split(&self, part: &ObjRef<M>) {
-        let mut target = part.write();
-        target.slots.drain(|_, _| ());
-        let below = target.shadow.take();
-        drop(target);
-        drop(below);
+        part.write().slots.drain(|_, _| ());
     }
 }
