@@ -98,9 +98,7 @@ impl Task {
     pub fn check_allocate(&self, rules: Rules, start: u64, count: u64, overwrite: bool) -> Answer {
         if !rules.inside(start, count) {
             Err(KernReturn::INVALID_ADDRESS)
-        } else if !overwrite && !self.is_free(start, count) {
-            Err(KernReturn::NO_SPACE)
-        } else if self.over_size(start, count) {
+        } else if (!overwrite && !self.is_free(start, count)) || self.over_size(start, count) {
             Err(KernReturn::NO_SPACE)
         } else {
             Ok(())
