@@ -10,6 +10,7 @@ pub mod kern_return;
 pub mod memory_entry;
 pub mod proc;
 pub mod prot;
+pub mod purgable;
 pub mod record;
 pub mod region;
 pub mod signal;

@@ -314,6 +314,12 @@ impl<M: Machine> Vm<M> {
                 audit.mapped,
             ));
         }
+        if !self.purge_queues.survey().1 {
+            return Err(wrong(
+                "I-PURGE-1: a volatile object is not what it should be",
+                0,
+            ));
+        }
         let kernel = self.frames.kernel_count();
         let pages = self.frames.pages();
         let mut own = 0u64;

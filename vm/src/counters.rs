@@ -52,6 +52,26 @@ pub enum Event {
     Flatten,
     /// Objects visited by faults below the first: the length of the walks.
     ChainStep,
+    /// Entries that pieces of large regions became.
+    Chunk,
+    /// Wirings that were refused: over the limit of the task.
+    OverUserLimit,
+    /// Wirings that were refused: over the limit of the machine.
+    OverGlobalLimit,
+    /// Pages that advice brought in.
+    WillNeed,
+    /// Pages that were marked as reusable.
+    Reusable,
+    /// Parts of shared objects whose pages advice threw away.
+    SharedKill,
+    /// Wired pages that were zeroed because their entry went.
+    ZeroWired,
+    /// Volatile objects that were purged.
+    Purge,
+    /// Pages that were in them.
+    PurgedPage,
+    /// Operations that failed for want of memory and were tried again after a purge.
+    Relief,
     /// Operations that failed for want of memory.
     Shortage,
 }

@@ -37,13 +37,14 @@ pub use fault::FaultError;
 pub use frames::{Frames, Need};
 pub use kmem::Guard;
 pub use machine::{
-    CacheMode, FrameSource, Machine, Mapping, NeedReserve, NotEntered, RefMod, Shortage, Tracking,
-    Wired,
+    CacheMode, CacheOperation, FrameSource, Machine, Mapping, NeedReserve, NoMaintenance,
+    NotEntered, RefMod, Shortage, Tracking, Wired,
 };
 pub use map::enter::{CopyMode, EnterObject, MapRequest, Placement};
 pub use map::entry::{Attributes, Behavior, EntryFlags};
+pub use map::place::MapLimits;
 pub use map::protect::SetMax;
-pub use map::query::Disposition;
+pub use map::query::{Disposition, PageInfo};
 pub use map::region::{Region, RegionPages};
 pub use map::remap::{RemapRequest, Remapped};
 pub use map::{Map, MapRef};

@@ -25,6 +25,23 @@ pub enum CacheMode {
     Device,
 }
 
+/// What `vm_machine_attribute` may do with the caches' copies of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CacheOperation {
+    /// What was stored reaches memory, and no cache keeps data of the page.
+    FlushData,
+    /// No cache keeps instructions of the page.
+    FlushInstructions,
+    /// Both.
+    Flush,
+    /// Instruction fetches see what was stored.
+    Sync,
+}
+
+/// The machine keeps its caches coherent by itself and has no such operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoMaintenance;
+
 /// How a page is entered into a pmap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mapping {
@@ -147,6 +164,13 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     }
     /// Makes instructions that were stored into the frame visible to instruction fetch.
     fn sync_instructions(&self, page: PageId);
+    /// Maintains the caches' copies of a page, on all CPUs.
+    ///
+    /// # Errors
+    /// [`NoMaintenance`] where programs cannot ask for it (x86_64).
+    fn page_cache(&self, _page: PageId, _operation: CacheOperation) -> Result<(), NoMaintenance> {
+        Err(NoMaintenance)
+    }
 
     /// Frames in one piece, aligned to their size, as memory for zones: the caller owns them.
     fn chunk_memory(&self, first: PageId, pages: Pages) -> zalloc::ChunkMemory;

@@ -149,6 +149,9 @@ pub(crate) enum FlagsOf {
 pub(crate) struct Flags(u32);
 
 impl Flags {
+    /// None.
+    pub(crate) const NONE: Self = Self(0);
+
     pub(crate) const fn has(self, flag: u32) -> bool {
         self.0 & flag != 0
     }

@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::vec::Vec;
 use sync::host::HostMachine;
 use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
-use vm::machine::FrameSource;
+use vm::machine::{CacheOperation, FrameSource, NoMaintenance};
 
 /// Where RAM begins.
 pub const RAM: u64 = 0x4000_0000;
@@ -130,6 +130,9 @@ unsafe impl Hardware for Simulated {
         }
     }
     fn sync_instructions(&self, _: PhysAddr) {}
+    fn frame_cache(&self, _: PhysAddr, _: CacheOperation) -> Result<(), NoMaintenance> {
+        Err(NoMaintenance)
+    }
     fn physical(&self, at: NonNull<u8>) -> PhysAddr {
         PhysAddr(RAM + (at.as_ptr() as usize - self.words.as_ptr() as usize) as u64)
     }

@@ -4,6 +4,7 @@
 
 pub mod host;
 pub mod port;
+pub mod purgable;
 pub mod region;
 pub mod share;
 pub mod task;

@@ -123,7 +123,7 @@ fn extended(region: &Region) -> RegionExtendedInfo {
         shadow_depth: region.shadow_depth,
         external_pager: u8::from(region.file.is_some()),
         share_mode: region.share_mode,
-        pages_reusable: 0,
+        pages_reusable: region.pages.reusable,
     }
 }
 
@@ -157,7 +157,7 @@ fn submap(region: &Region) -> RegionSubmapInfo64 {
         object_id: region.object_id as u32,
         user_wired_count: region.user_wired,
         pad: 0,
-        pages_reusable: 0,
+        pages_reusable: region.pages.reusable,
         object_id_full: region.object_id,
     }
 }

@@ -255,6 +255,11 @@ pub fn madvise(call: &mut Call<'_>) -> Answer {
     if length == 0 {
         return DONE;
     }
+    let gives_up = matches!(advice as i32, MADV_FREE | MADV_FREE_REUSABLE);
+    if gives_up && start == 0 && write_execute() == WriteExecute::Refused {
+        // XNU's, on arm64: nobody gives the lowest page up.
+        return Err(Errno::EINVAL.into());
+    }
     let done = vm().behavior(own_map(call)?, UserAddr(start), UserSize(size), UserBehavior(behavior));
     done.map_err(|code| match code {
         KernReturn::PROTECTION_FAILURE => Errno::EPERM,

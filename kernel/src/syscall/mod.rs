@@ -144,6 +144,10 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MEMORY_ENTRY_OWNERSHIP => mach::share::memory_entry_ownership;
     abi::trap::HOST_STATISTICS64 => mach::host::statistics; abi::trap::HOST_INFO => mach::host::info;
     abi::trap::HOST_PAGE_SIZE => mach::host::page_size; abi::trap::MACH_ZONE_INFO => mach::host::zone_info;
+    abi::trap::VM_PURGABLE_CONTROL => mach::purgable::control;
+    abi::trap::MACH_VM_MACHINE_ATTRIBUTE => mach::purgable::machine_attribute;
+    abi::trap::MACH_VM_PAGE_INFO => mach::purgable::page_info;
+    abi::trap::VM_MAP_EXEC_LOCKDOWN => mach::purgable::exec_lockdown;
     abi::trap::TASK_INFO => mach::task::task_info; abi::trap::AUDIT => mach::host::audit;
 }
 

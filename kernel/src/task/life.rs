@@ -80,6 +80,9 @@ pub fn create(
             return Err(error);
         }
     };
+    if let Some(parent) = find(parent) {
+        task.limits.inherit(&parent.limits);
+    }
     task.set_first_map(map);
     task.set_thread(thread.clone());
     pid.enter(Some(parent).filter(|parent| parent.0 > 0), &task);

@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "none")]
 pub mod life;
+pub mod limits;
 #[cfg(target_os = "none")]
 pub mod ports;
 pub mod table;

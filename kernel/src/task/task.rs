@@ -5,6 +5,7 @@
 //! Locks: each part its own, of rank "task state", never two at once; what is replaced under one is
 //! dropped after it.
 
+use super::limits::Limits;
 use super::ports::Ports;
 use super::table::Pid;
 use crate::files::{Files, Node};
@@ -83,6 +84,8 @@ pub struct Task {
     exit_status: AtomicU32,
     /// Its counters.
     pub counters: Counters,
+    /// What it may have.
+    pub limits: Limits,
     /// Permissions that new files do not get.
     pub file_mask: AtomicU32,
     /// When it began, in nanoseconds since boot.
@@ -133,6 +136,7 @@ impl Task {
             ports: SpinLock::new(Ports::new()),
             exit_status: AtomicU32::new(NO_STATUS),
             counters: Counters::default(),
+            limits: Limits::none(),
             file_mask: AtomicU32::new(heritage.file_mask),
             started: arch::timer::now(),
             children_time: AtomicU64::new(0),

@@ -15,7 +15,7 @@ mod prepare;
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
-use crate::machine::{Machine, RefMod};
+use crate::machine::Machine;
 use crate::map::entry::Entry;
 use crate::map::{Map, MapState};
 use crate::object::copy::Snapshot;
@@ -169,6 +169,7 @@ impl<M: Machine> Vm<M> {
         let result = loop {
             match step {
                 Step::Done => break Ok(()),
+                Step::Failed(FaultError::Shortage) if self.relieve() => {}
                 Step::Failed(error) => break Err(error),
                 // The try has made way before it unlocked the map.
                 Step::Occupied | Step::Covers(..) | Step::Hides(..) | Step::Again => {
@@ -189,6 +190,7 @@ impl<M: Machine> Vm<M> {
                     }
                     match self.snapshot(&object, index) {
                         Ok(made) => kept.snapshot = made,
+                        Err(NoMemory) if self.relieve() => {}
                         Err(NoMemory) => {
                             self.shortage();
                             break Err(FaultError::Shortage);
@@ -205,7 +207,7 @@ impl<M: Machine> Vm<M> {
                     self.counters.count(Event::Retry);
                     let machine = self.machine();
                     let filled = machine.pmap_refill(pmap, at, &mut reserve, &mut self.tables());
-                    if filled.is_err() {
+                    if filled.is_err() && !self.relieve() {
                         self.shortage();
                         break Err(FaultError::Shortage);
                     }
@@ -301,7 +303,7 @@ impl<M: Machine> Vm<M> {
         let step = match (top.slots.get(index), &top.shadow) {
             (Slot::Resident(page), _) => {
                 self.counters.count(Event::Hit);
-                let step = self.enter_resident(entry, (&top, object.kind), (index, page), this);
+                let step = self.enter_resident(entry, (&top, object), (index, page), this);
                 return covers(step, object, index);
             }
             (Slot::Busy(_), _) => return wait(object, index),
@@ -309,7 +311,7 @@ impl<M: Machine> Vm<M> {
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
                 Below::Page(page, below, place, _) => {
                     self.counters.count(Event::Hit);
-                    let step = self.enter(entry, page, OnTop::No, object.kind, this);
+                    let step = self.enter(entry, page, OnTop::No, object, this);
                     Some(covers(step, below, place))
                 }
                 Below::Busy(object, index) => Some(wait(object, index)),
@@ -386,7 +388,7 @@ impl<M: Machine> Vm<M> {
             }
             Slot::Resident(page) if object.kind == ObjectKind::Anonymous => {
                 self.counters.count(Event::Hit);
-                return self.enter_resident(entry, (top, object.kind), (index, page), this);
+                return self.enter_resident(entry, (top, object), (index, page), this);
             }
             Slot::Resident(page) => {
                 self.counters.count(Event::Hit);
@@ -399,11 +401,7 @@ impl<M: Machine> Vm<M> {
                 Err(step) => return step,
             },
         };
-        if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
-            let pages = self.frames.pages();
-            pages.get(page).mark(RefMod::MODIFIED | RefMod::REFERENCED);
-        }
-        self.enter(entry, page, OnTop::Yes, object.kind, this)
+        self.enter(entry, page, OnTop::Yes, object, this)
     }
 
     /// Ends the mappings of the page that another one hides. That one is busy until no TLB shows the

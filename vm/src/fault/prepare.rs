@@ -39,7 +39,7 @@ impl<M: Machine> Vm<M> {
                 }
                 entry.pages()
             };
-            let object = self.new_object(ObjectKind::Anonymous, wanted);
+            let object = self.relieved(|| self.new_object(ObjectKind::Anonymous, wanted));
             spare = Some(object.map_err(|_| FaultError::Shortage)?);
         }
     }

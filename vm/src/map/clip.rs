@@ -10,6 +10,7 @@ use crate::counters::Event;
 use crate::machine::Machine;
 use crate::vm::Vm;
 use abi::KernReturn;
+use zalloc::Exhausted;
 
 /// Why an operation on a locked map stopped before it changed anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,8 +56,10 @@ impl<M: Machine> Spare<M> {
         for place in self.entries.iter_mut().take(count) {
             if place.is_none() {
                 let empty = Entry::new(Range::default(), Attributes::default());
-                let entry = vm.zones.entries.alloc(&vm.frames, empty);
-                *place = Some(entry.map_err(|_| vm.shortage())?);
+                *place = Some(match vm.zones.entries.alloc(&vm.frames, empty) {
+                    Ok(entry) => entry,
+                    Err(Exhausted(empty)) => vm.entry_after_purge(empty)?,
+                });
             }
         }
         Ok(())
@@ -72,6 +75,18 @@ impl<M: Machine> Spare<M> {
 }
 
 impl<M: Machine> Vm<M> {
+    /// Memory for an entry is short: volatile memory makes way for it.
+    #[cold]
+    fn entry_after_purge(&self, mut entry: Entry<M>) -> Result<EntryBox<M>, KernReturn> {
+        while self.relieve() {
+            match self.zones.entries.alloc(&self.frames, entry) {
+                Ok(entry) => return Ok(entry),
+                Err(Exhausted(back)) => entry = back,
+            }
+        }
+        Err(self.shortage())
+    }
+
     /// Runs an operation on a locked map until it has the spare entries that it asks for.
     pub(crate) fn with_spare<R>(
         &self,

@@ -139,6 +139,7 @@ impl<M: Machine> Vm<M> {
             self.frames.finish(batch);
             match outcome {
                 Ok(twins) => return Ok(twins),
+                Err(Unplanned::Code(KernReturn::RESOURCE_SHORTAGE)) if self.relieve() => {}
                 Err(Unplanned::Code(code)) => return Err(code),
                 Err(Unplanned::Wait(object, index)) => {
                     self.counters.count(Event::BusyWait);
@@ -153,8 +154,10 @@ impl<M: Machine> Vm<M> {
     }
 
     fn refill(&self, entries: &mut Entries<M>, count: usize) -> Result<(), KernReturn> {
-        let filled = entries.refill(&self.zones.entries, &self.frames, count);
-        filled.map_err(|_| self.shortage())
+        self.relieved(|| {
+            let filled = entries.refill(&self.zones.entries, &self.frames, count);
+            filled.map_err(|_| self.shortage())
+        })
     }
 
     /// Splits the entries that the range cuts.

@@ -4,6 +4,7 @@
 //! Locks: the parent's map alone while the twins are made; the child's, which nobody knows yet.
 
 use super::duplicate::{EVERYWHERE, For, How};
+use super::place::Restrictions;
 use super::{Map, MapRef};
 use crate::machine::Machine;
 use crate::vm::Vm;
@@ -29,9 +30,15 @@ impl<M: Machine> Vm<M> {
         );
         match twins {
             Ok(twins) => {
+                let (allowed, restrictions) = {
+                    let state = parent.read();
+                    (state.allowed, state.restrictions & Restrictions::SIZE)
+                };
                 let mut state = child.write();
                 state.tree = twins.tree;
                 state.size = twins.size;
+                state.allowed = allowed;
+                state.restrictions |= restrictions;
                 drop(state);
                 Ok(child)
             }

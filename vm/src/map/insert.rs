@@ -5,7 +5,7 @@
 //! Locks: the map alone, until no TLB shows what the memory replaces (I-TLB-3).
 
 use super::clip::Stop;
-use super::duplicate::Twins;
+use super::duplicate::{EVERYWHERE, Twins};
 use super::enter::Placement;
 use super::entry::Attributes;
 use super::tree::Removed;
@@ -13,7 +13,7 @@ use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
 use crate::machine::Machine;
 use crate::vm::Vm;
-use abi::KernReturn;
+use abi::{KernReturn, Protection};
 
 impl<M: Machine> Vm<M> {
     /// Enters twins of what was at `source`, with the attributes that `change` makes of theirs, if
@@ -36,7 +36,13 @@ impl<M: Machine> Vm<M> {
         let result = self.with_spare(|spare| {
             let mut state = map.write();
             check(&state)?;
-            let range = state.place(placement, source.len(), mask)?;
+            let range = match placement {
+                Placement::Random => self.place_randomly(&state, (source.len(), mask))?,
+                placement => state.place(placement, source.len(), mask)?,
+            };
+            if let Some(twins) = twins.as_ref().filter(|_| !state.restrictions.is_empty()) {
+                state.check_restrictions(protections(twins, &change), range)?;
+            }
             if matches!(placement, Placement::Overwrite(_)) && !state.tree.is_free(range) {
                 self.remove_locked(map, &mut state, range, spare, &mut removed, &mut batch)?;
                 batch.flush_now(self.machine());
@@ -66,4 +72,16 @@ impl<M: Machine> Vm<M> {
             (result, _) => Ok(result.unwrap_or_default()),
         }
     }
+}
+
+/// What any of the twins will allow.
+fn protections<M: Machine>(twins: &Twins<M>, change: &impl Fn(&mut Attributes)) -> Protection {
+    let mut all = Protection::NONE;
+    twins.tree.visit(EVERYWHERE, |entry| {
+        let mut attributes = entry.attributes;
+        change(&mut attributes);
+        all |= attributes.protection;
+        None::<()>
+    });
+    all
 }

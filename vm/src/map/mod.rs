@@ -12,19 +12,25 @@
 //! | object lock | shared, or alone to add a page | alone for references and marks |
 
 pub mod advise;
+pub mod attribute;
+pub(crate) mod chunk;
 pub(crate) mod clip;
 pub(crate) mod duplicate;
 pub mod enter;
 pub mod entry;
 pub mod fork;
 pub(crate) mod insert;
+pub mod place;
 pub mod protect;
+pub mod purgable;
 pub mod query;
 pub mod region;
 pub mod remap;
 pub mod remove;
+pub(crate) mod reusable;
 pub(crate) mod tree;
 pub mod wire;
+pub mod wire_limit;
 
 use crate::addr::{Range, VirtAddr};
 use crate::frames::Frames;
@@ -33,6 +39,7 @@ use crate::ranks::MapRank;
 use crate::vm::Vm;
 use abi::KernReturn;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use place::{MapLimits, Restrictions};
 use sync::{SleepReadGuard, SleepRwLock, SleepWriteGuard};
 use tree::Tree;
 use zalloc::ZRef;
@@ -74,8 +81,10 @@ pub(crate) struct MapState<M: Machine> {
     pub user_wired: u64,
     /// Changes with every change of entries.
     pub version: u64,
-    /// Nothing may be entered any more.
-    pub terminated: bool,
+    /// What the task may have.
+    pub allowed: MapLimits,
+    /// What the map does not take.
+    pub restrictions: Restrictions,
 }
 
 impl<M: Machine> Map<M> {
@@ -90,7 +99,8 @@ impl<M: Machine> Map<M> {
                 size: 0,
                 user_wired: 0,
                 version: 0,
-                terminated: false,
+                allowed: MapLimits::default(),
+                restrictions: Restrictions::empty(),
             }),
         }
     }
@@ -154,10 +164,13 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE` without memory.
     pub fn map_create(&self, min: VirtAddr, max: VirtAddr) -> Result<MapRef<M>, KernReturn> {
+        self.relieved(|| self.create(Range::new(min, max)))
+    }
+
+    fn create(&self, limits: Range) -> Result<MapRef<M>, KernReturn> {
         let mut tables = self.tables();
         let pmap = self.machine().pmap_create(&mut tables);
         let pmap = pmap.map_err(|_| self.shortage())?;
-        let limits = Range::new(min, max);
         let map = Map::new(self.next_serial(), Translation::User(pmap), limits);
         self.new_map(map)
     }

@@ -5,6 +5,7 @@
 //! Locks: the map alone, until a lowered protection holds on every CPU (I-TLB-3).
 
 use super::clip::Stop;
+use super::entry::Entry;
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
@@ -89,6 +90,7 @@ impl<M: Machine> Vm<M> {
             });
             self.frames.finish(batch);
             match wait {
+                None if done == Err(KernReturn::RESOURCE_SHORTAGE) && self.relieve() => {}
                 None => return done,
                 Some((object, index)) => object.wait_busy(index),
             }
@@ -131,7 +133,7 @@ impl<M: Machine> Vm<M> {
                 None => false,
                 Some(object) => {
                     let state = object.read();
-                    state.true_share && object.kind == crate::object::ObjectKind::Anonymous
+                    state.true_share && object.kind != crate::object::ObjectKind::Named
                 }
             };
             if !shared {
@@ -216,7 +218,7 @@ impl<M: Machine> MapState<M> {
             if change.copy {
                 max |= Protection::WRITE;
             }
-            let within = max.contains(change.protection);
+            let within = max.contains(change.protection) && !self.locks_down(entry, change);
             allowed
                 .err()
                 .or((!within).then_some(KernReturn::PROTECTION_FAILURE))
@@ -245,6 +247,13 @@ impl<M: Machine> MapState<M> {
             None if at < range.end => Err(KernReturn::INVALID_ADDRESS),
             None => Ok(()),
         }
+    }
+
+    /// Whether the change would make new instructions of what the map has locked down.
+    fn locks_down(&self, entry: &Entry<M>, change: Change) -> bool {
+        self.refuses_execute(change.protection)
+            || (self.refuses_execute(entry.attributes.protection)
+                && change.protection.contains(Protection::WRITE))
     }
 
     /// Whether every address of `range` is in an entry.

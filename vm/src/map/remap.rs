@@ -15,7 +15,8 @@ use crate::sanitize::{
 };
 use crate::vm::Vm;
 use abi::vm_flags::{
-    VM_FLAGS_ANYWHERE, VM_FLAGS_OVERWRITE, VM_FLAGS_RESILIENT_MEDIA, VM_FLAGS_RETURN_DATA_ADDR,
+    VM_FLAGS_ANYWHERE, VM_FLAGS_OVERWRITE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_RESILIENT_MEDIA,
+    VM_FLAGS_RETURN_DATA_ADDR,
 };
 use abi::{KernReturn, Protection};
 
@@ -163,6 +164,9 @@ impl<M: Machine> MapState<M> {
 
 fn placement<M: Machine>(addr: UserAddr, flags: Flags) -> Placement {
     let at = sanitize::page::<M>(addr);
+    if flags.has(VM_FLAGS_ANYWHERE) && flags.has(VM_FLAGS_RANDOM_ADDR) {
+        return Placement::Random;
+    }
     if flags.has(VM_FLAGS_ANYWHERE) {
         Placement::Anywhere(at)
     } else if flags.has(VM_FLAGS_OVERWRITE) {

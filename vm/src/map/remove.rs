@@ -127,7 +127,7 @@ impl<M: Machine> Vm<M> {
         let mut removed = Removed::default();
         {
             let mut state = map.write();
-            state.terminated = true;
+            state.restrictions |= super::place::Restrictions::TERMINATED;
             state.size = 0;
             state.user_wired = 0;
             core::mem::take(&mut state.tree).drain(|mut entry| {

@@ -7,17 +7,15 @@
 //! in its top object, and each has one wiring for it).
 
 use super::clip::Stop;
-use super::entry::Entry;
+use super::entry::{Entry, EntryFlags};
 use super::{Map, MapState};
 use crate::addr::{PageId, Range, VirtAddr};
+use crate::counters::Event;
 use crate::machine::{Machine, Wired};
 use crate::object::slot::Slot;
 use crate::sanitize::{self, RangeError, Realign, UserAddr, UserProt, UserSize};
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
-
-/// Of a hundred managed pages, those that users may wire.
-const USER_WIRE_PERCENT: u64 = 70;
 
 impl<M: Machine> Vm<M> {
     /// `mach_vm_wire`, `mlock`: the pages of the range are brought in and stay. `prot` is what the
@@ -53,9 +51,14 @@ impl<M: Machine> Vm<M> {
                     return Ok(false);
                 }
                 state.clip(self, range, spare)?;
-                self.count_wirings(map, &mut state, range);
+                let counted = self.count_wirings(map, &mut state, range);
+                if counted < range.end {
+                    // A page that others may throw away is gone: what was counted counts no more.
+                    let undone = Range::new(range.start, counted);
+                    self.drop_wirings(map, &mut state, undone);
+                }
                 state.simplify_range(self, range);
-                Ok(true)
+                Ok(counted == range.end)
             })?;
             if done {
                 return Ok(());
@@ -80,27 +83,26 @@ impl<M: Machine> Vm<M> {
                 return Err(Stop::Code(KernReturn::INVALID_ADDRESS));
             }
             state.clip(self, range, spare)?;
-            let mut freed = 0u64;
-            state.tree.visit_mut(range, |entry| {
-                if entry.user_wired == 0 {
-                    return;
-                }
-                entry.user_wired = entry.user_wired.saturating_sub(1);
-                if entry.user_wired == 0 {
-                    freed = freed.saturating_add(entry.range().len());
-                    self.drop_wiring(map, entry);
-                }
-            });
-            state.user_wired = state.user_wired.saturating_sub(freed);
+            self.drop_wirings(map, &mut state, range);
             state.simplify_range(self, range);
             Ok(())
         })
     }
 
-    /// Bytes that one map's users may wire: `vm.user_wire_limit`.
-    pub fn user_wire_limit(&self) -> u64 {
-        let memory = self.total_pages().0.saturating_mul(M::PAGE_SIZE);
-        (memory / 100).saturating_mul(USER_WIRE_PERCENT)
+    /// Takes one user wiring from each entry of a range that begins and ends with entries.
+    fn drop_wirings(&self, map: &Map<M>, state: &mut MapState<M>, range: Range) {
+        let mut freed = 0u64;
+        state.tree.visit_mut(range, |entry| {
+            if entry.user_wired == 0 {
+                return;
+            }
+            entry.user_wired = entry.user_wired.saturating_sub(1);
+            if entry.user_wired == 0 {
+                freed = freed.saturating_add(entry.range().len());
+                self.drop_wiring(map, entry);
+            }
+        });
+        state.user_wired = state.user_wired.saturating_sub(freed);
     }
 
     fn check_wire(
@@ -112,27 +114,24 @@ impl<M: Machine> Vm<M> {
         if !state.covers(range) {
             return Err(KernReturn::INVALID_ADDRESS);
         }
-        let mut more = 0u64;
+        let mut limit = self.wire_check(state);
         let bad = state.tree.visit(range, |entry| {
             if !entry.attributes.protection.contains(access) {
                 return Some(KernReturn::PROTECTION_FAILURE);
             }
-            if entry.user_wired == u16::MAX || entry.wired == u16::MAX {
-                return Some(KernReturn::FAILURE);
-            }
             if entry.user_wired == 0 {
                 let part = entry.range().intersect(range).unwrap_or_default();
-                more = more.saturating_add(part.len());
+                if let Err(over) = limit.add(part.len()) {
+                    self.counters.count(over);
+                    return Some(KernReturn::RESOURCE_SHORTAGE);
+                }
+                if entry.wired == u16::MAX {
+                    return Some(KernReturn::FAILURE);
+                }
             }
-            None
+            (entry.user_wired == u16::MAX).then_some(KernReturn::FAILURE)
         });
-        if let Some(code) = bad {
-            return Err(code);
-        }
-        if state.user_wired.saturating_add(more) > self.user_wire_limit() {
-            return Err(KernReturn::RESOURCE_SHORTAGE);
-        }
-        Ok(())
+        bad.map_or(Ok(()), Err)
     }
 
     /// Gets every page of the range into the top object of its entry, and mapped. May sleep.
@@ -171,32 +170,48 @@ impl<M: Machine> Vm<M> {
         missing.is_none()
     }
 
-    fn count_wirings(&self, map: &Map<M>, state: &mut MapState<M>, range: Range) {
+    /// Counts one user wiring for each entry of the range, and one for each page of those that had
+    /// none. Stops at an entry that lacks a page; answers where it stopped.
+    fn count_wirings(&self, map: &Map<M>, state: &mut MapState<M>, range: Range) -> VirtAddr {
+        let mut counted = range.start;
         let mut more = 0u64;
         state.tree.visit_mut(range, |entry| {
+            if entry.start != counted || (entry.wired == 0 && !self.wire_pages(map, entry)) {
+                return;
+            }
+            counted = entry.end;
             entry.user_wired = entry.user_wired.saturating_add(1);
-            if entry.user_wired != 1 {
-                return;
-            }
-            more = more.saturating_add(entry.range().len());
-            entry.wired = entry.wired.saturating_add(1);
-            if entry.wired != 1 {
-                return;
-            }
-            let Some(object) = &entry.object else { return };
-            let guard = object.write();
-            let end = entry.offset.saturating_add(entry.pages());
-            for (index, slot) in guard.slots.range(entry.offset, end) {
-                if let Some(page) = slot.page() {
-                    self.wire_page(page);
-                    let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
-                    let at = VirtAddr(entry.start.0.wrapping_add(inside));
-                    self.machine()
-                        .pmap_change_wiring(self.pmap(map), at, Wired::Yes);
-                }
+            if entry.user_wired == 1 {
+                more = more.saturating_add(entry.range().len());
+                entry.wired = entry.wired.saturating_add(1);
             }
         });
         state.user_wired = state.user_wired.saturating_add(more);
+        counted
+    }
+
+    /// Wires the pages of an entry, if all are there and not busy.
+    fn wire_pages(&self, map: &Map<M>, entry: &Entry<M>) -> bool {
+        let Some(object) = &entry.object else {
+            return false;
+        };
+        let guard = object.write();
+        let end = entry.offset.saturating_add(entry.pages());
+        let resident = guard.slots.range(entry.offset, end);
+        let resident = resident.filter(|(_, slot)| matches!(slot, Slot::Resident(_)));
+        if resident.count() as u64 != entry.pages() {
+            return false;
+        }
+        for (index, slot) in guard.slots.range(entry.offset, end) {
+            if let Some(page) = slot.page() {
+                self.wire_page(page);
+                let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
+                let at = VirtAddr(entry.start.0.wrapping_add(inside));
+                self.machine()
+                    .pmap_change_wiring(self.pmap(map), at, Wired::Yes);
+            }
+        }
+        true
     }
 
     /// One wiring more for a page whose object is locked alone.
@@ -204,6 +219,7 @@ impl<M: Machine> Vm<M> {
         if self.frames.pages().get(page).add_wiring() == Some(0) {
             self.queues.dequeue(page);
             self.queues.set_wired(page);
+            self.frames.pages().get(page).clear_reusable();
         }
     }
 
@@ -233,8 +249,25 @@ impl<M: Machine> Vm<M> {
         if entry.wired == 0 {
             return;
         }
+        if entry.attributes.flags.contains(EntryFlags::ZERO_WIRED) {
+            self.zero_pages(entry);
+        }
         (entry.wired, entry.user_wired) = (0, 0);
         self.unwire_pages(map, entry);
+    }
+
+    /// `ZERO_WIRED_PAGES`: who gets to see the pages later finds nothing in them.
+    #[cold]
+    fn zero_pages(&self, entry: &Entry<M>) {
+        let Some(object) = &entry.object else { return };
+        let guard = object.write();
+        let end = entry.offset.saturating_add(entry.pages());
+        for (_, slot) in guard.slots.range(entry.offset, end) {
+            if let Some(page) = slot.page() {
+                self.zero_bytes(page, 0);
+                self.counters.count(Event::ZeroWired);
+            }
+        }
     }
 
     fn unwire_pages(&self, map: &Map<M>, entry: &Entry<M>) {

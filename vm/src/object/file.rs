@@ -10,7 +10,7 @@ use super::slot::Slot;
 use super::{ObjRef, ObjectKind, ObjectRef};
 use crate::addr::PageId;
 use crate::fault::FaultError;
-use crate::machine::{Machine, RefMod};
+use crate::machine::{CacheMode, Machine, RefMod};
 use crate::vm::Vm;
 use abi::KernReturn;
 
@@ -20,7 +20,24 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE`.
     pub fn object_create(&self, size: u64) -> Result<ObjectRef<M>, KernReturn> {
-        let object = self.new_object(ObjectKind::Named, pages_of::<M>(size))?;
+        self.handle(self.new_object(ObjectKind::Named, pages_of::<M>(size))?)
+    }
+
+    /// A new object of `size` bytes, all zeros, whose pages are mapped with this caching: a frame
+    /// buffer, memory that a device reads.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE`.
+    pub fn object_create_cached(
+        &self,
+        size: u64,
+        cache: CacheMode,
+    ) -> Result<ObjectRef<M>, KernReturn> {
+        self.handle(self.new_uncached(pages_of::<M>(size), cache)?)
+    }
+
+    /// The first handle of a new object.
+    fn handle(&self, object: ObjRef<M>) -> Result<ObjectRef<M>, KernReturn> {
         object.write().handles = 1;
         self.registry.add_object(self, &object)?;
         Ok(ObjectRef(object))

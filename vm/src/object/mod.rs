@@ -10,15 +10,17 @@
 pub(crate) mod collapse;
 pub(crate) mod copy;
 pub(crate) mod delayed;
+pub(crate) mod discard;
 pub mod file;
 pub(crate) mod pages;
+pub(crate) mod purgable;
 pub(crate) mod shadow;
 pub mod slot;
 pub(crate) mod split;
 pub mod tree;
 
 use crate::frames::Frames;
-use crate::machine::Machine;
+use crate::machine::{CacheMode, Machine};
 use crate::ranks::ObjectRank;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use slot::Slot;
@@ -40,6 +42,9 @@ pub enum ObjectKind {
     Named,
     /// Wired pages of the kernel map.
     Kernel,
+    /// Memory without a name that is mapped with another caching than ordinary memory: truly
+    /// shared, so that it is copied eagerly and never in a chain.
+    Uncached,
 }
 
 /// How the object's memory is copied (`memory_object_copy_strategy_t`; xnu-vm.md §3.2).
@@ -60,6 +65,8 @@ pub struct Object<M: Machine> {
     /// A number that names the object to people; never used again.
     pub(crate) serial: u64,
     pub(crate) kind: ObjectKind,
+    /// How its pages are cached where they are mapped.
+    pub(crate) cache: CacheMode,
     /// A thread waits for a busy page: set under the lock, shared or not.
     wanted: AtomicBool,
     lock: SpinRwLock<M, ObjectRank, ObjectState<M>>,
@@ -84,7 +91,7 @@ pub(crate) struct ObjectState<M: Machine> {
     pub receives: bool,
     /// How its memory is copied.
     pub strategy: CopyStrategy,
-    /// Pages.
+    /// Pages that faults reach.
     pub size: u64,
     /// Entries, shadows and handles that refer to the object.
     pub refs: u32,
@@ -98,6 +105,9 @@ pub(crate) struct ObjectState<M: Machine> {
     pub true_share: bool,
     /// Other than by clipping, more than one entry may show the same page.
     pub aliased: bool,
+    /// Of a purgeable object: what else there is to know. Such an object is truly shared, so that
+    /// it is copied eagerly and never in a chain.
+    pub purge: Option<purgable::RecordRef<M>>,
     /// Where the last look for a page that shows through from below stopped.
     pub hint: u64,
 }
@@ -109,6 +119,7 @@ impl<M: Machine> Object<M> {
         Self {
             serial,
             kind,
+            cache: CacheMode::WriteBack,
             wanted: AtomicBool::new(false),
             lock: SpinRwLock::new(ObjectState {
                 slots: Slots::new(size),
@@ -118,15 +129,16 @@ impl<M: Machine> Object<M> {
                 strategy: match kind {
                     ObjectKind::Named => CopyStrategy::Delay,
                     ObjectKind::Anonymous => CopyStrategy::Symmetric,
-                    ObjectKind::Kernel => CopyStrategy::None,
+                    ObjectKind::Kernel | ObjectKind::Uncached => CopyStrategy::None,
                 },
                 size,
                 refs: 1,
                 handles: 0,
                 audit: (0, 0),
                 number: (serial & 0xff_ffff) as u32,
-                true_share: kind == ObjectKind::Named,
+                true_share: matches!(kind, ObjectKind::Named | ObjectKind::Uncached),
                 aliased: kind == ObjectKind::Named,
+                purge: None,
                 hint: 0,
             }),
         }
@@ -157,6 +169,11 @@ impl<M: Machine> Object<M> {
         if let Slot::Busy(page) = state.slots.get(index) {
             state.slots.replace(index, Slot::Resident(page));
         }
+        self.wake(state);
+    }
+
+    /// Wakes who waits for a busy page: one has changed.
+    pub(crate) fn wake(&self, _: &mut ObjectState<M>) {
         if self.wanted.swap(false, Relaxed) {
             M::wakeup(sync::Event::of(self));
         }

@@ -23,7 +23,7 @@ impl ObjectKind {
     pub(crate) const fn content(self) -> Content {
         match self {
             Self::Named => Content::External,
-            Self::Anonymous | Self::Kernel => Content::Internal,
+            Self::Anonymous | Self::Kernel | Self::Uncached => Content::Internal,
         }
     }
 }
@@ -139,7 +139,11 @@ impl<M: Machine> Vm<M> {
             }
             let mut slots = core::mem::replace(&mut state.slots, super::Slots::new(0));
             next = state.shadow.take().map(|shadow| shadow.object);
+            let purge = state.purge.take();
             drop(state);
+            if let Some(record) = purge {
+                self.purge_queues.forget(&record);
+            }
             self.end_object(&object, &mut slots, batch);
         }
     }
@@ -165,7 +169,7 @@ impl<M: Machine> Vm<M> {
                 }
             });
         }
-        if object.kind == ObjectKind::Named {
+        if matches!(object.kind, ObjectKind::Named | ObjectKind::Uncached) {
             self.registry.remove_object(object);
         }
     }

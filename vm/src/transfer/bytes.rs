@@ -88,7 +88,7 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `INVALID_ADDRESS`, `PROTECTION_FAILURE`, `RESOURCE_SHORTAGE`; what was written before stays.
     /// Without other threads there is none after [`Vm::make_writable`].
-    pub(super) fn write_bytes(
+    pub(crate) fn write_bytes(
         &self,
         map: &Map<M>,
         at: VirtAddr,

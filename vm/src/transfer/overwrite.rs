@@ -180,7 +180,7 @@ impl<M: Machine> MapState<M> {
         let plain = entry.end >= range.end
             && entry.wired == 0
             && protection.contains(Protection::WRITE)
-            && !flags.intersects(EntryFlags::PERMANENT | EntryFlags::PURGABLE);
+            && !flags.contains(EntryFlags::PERMANENT);
         let alone = entry.object.as_ref().is_none_or(|object| {
             entry.needs_copy || object.kind == ObjectKind::Anonymous && !object.read().true_share
         });

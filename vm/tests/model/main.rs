@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `reference` | what tasks see, said naively |
 //! | `op` | the operations of a program |
+//! | `care` | those about memory that may go, and about limits |
 //! | `system` | both sides of each operation, and the comparison |
 //! | `share` | the same for those that move memory between tasks |
 //! | `run` | programs by seed, shrinking, coverage |
 //! | `threads` | several CPUs in one map, by a seeded baton |
 //! | `main` | the tests |
 
+mod care;
 mod op;
 mod random;
 mod reference;
@@ -42,7 +44,7 @@ const TIGHT: Setup = Setup {
 };
 
 /// What the core meets in any mix of operations on one thread at a time.
-const USUAL: [Event; 12] = [
+const USUAL: &[Event] = &[
     Event::VirtualCopy,
     Event::CowFault,
     Event::ZeroFill,
@@ -55,6 +57,13 @@ const USUAL: [Event; 12] = [
     Event::ForkCopy,
     Event::DelayedCopy,
     Event::Push,
+    Event::Purge,
+    Event::PurgedPage,
+    Event::WillNeed,
+    Event::Reusable,
+    Event::SharedKill,
+    Event::ZeroWired,
+    Event::OverUserLimit,
 ];
 
 mod model {
@@ -64,7 +73,7 @@ mod model {
     fn agree<const SHIFT: u32>(test: &str, setup: Setup) {
         let mut coverage = Coverage::default();
         run_all::<SHIFT>(test, setup, (200, 500, Op::random), &mut coverage);
-        coverage.require(&USUAL);
+        coverage.require(USUAL);
         coverage.require_refusals(&["INVALID_ADDRESS", "NO_SPACE", "PROTECTION_FAILURE"]);
         coverage.require_refusals(&["InvalidAddress", "ProtectionFailure"]);
     }
@@ -94,7 +103,7 @@ mod model {
         let mut coverage = Coverage::default();
         let test = "random_programs_agree_when_memory_is_short";
         run_all::<12>(test, TIGHT, (60, 500, Op::random), &mut coverage);
-        coverage.require(&[Event::Shortage]);
+        coverage.require(&[Event::Shortage, Event::Relief]);
         coverage.require_refusals(&["RESOURCE_SHORTAGE", "Shortage"]);
         coverage.require_shortages(20);
     }

@@ -1,5 +1,6 @@
 //! What a random program does.
 
+use super::care::{self, Care};
 use super::random::Random;
 use vm::{Inherit, Protection};
 
@@ -97,6 +98,13 @@ pub enum Op {
     Exit {
         task: u8,
     },
+    /// Purgeable memory, advice, limits.
+    Care {
+        task: u8,
+        at: u64,
+        pages: u64,
+        care: Care,
+    },
     /// Compares the regions of a task.
     Regions {
         task: u8,
@@ -143,6 +151,9 @@ impl Op {
         let at = if r.one_in(3) { r.below(WINDOW) } else { hot };
         let most = r.pick(&[1, 1, 2, 4, 8, 16]);
         let pages = 1 + r.below(most);
+        if r.one_in(7) {
+            return care::random(r, task, at, pages);
+        }
         match r.below(100) {
             0..=6 => {
                 let place = r.pick(&[
@@ -289,14 +300,15 @@ impl Op {
     /// Whether a failure must leave even the counts as they were. An access or a wiring that fails may
     /// have brought in pages before.
     pub fn is_atomic(self) -> bool {
-        !matches!(
-            self,
-            Op::Wire { .. }
-                | Op::Read { .. }
-                | Op::Write { .. }
-                | Op::Copy { .. }
-                | Op::Contents { .. }
-        )
+        !matches!(self, Op::Care { care, .. } if !care.is_atomic())
+            && !matches!(
+                self,
+                Op::Wire { .. }
+                    | Op::Read { .. }
+                    | Op::Write { .. }
+                    | Op::Copy { .. }
+                    | Op::Contents { .. }
+            )
     }
 
     /// Smaller operations in its place, for the shrinker.
@@ -368,6 +380,17 @@ impl Op {
                 at,
                 pages,
                 access,
+            })),
+            Op::Care {
+                task,
+                at,
+                pages,
+                care,
+            } => all.extend(fewer(pages).map(|pages| Op::Care {
+                task,
+                at,
+                pages,
+                care,
             })),
             Op::Unwire { task, at, pages } => {
                 all.extend(fewer(pages).map(|pages| Op::Unwire { task, at, pages }))

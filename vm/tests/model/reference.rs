@@ -20,12 +20,36 @@ pub struct Page {
     pub inherit: Inherit,
     /// How often the task has wired it.
     pub wired: u32,
+    /// It is zeroed if it goes while it is wired.
+    pub zero_wired: bool,
+    /// The purgeable object that it is in.
+    pub group: Option<Rc<Group>>,
+}
+
+/// A purgeable object: its state.
+#[derive(Default)]
+pub struct Group {
+    pub state: std::cell::Cell<i32>,
 }
 
 /// A task's memory, by page number.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Task {
     pub pages: BTreeMap<u64, Page>,
+    /// Pages that it may have.
+    pub size_limit: u64,
+    /// Pages that it may wire.
+    pub wire_limit: u64,
+}
+
+impl Default for Task {
+    fn default() -> Self {
+        Task {
+            pages: BTreeMap::new(),
+            size_limit: u64::MAX,
+            wire_limit: u64::MAX,
+        }
+    }
 }
 
 /// What a call answers.
@@ -79,15 +103,22 @@ impl Task {
     pub fn check_allocate(&self, rules: Rules, start: u64, count: u64, overwrite: bool) -> Answer {
         if !rules.inside(start, count) {
             Err(KernReturn::INVALID_ADDRESS)
-        } else if !overwrite && !self.is_free(start, count) {
+        } else if (!overwrite && !self.is_free(start, count)) || self.over_size(start, count) {
             Err(KernReturn::NO_SPACE)
         } else {
             Ok(())
         }
     }
 
+    /// Whether the task would have more than it may, if the range were all mapped.
+    pub fn over_size(&self, start: u64, count: u64) -> bool {
+        let there = self.pages.range(start..start + count).count() as u64;
+        self.pages.len() as u64 - there + count > self.size_limit
+    }
+
     /// Fresh zeros in the range, whatever was there.
     pub fn allocate(&mut self, rules: Rules, start: u64, count: u64) {
+        self.leave(start, count);
         for page in start..start + count {
             let cell = Rc::new(RefCell::new(vec![0; rules.page_bytes]));
             let attributes = Page {
@@ -96,12 +127,30 @@ impl Task {
                 maximum: Protection::ALL,
                 inherit: Inherit::Copy,
                 wired: 0,
+                zero_wired: false,
+                group: None,
             };
             self.pages.insert(page, attributes);
         }
     }
 
+    /// Marks pages as to be zeroed if they go wired.
+    pub fn zero_wired(&mut self, start: u64, count: u64) {
+        let pages = self.pages.range_mut(start..start + count);
+        pages.for_each(|(_, page)| page.zero_wired = true);
+    }
+
+    /// The pages of a range go: who shares those that were wired may find zeros.
+    pub fn leave(&self, start: u64, count: u64) {
+        for (_, page) in self.pages.range(start..start.saturating_add(count)) {
+            if page.wired > 0 && page.zero_wired {
+                page.cell.borrow_mut().fill(0);
+            }
+        }
+    }
+
     pub fn deallocate(&mut self, start: u64, count: u64) {
+        self.leave(start, count);
         self.pages
             .retain(|page, _| *page < start || *page >= start + count);
     }
@@ -156,6 +205,21 @@ impl Task {
             (false, true) => Err(KernReturn::PROTECTION_FAILURE),
             (false, false) => Ok(()),
         }
+    }
+
+    /// The same, page by page with the task's limit, of a range without holes.
+    pub fn check_wire_limit(&self, start: u64, count: u64, access: Protection) -> Answer {
+        let wired = self.pages.values().filter(|page| page.wired > 0).count() as u64;
+        let mut left = self.wire_limit.saturating_sub(wired);
+        for (_, page) in self.pages.range(start..start + count) {
+            if !page.protection.contains(access) {
+                return Err(KernReturn::PROTECTION_FAILURE);
+            }
+            if page.wired == 0 {
+                left = left.checked_sub(1).ok_or(KernReturn::RESOURCE_SHORTAGE)?;
+            }
+        }
+        Ok(())
     }
 
     pub fn wire(&mut self, start: u64, count: u64) {
@@ -222,7 +286,11 @@ impl Task {
 
     /// The child's memory.
     pub fn fork(&self) -> Task {
-        let mut child = Task::default();
+        let mut child = Task {
+            pages: BTreeMap::new(),
+            size_limit: self.size_limit,
+            wire_limit: self.wire_limit,
+        };
         for (number, page) in &self.pages {
             let cell = match page.inherit {
                 Inherit::None => continue,
@@ -234,6 +302,11 @@ impl Task {
                 Page {
                     cell,
                     wired: 0,
+                    // A copy is ordinary memory.
+                    group: page
+                        .group
+                        .clone()
+                        .filter(|_| page.inherit == Inherit::Share),
                     ..page.clone()
                 },
             );

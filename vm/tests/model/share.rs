@@ -35,6 +35,16 @@ impl<const SHIFT: u32> System<SHIFT> {
         (2u64 << SHIFT).max(16 * 1024)
     }
 
+    /// Whether the reference cannot say what a range holds, or the range is purgeable memory, whose
+    /// state a name would keep: such memory is not moved.
+    fn is_unsure(&self, task: usize, at: u64, pages: u64) -> bool {
+        let mut range = self.tasks[task].model.pages.range(at..at + pages);
+        range.any(|(_, page)| {
+            let doubted = self.doubts.iter().any(|cell| Rc::ptr_eq(cell, &page.cell));
+            doubted || page.group.is_some()
+        })
+    }
+
     pub fn copy(
         &mut self,
         (from, at): (usize, u64),
@@ -42,6 +52,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         pages: u64,
         skew: (u8, u8),
     ) -> Result<Outcome, Failure> {
+        if self.is_unsure(from, at, pages) || self.is_unsure(into, to, pages) {
+            return Ok(Outcome::Agreed);
+        }
         // The last page is not whole if an end is moved.
         let bytes = (pages << SHIFT) - u64::from(skew.0.max(skew.1));
         let start = |page: u64, skew: u8| UserAddr((page << SHIFT) + u64::from(skew));
@@ -81,6 +94,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         into: usize,
         copy: bool,
     ) -> Result<Outcome, Failure> {
+        if self.is_unsure(from, at, pages) {
+            return Ok(Outcome::Agreed);
+        }
         let request = RemapRequest {
             flags: ANYWHERE,
             size: UserSize(pages << SHIFT),
@@ -115,7 +131,8 @@ impl<const SHIFT: u32> System<SHIFT> {
     }
 
     fn has_room(&self, task: usize, pages: u64) -> Result<(), KernReturn> {
-        if self.tasks[task].model.longest_hole(self.rules) < pages {
+        let model = &self.tasks[task].model;
+        if model.longest_hole(self.rules) < pages || model.over_size(u64::MAX - pages, pages) {
             return Err(KernReturn::NO_SPACE);
         }
         Ok(())
@@ -148,6 +165,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         mode: EntryMode,
     ) -> Result<Outcome, Failure> {
         use abi::memory_entry::*;
+        if self.is_unsure(n, at, pages) {
+            return Ok(Outcome::Agreed);
+        }
         let flags = match mode {
             EntryMode::Plain => 0,
             EntryMode::Share => MAP_MEM_VM_SHARE,
@@ -223,6 +243,10 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(named) = &self.named else {
             return Ok(Outcome::Agreed);
         };
+        let doubted = |cell: &Cell| self.doubts.iter().any(|other| Rc::ptr_eq(cell, other));
+        if named.cells.iter().any(doubted) {
+            return Ok(Outcome::Agreed);
+        }
         let request = MapRequest {
             size: UserSize(pages << SHIFT),
             flags: ANYWHERE,
@@ -251,6 +275,8 @@ impl<const SHIFT: u32> System<SHIFT> {
             maximum: Protection::DEFAULT,
             inherit: Inherit::Copy,
             wired: 0,
+            zero_wired: false,
+            group: None,
         };
         let cells = named.cells.iter().skip(from as usize).take(pages as usize);
         let twins = if expected.is_ok() {

@@ -3,8 +3,9 @@
 //!
 //! Owns: a `Vm` over a simulated machine, tasks, and the accesses of programs through CPUs.
 
+use super::care::Purged;
 use super::op::{Op, Place, WINDOW};
-use super::reference::{Answer, Rules, Task};
+use super::reference::{Answer, Cell, Rules, Task};
 use super::share::Named;
 use std::collections::BTreeMap;
 use vm::fault::FaultError;
@@ -57,6 +58,8 @@ pub struct System<const SHIFT: u32> {
     pub setup: Setup,
     /// Calls and accesses that were refused, by reason.
     pub refusals: BTreeMap<String, u64>,
+    /// Pages that may have become zeros.
+    pub doubts: Vec<Cell>,
 }
 
 /// What must be the same before and after an operation that failed.
@@ -101,6 +104,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             rules,
             setup,
             refusals: BTreeMap::new(),
+            doubts: Vec::new(),
         };
         let map = system.new_map();
         system.tasks.push(Pair {
@@ -199,11 +203,17 @@ impl<const SHIFT: u32> System<SHIFT> {
                     size,
                     UserProt(u32::from(access.bits())),
                 );
+                // Those that are wired now were not yet when memory was short.
+                self.notice_purges(Purged::IfShort)?;
                 // Beyond the map the range is cut off.
                 let pages = pages.min(self.rules.end - (first + at));
-                let expected = self.tasks[n]
-                    .model
-                    .check_wire(first + at, pages, access, answer);
+                let model = &self.tasks[n].model;
+                let expected = model.check_wire(first + at, pages, access, answer);
+                let expected = match expected {
+                    Err(KernReturn::INVALID_ADDRESS) => expected,
+                    _ if expected == answer && answer.is_err() => expected,
+                    _ => model.check_wire_limit(first + at, pages, access),
+                };
                 self.settle(answer, expected, n, |task| {
                     task.model.wire(first + at, pages)
                 })
@@ -218,6 +228,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 }
                 let (addr, size) = self.user(first + at, pages);
                 let answer = self.vm.unwire(&self.tasks[n].map, addr, size);
+                self.notice_purges(Purged::IfShort)?;
                 self.settle(answer, Ok(()), n, |task| {
                     task.model.unwire(first + at, pages);
                     task.forget_frames(first + at, pages);
@@ -281,10 +292,17 @@ impl<const SHIFT: u32> System<SHIFT> {
             Op::Exit { task } => {
                 if count > 1 {
                     let task = self.tasks.swap_remove(pick(task, count));
+                    task.model.leave(0, u64::MAX);
                     self.vm.map_terminate(task.map);
                 }
                 Ok(Outcome::Agreed)
             }
+            Op::Care {
+                task,
+                at,
+                pages,
+                care,
+            } => self.care(pick(task, count), first + at, pages, care),
             Op::Regions { task } => self
                 .check_regions(pick(task, count))
                 .map(|()| Outcome::Agreed),
@@ -315,6 +333,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         if answer.is_ok() {
             apply(&mut self.tasks[task]);
         }
+        self.notice_purges(Purged::IfShort)?;
         Ok(Outcome::Agreed)
     }
 
@@ -349,7 +368,12 @@ impl<const SHIFT: u32> System<SHIFT> {
             _ => at,
         };
         let expected = match place {
-            Place::Anywhere if model.longest_hole(rules) < pages => Err(KernReturn::NO_SPACE),
+            Place::Anywhere
+                if model.longest_hole(rules) < pages
+                    || model.over_size(u64::MAX - pages, pages) =>
+            {
+                Err(KernReturn::NO_SPACE)
+            }
             Place::Anywhere => Ok(()),
             Place::Fixed | Place::Overwrite => {
                 model.check_allocate(rules, start, pages, place == Place::Overwrite)
@@ -367,7 +391,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         }
         match self.vm.map_fork(&self.tasks[n].map) {
             Ok(map) => {
+                self.notice_purges(Purged::IfShort)?;
                 let model = self.tasks[n].model.fork();
+                self.doubt_copies(n, &model);
                 self.tasks.push(Pair {
                     map,
                     model,
@@ -421,6 +447,12 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(known) = known else {
             return Err("unreachable".into());
         };
+        self.notice_purges(Purged::IfShort)?;
+        let written = match access {
+            Access::Write(value) => Some((offset as usize, value)),
+            Access::Read => None,
+        };
+        self.resolve(&known.cell, seen.1, written)?;
         let byte = &mut known.cell.borrow_mut()[offset as usize];
         if let Access::Write(value) = access {
             *byte = value;
@@ -527,6 +559,8 @@ impl<const SHIFT: u32> System<SHIFT> {
             }
             match self.access(n, cpu, VirtAddr(page << SHIFT), Access::Read) {
                 Ok((_, frame)) => {
+                    self.notice_purges(Purged::IfShort)?;
+                    self.resolve(&known.cell, frame, None)?;
                     let mut bytes = vec![0; 1 << SHIFT];
                     self.vm.machine().read_page(frame, 0, &mut bytes);
                     if let Some(at) =

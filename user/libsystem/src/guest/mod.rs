@@ -11,6 +11,7 @@ pub mod errno;
 pub mod getopt;
 pub mod libproc;
 pub mod mach;
+pub mod mach_purgable;
 pub mod mach_vm;
 pub mod malloc;
 pub mod mman;

@@ -9,6 +9,8 @@
 #include <mach/vm_behavior.h>
 #include <mach/vm_region.h>
 #include <mach/vm_statistics.h>
+#include <mach/vm_attributes.h>
+#include <mach/vm_purgable.h>
 
 __BEGIN_DECLS
 
@@ -31,6 +33,11 @@ kern_return_t mach_vm_behavior_set(vm_map_t task, mach_vm_address_t address, mac
 kern_return_t mach_vm_msync(vm_map_t task, mach_vm_address_t address, mach_vm_size_t size, unsigned flags);
 kern_return_t mach_vm_wire(host_priv_t host, vm_map_t task, mach_vm_address_t address, mach_vm_size_t size,
 			   vm_prot_t protection);
+kern_return_t mach_vm_purgable_control(vm_map_t task, mach_vm_offset_t address, vm_purgable_t control, int *state);
+kern_return_t mach_vm_machine_attribute(vm_map_t task, mach_vm_address_t address, mach_vm_size_t size,
+					vm_machine_attribute_t attribute, vm_machine_attribute_val_t *value);
+kern_return_t mach_vm_page_info(vm_map_t task, mach_vm_address_t address, vm_page_info_flavor_t flavor,
+				vm_page_info_t info, mach_msg_type_number_t *count);
 
 __END_DECLS
 

@@ -18,6 +18,10 @@ kern_return_t vm_region_64(vm_map_t task, vm_address_t *address, vm_size_t *size
 			   vm_region_info_t info, mach_msg_type_number_t *count, mach_port_t *object_name);
 kern_return_t vm_region_recurse_64(vm_map_t task, vm_address_t *address, vm_size_t *size, natural_t *depth,
 				   vm_region_recurse_info_t info, mach_msg_type_number_t *count);
+kern_return_t vm_purgable_control(vm_map_t task, vm_address_t address, vm_purgable_t control, int *state);
+kern_return_t vm_machine_attribute(vm_map_t task, vm_address_t address, vm_size_t size, vm_machine_attribute_t attribute,
+				   vm_machine_attribute_val_t *value);
+kern_return_t vm_map_exec_lockdown(vm_map_t task);
 
 __END_DECLS
 
