@@ -1,9 +1,11 @@
 //! BSD's memory calls: their checks, their order, their errors (reference/xnu-vm.md §12.3).
 
 use super::{Answer, Call, DONE};
-use crate::files::Node;
+use crate::files::shm::Segment;
+use crate::files::{Node, OpenFile, What};
 use crate::memory::vm;
 use crate::mmap::{self, Backing, Place, Plan, Request, Rules, Sharing, WriteExecute};
+use crate::platform::Machine;
 use crate::task::TaskMap;
 use crate::user_memory::put_bytes;
 use crate::vfs::Body;
@@ -69,7 +71,7 @@ pub fn mmap(call: &mut Call<'_>) -> Answer {
     let Some(plan) = mmap::check(request, rules)? else { return DONE };
     let at = match plan.backing {
         Backing::Anonymous(flags) => map_zeros(own_map(call)?, &plan, flags)?,
-        Backing::File(descriptor) => map_file(call, &plan, descriptor)?,
+        Backing::File(descriptor) => map_descriptor(call, &plan, descriptor)?,
     };
     Ok((at.0 + plan.in_page, 0))
 }
@@ -100,9 +102,39 @@ fn map_zeros(map: &TaskMap, plan: &Plan, flags: u32) -> Result<VirtAddr, Errno> 
     result.map_err(map_error)
 }
 
-fn map_file(call: &Call<'_>, plan: &Plan, descriptor: i32) -> Result<VirtAddr, Errno> {
+fn map_descriptor(call: &Call<'_>, plan: &Plan, descriptor: i32) -> Result<VirtAddr, Errno> {
     let file = call.task.files.get(descriptor as u64)?;
-    let node: &Node = file.node().ok_or(Errno::EINVAL)?;
+    match &file.what {
+        What::Node(node) => map_file(call, plan, &file, node),
+        What::Shared(segment) => map_segment(call, plan, &file, segment),
+        What::Pipe(_) => Err(Errno::EINVAL),
+    }
+}
+
+/// Maps what `shm_open` made: shared, within its size, writable if it was opened so.
+fn map_segment(call: &Call<'_>, plan: &Plan, file: &OpenFile, segment: &Segment) -> Result<VirtAddr, Errno> {
+    if plan.sharing == Sharing::Private {
+        return Err(Errno::EINVAL);
+    }
+    if plan.protection.contains(Protection::WRITE) && !file.is_writable() {
+        return Err(Errno::EPERM);
+    }
+    let end = plan.offset.checked_add(plan.size).ok_or(Errno::EINVAL)?;
+    if segment.size().is_none_or(|size| end > size) {
+        return Err(Errno::EINVAL);
+    }
+    let mut max = Protection::DEFAULT;
+    max.set(Protection::WRITE, file.is_writable());
+    let what = EnterObject {
+        object: Some(segment.object.object()),
+        offset: plan.offset,
+        attributes: Attributes::with(plan.protection & max, max, Inherit::Share, 0),
+        copy: CopyMode::Shared,
+    };
+    enter(own_map(call)?, plan, &what)
+}
+
+fn map_file(call: &Call<'_>, plan: &Plan, file: &OpenFile, node: &Node) -> Result<VirtAddr, Errno> {
     let body = match &node.body {
         Body::File(body) => body,
         Body::Device(_) => return Err(Errno::ENODEV),
@@ -125,13 +157,17 @@ fn map_file(call: &Call<'_>, plan: &Plan, descriptor: i32) -> Result<VirtAddr, E
         attributes: Attributes::with(plan.protection, max, inherit, 0),
         copy: if shared { CopyMode::Shared } else { CopyMode::Private },
     };
-    let map = own_map(call)?;
+    enter(own_map(call)?, plan, &what)
+}
+
+/// Enters it where the plan says; a hint without room after it is forgotten.
+fn enter(map: &TaskMap, plan: &Plan, what: &EnterObject<'_, Machine>) -> Result<VirtAddr, Errno> {
     let result = match plan.place {
-        Place::Fixed(address) => vm().enter_object(map, Placement::Overwrite(VirtAddr(address)), plan.size, &what),
+        Place::Fixed(address) => vm().enter_object(map, Placement::Overwrite(VirtAddr(address)), plan.size, what),
         Place::Anywhere(hint) => {
-            match vm().enter_object(map, Placement::Anywhere(VirtAddr(hint)), plan.size, &what) {
+            match vm().enter_object(map, Placement::Anywhere(VirtAddr(hint)), plan.size, what) {
                 Err(KernReturn::NO_SPACE) => {
-                    vm().enter_object(map, Placement::Anywhere(VirtAddr(0)), plan.size, &what)
+                    vm().enter_object(map, Placement::Anywhere(VirtAddr(0)), plan.size, what)
                 }
                 result => result,
             }
