@@ -115,7 +115,7 @@ pub fn msync(call: &mut Call<'_>) -> Trap {
 pub fn wire(call: &mut Call<'_>) -> Trap {
     let [host, target, address, size, protection, ..] = call.args;
     super::check_host(host)?;
-    with_map(call, target, |map| {
+    super::with_other_map(call, target, KernReturn::INVALID_TASK, |map| {
         let (address, size) = (UserAddr(address), UserSize(size));
         if protection as u32 == 0 {
             vm().unwire(map, address, size)

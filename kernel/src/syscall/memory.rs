@@ -185,9 +185,12 @@ fn aligned(address: u64, length: u64) -> Result<(), Errno> {
     rounded(address, length).map(|_| ())
 }
 
-/// A range rounded to pages: its start and size. `EINVAL` if its end wraps.
+/// A range rounded to pages: its start and size. `EINVAL` if its end wraps; a length of 0 has no end.
 fn rounded(address: u64, length: u64) -> Result<(u64, u64), Errno> {
     let mask = vm().page_size() - 1;
+    if length == 0 {
+        return Ok((address & !mask, 0));
+    }
     let end = address.checked_add(length).and_then(|end| end.checked_add(mask));
     let end = end.ok_or(Errno::EINVAL)? & !mask;
     let start = address & !mask;
@@ -291,6 +294,11 @@ pub fn madvise(call: &mut Call<'_>) -> Answer {
     if length == 0 {
         return DONE;
     }
+    // On arm64 nobody frees page 0, whatever is there.
+    let frees = matches!(advice as i32, MADV_FREE | MADV_FREE_REUSABLE);
+    if start == 0 && frees && write_execute() == WriteExecute::Refused {
+        return Err(Errno::EINVAL.into());
+    }
     let done = vm().behavior(own_map(call)?, UserAddr(start), UserSize(size), UserBehavior(behavior));
     done.map_err(|code| match code {
         KernReturn::PROTECTION_FAILURE => Errno::EPERM,
@@ -361,12 +369,23 @@ fn wire_error(code: KernReturn) -> Errno {
     }
 }
 
+/// What `mlock` and `munlock` are about; `None` for nothing. `ENOMEM` where there can be no memory,
+/// which the Mach calls pass over.
+fn lockable(call: &Call<'_>) -> Result<Option<(u64, u64)>, Errno> {
+    let (start, size) = rounded(call.args[0], call.args[1])?;
+    let limits = own_map(call)?.limits();
+    if size == 0 {
+        return Ok(None);
+    }
+    if start < limits.start.0 || start + size > limits.end.0 {
+        return Err(Errno::ENOMEM);
+    }
+    Ok(Some((start, size)))
+}
+
 /// `mlock(address, length)`.
 pub fn mlock(call: &mut Call<'_>) -> Answer {
-    let (start, size) = rounded(call.args[0], call.args[1])?;
-    if size == 0 {
-        return DONE;
-    }
+    let Some((start, size)) = lockable(call)? else { return DONE };
     let none = UserProt(0);
     vm().wire(own_map(call)?, UserAddr(start), UserSize(size), none).map_err(wire_error)?;
     DONE
@@ -374,10 +393,7 @@ pub fn mlock(call: &mut Call<'_>) -> Answer {
 
 /// `munlock(address, length)`.
 pub fn munlock(call: &mut Call<'_>) -> Answer {
-    let (start, size) = rounded(call.args[0], call.args[1])?;
-    if size == 0 {
-        return DONE;
-    }
+    let Some((start, size)) = lockable(call)? else { return DONE };
     vm().unwire(own_map(call)?, UserAddr(start), UserSize(size)).map_err(wire_error)?;
     DONE
 }
