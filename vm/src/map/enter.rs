@@ -301,6 +301,9 @@ impl<M: Machine> Vm<M> {
         removed: &mut Removed<M>,
         batch: &mut TlbBatch<'_, M>,
     ) -> Result<VirtAddr, Stop> {
+        if state.no_new_code && new.attributes.protection.contains(Protection::EXECUTE) {
+            return Err(Stop::Code(KernReturn::PROTECTION_FAILURE));
+        }
         let range = state.place(new.placement, new.size, new.mask)?;
         let object = match new.object {
             None => None,

@@ -15,7 +15,10 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE`; no trace is left then.
     pub fn map_fork(&self, parent: &Map<M>) -> Result<MapRef<M>, KernReturn> {
-        let limits = parent.limits();
+        let (limits, no_new_code) = {
+            let state = parent.read();
+            (state.limits, state.no_new_code)
+        };
         let child = self.map_create(limits.start, limits.end)?;
         let twins = self.duplicate(
             parent,
@@ -32,6 +35,7 @@ impl<M: Machine> Vm<M> {
                 let mut state = child.write();
                 state.tree = twins.tree;
                 state.size = twins.size;
+                state.no_new_code = no_new_code;
                 drop(state);
                 Ok(child)
             }

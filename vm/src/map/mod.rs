@@ -76,6 +76,8 @@ pub(crate) struct MapState<M: Machine> {
     pub version: u64,
     /// Nothing may be entered any more.
     pub terminated: bool,
+    /// No memory becomes executable any more, and none that is becomes writable.
+    pub no_new_code: bool,
 }
 
 impl<M: Machine> Map<M> {
@@ -91,6 +93,7 @@ impl<M: Machine> Map<M> {
                 user_wired: 0,
                 version: 0,
                 terminated: false,
+                no_new_code: false,
             }),
         }
     }

@@ -166,6 +166,12 @@ impl<M: Machine> Vm<M> {
         stop.map_or(Ok(()), Err)
     }
 
+    /// `vm_map_exec_lockdown`: from now on no memory of the map, or of its children's, becomes
+    /// executable, and none that is executable becomes writable. There is no way back.
+    pub fn exec_lockdown(&self, map: &Map<M>) {
+        map.write().no_new_code = true;
+    }
+
     /// `mach_vm_inherit`. Holes are skipped.
     ///
     /// # Errors
@@ -217,9 +223,14 @@ impl<M: Machine> MapState<M> {
                 max |= Protection::WRITE;
             }
             let within = max.contains(change.protection);
+            let is_code = entry.attributes.protection.contains(Protection::EXECUTE);
+            let new_code = change.set_max == SetMax::No
+                && (change.protection.contains(Protection::EXECUTE)
+                    || is_code && change.protection.contains(Protection::WRITE));
+            let refused = !within || self.no_new_code && new_code;
             allowed
                 .err()
-                .or((!within).then_some(KernReturn::PROTECTION_FAILURE))
+                .or(refused.then_some(KernReturn::PROTECTION_FAILURE))
         });
         match bad {
             Some(code) => Err(code),
