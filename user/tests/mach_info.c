@@ -174,6 +174,17 @@ static void refused(void)
 	CHECK_EQ(mach_vm_range_create(MACH_PORT_NULL, MACH_VM_RANGE_FLAVOR_V1, NULL, 0), MACH_SEND_INVALID_DEST);
 }
 
+/* After the lockdown nothing new is executable. */
+static void locked_down(void)
+{
+	char *p = pages(1);
+	CHECK_EQ(vm_map_exec_lockdown(MACH_PORT_NULL), MACH_SEND_INVALID_DEST);
+	CHECK_EQ(vm_map_exec_lockdown(mach_task_self()), KERN_SUCCESS);
+	CHECK_ERRNO(mprotect(p, vm_page_size, PROT_READ | PROT_EXEC), EACCES);
+	CHECK(mmap(NULL, vm_page_size, PROT_READ | PROT_EXEC, MAP_ANON | MAP_PRIVATE, -1, 0) == MAP_FAILED && errno == EACCES);
+	CHECK_EQ(mprotect(p, vm_page_size, PROT_READ), 0);
+}
+
 /* As another user: no port but of those that are the same user's and descend from here. */
 static void as_another_user(void)
 {
@@ -212,6 +223,7 @@ int main(void)
 	zones();
 	refused();
 	CHECK_EQ(child_status(as_another_user), 0);
+	CHECK_EQ(child_status(locked_down), 0);
 	/* The superuser names everybody but the kernel. */
 	CHECK_EQ(task_for_pid(me, 0, &port), KERN_FAILURE);
 	CHECK_EQ(task_for_pid(me, 1, &port), KERN_FAILURE);

@@ -200,6 +200,10 @@ pub fn page_range_query(call: &mut Call<'_>) -> Trap {
                 put_bytes(dispositions_at + done * 4, &batch).map_err(fail)?;
                 done += BATCH as u64;
                 filled = 0;
+                // The range may be all addresses; who is killed does not wait for its end.
+                if call.task.exit_status().is_some() {
+                    return Err(KernReturn::ABORTED);
+                }
             }
             Ok(())
         })

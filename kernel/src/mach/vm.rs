@@ -125,3 +125,11 @@ pub fn wire(call: &mut Call<'_>) -> Trap {
     })?;
     SUCCESS
 }
+
+/// `vm_map_exec_lockdown(target)`.
+pub fn exec_lockdown(call: &mut Call<'_>) -> Trap {
+    with_map(call, call.args[0], |map| {
+        vm().exec_lockdown(map);
+        SUCCESS
+    })
+}

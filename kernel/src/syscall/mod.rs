@@ -135,7 +135,7 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MACH_VM_REGION => mach::region::region;
     abi::trap::MACH_VM_PAGE_RANGE_QUERY => mach::region::page_range_query;
     abi::trap::MACH_VM_BEHAVIOR_SET => mach::vm::behavior_set; abi::trap::MACH_VM_MSYNC => mach::vm::msync;
-    abi::trap::MACH_VM_WIRE => mach::vm::wire;
+    abi::trap::MACH_VM_WIRE => mach::vm::wire; abi::trap::VM_MAP_EXEC_LOCKDOWN => mach::vm::exec_lockdown;
     abi::trap::MACH_VM_READ => mach::transfer::read; abi::trap::MACH_VM_READ_LIST => mach::transfer::read_list;
     abi::trap::MACH_VM_WRITE => mach::transfer::write; abi::trap::MACH_VM_COPY => mach::transfer::copy;
     abi::trap::MACH_VM_READ_OVERWRITE => mach::transfer::read_overwrite;
