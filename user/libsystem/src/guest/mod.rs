@@ -29,4 +29,5 @@ pub mod sysctl;
 pub mod termios;
 pub mod time;
 pub mod unistd;
+pub mod vellum;
 pub mod vm_map;
