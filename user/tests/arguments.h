@@ -93,24 +93,29 @@ static inline int bytes_are_kept(void)
 	return 1;
 }
 
-/* All that is known of all regions, as one number. */
+/* All that is known of all memory, as one number. Neighbours that are alike count as one: a call that fails may have
+ * split a region. */
 static inline uint64_t picture(void)
 {
-	mach_vm_address_t address = 0;
+	mach_vm_address_t address = 0, end = 0;
 	mach_vm_size_t size;
-	uint64_t sum = 14695981039346656037ull;
+	uint64_t sum = 14695981039346656037ull, last[5] = { 0 };
 	for (;;) {
 		struct vm_region_basic_info_64 info;
 		mach_msg_type_number_t count = VM_REGION_BASIC_INFO_COUNT_64;
 		mach_port_t object;
 		if (mach_vm_region(mach_task_self(), &address, &size, VM_REGION_BASIC_INFO_64, (vm_region_info_t)&info, &count,
 				   &object) != KERN_SUCCESS)
-			return sum;
-		uint64_t words[] = { address, size, info.protection, info.max_protection, info.inheritance, info.behavior,
-				     info.user_wired_count };
-		for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-			sum = (sum ^ words[i]) * 1099511628211ull;
-		address += size;
+			return (sum ^ end) * 1099511628211ull;
+		uint64_t now[5] = { info.protection, info.max_protection, info.inheritance, info.behavior,
+				    info.user_wired_count };
+		if (address != end || memcmp(now, last, sizeof now) != 0) {
+			sum = ((sum ^ end) * 1099511628211ull ^ address) * 1099511628211ull;
+			for (size_t i = 0; i < 5; i++)
+				sum = (sum ^ now[i]) * 1099511628211ull;
+			memcpy(last, now, sizeof now);
+		}
+		end = address += size;
 	}
 }
 

@@ -1,5 +1,5 @@
 /*
- * bench.c -- the benchmarks on Vellum: `bench [GROUP…]`, without arguments all whose calls are there.
+ * bench.c -- the benchmarks on Vellum: `bench [GROUP…]`, all of them without arguments.
  *
  * Prints `bench NAME VALUE UNIT` lines; `cargo vellum bench` boots this under icount
  * and sets the figures beside those of Linux (../linux runs the same groups.h).
@@ -62,14 +62,12 @@ static long map_bytes(void)
 
 int main(int argc, char **argv)
 {
-	/* a group that stands apart runs only by its name: its calls are not all there yet */
-	enum when { ALWAYS, BY_NAME };
-	static const struct { const char *name; void (*f)(void); enum when when; } t[] = {
+	static const struct { const char *name; void (*f)(void); } t[] = {
 		{ "calib", t_calib }, { "null", t_null }, { "anon", t_anon }, { "mmap", t_mmap },
 		{ "mprotect", t_mprotect }, { "fork", t_fork }, { "forklater", t_forklater },
 		{ "cow", t_cow }, { "regions", t_regions }, { "ctx", t_ctx },
-		{ "mach_regions", t_mach_regions }, { "mach_remap", t_mach_remap, BY_NAME },
-		{ "mach_copy", t_mach_copy, BY_NAME }, { "mach_entry", t_mach_entry, BY_NAME },
+		{ "mach_regions", t_mach_regions }, { "mach_remap", t_mach_remap },
+		{ "mach_copy", t_mach_copy }, { "mach_entry", t_mach_entry },
 	};
 	uint64_t boot = counter();
 	int known = 0;
@@ -84,7 +82,7 @@ int main(int argc, char **argv)
 			pair_cost = diff(a, b);
 	}
 	for (unsigned i = 0; i < sizeof t / sizeof *t; i++) {
-		int wanted = argc < 2 && t[i].when == ALWAYS;
+		int wanted = argc < 2;
 		for (int a = 1; a < argc; a++)
 			wanted |= !strcmp(argv[a], t[i].name);
 		if (!wanted)

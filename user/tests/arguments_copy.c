@@ -40,7 +40,7 @@ static int read_list(const uint64_t *a)
 	if (a[0] > VM_MAP_ENTRY_MAX)
 		return list[0].address == A && list[1].address == a[1] ? code : TOUCHED;
 	CHECK(code == OK || (list[1].address == 0 && list[1].size == 0));
-	for (int i = 0; i < 3; i++) {
+	for (uint64_t i = 0; i < a[0]; i++) {
 		if (list[i].size == 0)
 			continue;
 		CHECK_EQ(memcmp((void *)list[i].address, (void *)A, P), 0);

@@ -151,7 +151,6 @@ static void entries(void)
 		{ "the size rounds to 0", { host, TOP, RW }, ARG },
 		{ "permission bits that are passed over", { host, P, RW | 0xff00 }, OK });
 	RUN(own,
-		{ "good", { shared, VM_LEDGER_TAG_DEFAULT, 0 }, OK },
 		{ "flags beyond 1 and 2", { shared, VM_LEDGER_TAG_DEFAULT, 4 }, ARG },
 		{ "tag 6", { shared, 6, 0 }, ARG },
 		{ "tag -2", { shared, 0xfffffffe, 0 }, ARG },
