@@ -6,6 +6,7 @@
 #![no_std]
 
 pub mod errno;
+pub mod host_info;
 pub mod kern_return;
 pub mod memory_entry;
 pub mod proc;
@@ -17,6 +18,7 @@ pub mod signal;
 pub mod stat;
 pub mod syscall;
 pub mod sysctl;
+pub mod task_info;
 pub mod termios;
 pub mod trap;
 pub mod vm_flags;

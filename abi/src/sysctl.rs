@@ -146,6 +146,7 @@ leaves! {
     OsVersion = "kern.osversion", [1, 65], CTLTYPE_STRING, "A", "The build";
     MemoryStatusLevel = "kern.memorystatus_level", [1, 101], CTLTYPE_INT, "I", "Percent of memory that is available";
     MemoryPressureLevel = "kern.memorystatus_vm_pressure_level", [1, 102], CTLTYPE_INT, "I", "Pressure: 1 normal, 2 warning, 4 critical";
+    LogLines = "kern.log_lines", [1, 103], CTLTYPE_QUAD, "QU", "Lines that the kernel has logged since it started";
     LoadAverage = "vm.loadavg", [2, 2], CTLTYPE_OPAQUE, "S,loadavg", "Load averages";
     SwapUsage = "vm.swapusage", [2, 5], CTLTYPE_OPAQUE, "S,xsw_usage", "Swap in use";
     Pages = "vm.pages", [2, 101], CTLTYPE_INT, "I", "Pages that the VM manages, the kernel's own included";

@@ -51,12 +51,3 @@ pub fn page_info(call: &mut Call<'_>) -> Trap {
     put(count_at, &room.min(PAGE_INFO_WORDS)).map_err(fault)?;
     SUCCESS
 }
-
-/// `vm_map_exec_lockdown(target)`.
-pub fn exec_lockdown(call: &mut Call<'_>) -> Trap {
-    with_map(call, call.args[0], |map| {
-        vm().map_exec_lockdown(map);
-        Ok(())
-    })?;
-    SUCCESS
-}

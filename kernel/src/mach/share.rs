@@ -1,6 +1,6 @@
 //! Traps by which tasks share memory: remap and memory entries.
 
-use super::{SUCCESS, Trap, check_host, fault, with_map};
+use super::{SUCCESS, Trap, check_host, fault, with_map, with_other_map};
 use crate::memory::vm;
 use crate::shared::Shared;
 use crate::syscall::Call;
@@ -44,7 +44,9 @@ fn remap_wanted(
         wanted: wanted(&arguments)?,
     };
     let done = with_map(call, u64::from(arguments.target), |target| {
-        with_map(call, u64::from(arguments.source), |source| vm().remap(target, source, &request))
+        with_other_map(call, u64::from(arguments.source), KernReturn::INVALID_ARGUMENT, |source| {
+            vm().remap(target, source, &request)
+        })
     })?;
     put(arguments.address, &done.at.0).map_err(fault)?;
     put(arguments.cur_protection, &u32::from(done.current.bits())).map_err(fault)?;

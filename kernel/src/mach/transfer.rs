@@ -3,10 +3,11 @@
 use super::{SUCCESS, Trap, fault, with_map};
 use crate::memory::vm;
 use crate::syscall::Call;
+use crate::task::TaskMap;
 use crate::task::ports::TASK_SELF;
 use crate::user_memory::{get, put};
 use abi::KernReturn;
-use vm::{UserAddr, UserSize};
+use vm::{UserAddr, UserSize, VirtAddr};
 
 /// Entries of the list that `mach_vm_read_list` takes.
 const VM_MAP_ENTRY_MAX: u64 = 256;
@@ -14,16 +15,19 @@ const VM_MAP_ENTRY_MAX: u64 = 256;
 /// `mach_vm_read(target, address, size, *data, *count)`: the copy is new memory of the caller.
 pub fn read(call: &mut Call<'_>) -> Trap {
     let [target, address, size, data_at, count_at, ..] = call.args;
-    let data = read_into_own(call, target, address, size)?;
+    let data = into_own(call, target, |map, own| vm().read(map, UserAddr(address), UserSize(size), own))?;
     put(data_at, &data).map_err(fault)?;
     put(count_at, &(size as u32)).map_err(fault)?;
     SUCCESS
 }
 
-fn read_into_own(call: &Call<'_>, target: u64, address: u64, size: u64) -> Result<u64, KernReturn> {
-    let at = with_map(call, target, |map| {
-        with_map(call, u64::from(TASK_SELF), |own| vm().read(map, UserAddr(address), UserSize(size), own))
-    })?;
+/// Calls `read` with the target's map and the caller's own.
+fn into_own(
+    call: &Call<'_>,
+    target: u64,
+    read: impl FnOnce(&TaskMap, &TaskMap) -> Result<VirtAddr, KernReturn>,
+) -> Result<u64, KernReturn> {
+    let at = with_map(call, target, |map| with_map(call, u64::from(TASK_SELF), |own| read(map, own)))?;
     Ok(at.0)
 }
 
@@ -40,7 +44,12 @@ pub fn read_list(call: &mut Call<'_>) -> Trap {
     for n in 0..count {
         let at = list_at.checked_add(n * 16).ok_or(KernReturn::INVALID_ADDRESS)?;
         let [address, size]: [u64; 2] = get(at).map_err(fault)?;
-        let entry = match read_into_own(call, target, address, size) {
+        // Unlike a single read, the size of an entry is not limited to 32 bits.
+        let data = into_own(call, target, |map, own| {
+            let copy = vm().copy_in(map, UserAddr(address), UserSize(size))?;
+            vm().copy_out(own, copy)
+        });
+        let entry = match data {
             Ok(data) => [data, size],
             Err(code) => {
                 result = Err(code);

@@ -115,7 +115,7 @@ pub fn msync(call: &mut Call<'_>) -> Trap {
 pub fn wire(call: &mut Call<'_>) -> Trap {
     let [host, target, address, size, protection, ..] = call.args;
     super::check_host(host)?;
-    with_map(call, target, |map| {
+    super::with_other_map(call, target, KernReturn::INVALID_TASK, |map| {
         let (address, size) = (UserAddr(address), UserSize(size));
         if protection as u32 == 0 {
             vm().unwire(map, address, size)
@@ -124,4 +124,12 @@ pub fn wire(call: &mut Call<'_>) -> Trap {
         }
     })?;
     SUCCESS
+}
+
+/// `vm_map_exec_lockdown(target)`.
+pub fn exec_lockdown(call: &mut Call<'_>) -> Trap {
+    with_map(call, call.args[0], |map| {
+        vm().map_exec_lockdown(map);
+        SUCCESS
+    })
 }

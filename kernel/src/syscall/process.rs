@@ -14,7 +14,22 @@ use abi::Errno;
 use abi::proc::{Rusage, WNOHANG, WUNTRACED};
 use core::sync::atomic::Ordering::Relaxed;
 
-/// `getuid` and its relatives: everybody is root.
+/// `getuid()`, `geteuid()`: the real and the effective user are one.
+pub fn getuid(call: &mut Call<'_>) -> Answer {
+    Ok((u64::from(call.task.user()), 0))
+}
+
+/// `setuid(user)`: the superuser becomes anybody, others stay who they are.
+pub fn setuid(call: &mut Call<'_>) -> Answer {
+    let user = call.args[0] as u32;
+    if !call.task.is_root() && user != call.task.user() {
+        return Err(Errno::EPERM.into());
+    }
+    call.task.set_user(user);
+    DONE
+}
+
+/// `getgid`, `getegid`, `issetugid`: there are no groups of users.
 pub fn zero(_: &mut Call<'_>) -> Answer {
     DONE
 }
@@ -51,6 +66,7 @@ pub fn inherit(parent: &Task) -> Result<Heritage, NoMemory> {
         signals: parent.signals.fork(),
         identity: parent.identity(),
         file_mask: parent.file_mask.load(Relaxed),
+        user: parent.user(),
     })
 }
 

@@ -97,6 +97,7 @@ fn value(id: Id) -> Value {
             Value::int(available * 100 / pages.max(1))
         }
         Id::MemoryPressureLevel => Value::int(1),
+        Id::LogLines => Value::quad(crate::console::output::logged()),
         Id::LoadAverage => Value::new(
             LoadAvg {
                 fscale: 2048,

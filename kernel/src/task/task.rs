@@ -18,13 +18,15 @@ use alloc::vec::Vec;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 use sync::NoPreempt;
-use vm::{Map, MapRef};
+use vm::{Map, MapRef, Range};
 
 /// An address space of this kernel.
 pub type TaskMap = Map<Machine>;
 /// A counted reference to one.
 pub type TaskMapRef = MapRef<Machine>;
 
+/// The superuser.
+pub const ROOT: u32 = 0;
 /// The task has not been told to exit.
 const NO_STATUS: u32 = u32::MAX;
 
@@ -88,6 +90,7 @@ pub struct Task {
     pub limits: Limits,
     /// Permissions that new files do not get.
     pub file_mask: AtomicU32,
+    user: AtomicU32,
     /// When it began, in nanoseconds since boot.
     pub started: u64,
     /// Processor time of its reaped children, in nanoseconds.
@@ -112,6 +115,8 @@ pub struct Heritage {
     pub identity: Shared<Identity>,
     /// File mask.
     pub file_mask: u32,
+    /// User.
+    pub user: u32,
 }
 
 impl Task {
@@ -138,6 +143,7 @@ impl Task {
             counters: Counters::default(),
             limits: Limits::none(),
             file_mask: AtomicU32::new(heritage.file_mask),
+            user: AtomicU32::new(heritage.user),
             started: arch::timer::now(),
             children_time: AtomicU64::new(0),
         }
@@ -152,6 +158,21 @@ impl Task {
     /// It has another parent now.
     pub fn set_parent(&self, parent: Pid) {
         self.parent.store(parent.0, Relaxed);
+    }
+
+    /// The user whose it is.
+    pub fn user(&self) -> u32 {
+        self.user.load(Relaxed)
+    }
+
+    /// Whether it may do what only the superuser may.
+    pub fn is_root(&self) -> bool {
+        self.user() == ROOT
+    }
+
+    /// It is another user's from now on.
+    pub fn set_user(&self, user: u32) {
+        self.user.store(user, Relaxed);
     }
 
     /// Its process group.
@@ -245,6 +266,16 @@ impl Task {
         let size = (map.size(), map.entry_count());
         vm.map_release(map);
         size
+    }
+
+    /// Where its address space begins and ends; nothing without one.
+    pub fn limits(&self, vm: &KernelVm) -> Range {
+        let Some(map) = self.map_ref() else {
+            return Range::default();
+        };
+        let limits = map.limits();
+        vm.map_release(map);
+        limits
     }
 
     /// Its directory.

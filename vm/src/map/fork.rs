@@ -16,7 +16,11 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE`; no trace is left then.
     pub fn map_fork(&self, parent: &Map<M>) -> Result<MapRef<M>, KernReturn> {
-        let limits = parent.limits();
+        let inherited = Restrictions::SIZE | Restrictions::NO_NEW_EXECUTE;
+        let (limits, allowed, restrictions) = {
+            let state = parent.read();
+            (state.limits, state.allowed, state.restrictions & inherited)
+        };
         let child = self.map_create(limits.start, limits.end)?;
         let twins = self.duplicate(
             parent,
@@ -30,10 +34,6 @@ impl<M: Machine> Vm<M> {
         );
         match twins {
             Ok(twins) => {
-                let (allowed, restrictions) = {
-                    let state = parent.read();
-                    (state.allowed, state.restrictions & Restrictions::SIZE)
-                };
                 let mut state = child.write();
                 state.tree = twins.tree;
                 state.size = twins.size;

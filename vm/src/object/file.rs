@@ -7,7 +7,7 @@
 
 use super::pages::NoMemory;
 use super::slot::Slot;
-use super::{ObjRef, ObjectKind, ObjectRef};
+use super::{CopyStrategy, ObjRef, ObjectKind, ObjectRef};
 use crate::addr::PageId;
 use crate::fault::FaultError;
 use crate::machine::{CacheMode, Machine, RefMod};
@@ -43,6 +43,24 @@ impl<M: Machine> Vm<M> {
         Ok(ObjectRef(object))
     }
 
+    /// A new object without size for memory that tasks share by name: writes are seen by all who map
+    /// it, and a copy of it is made at once.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE`.
+    pub fn object_create_shared(&self) -> Result<ObjectRef<M>, KernReturn> {
+        let object = self.new_object(ObjectKind::Anonymous, 0)?;
+        {
+            let mut state = object.write();
+            state.handles = 1;
+            state.strategy = CopyStrategy::None;
+            state.true_share = true;
+            state.aliased = true;
+        }
+        self.registry.add_object(self, &object)?;
+        Ok(ObjectRef(object))
+    }
+
     /// One handle more.
     ///
     /// # Errors
@@ -59,9 +77,14 @@ impl<M: Machine> Vm<M> {
 
     /// Gives a handle up. The object ends when nothing maps it any more.
     pub fn object_release(&self, object: ObjectRef<M>) {
-        {
+        let left = {
             let mut state = object.0.write();
             state.handles = state.handles.saturating_sub(1);
+            state.handles
+        };
+        if left == 0 {
+            // The audit finds it by what maps it from now on.
+            self.registry.remove_object(&object.0);
         }
         let mut batch = self.frames.batch();
         self.release_object(object.0, &mut batch);

@@ -5,7 +5,7 @@
 //! [`Vm::release_object`], which takes it. Invariants: I-PAGE-1, I-OBJ-1.
 
 use super::slot::Slot;
-use super::{ObjRef, Object, ObjectKind, ObjectState};
+use super::{ObjRef, ObjectKind, ObjectState};
 use crate::addr::PageId;
 use crate::batch::TlbBatch;
 use crate::frames::Need;
@@ -144,7 +144,7 @@ impl<M: Machine> Vm<M> {
             if let Some(record) = purge {
                 self.purge_queues.forget(&record);
             }
-            self.end_object(&object, &mut slots, batch);
+            self.end_object(&mut slots, batch);
         }
     }
 
@@ -155,12 +155,7 @@ impl<M: Machine> Vm<M> {
         self.frames.finish(batch);
     }
 
-    fn end_object(
-        &self,
-        object: &Object<M>,
-        slots: &mut super::Slots<M>,
-        batch: &mut TlbBatch<'_, M>,
-    ) {
+    fn end_object(&self, slots: &mut super::Slots<M>, batch: &mut TlbBatch<'_, M>) {
         if slots.len() != 0 {
             let mut remover = self.queues.remover();
             slots.drain(|_, slot| {
@@ -168,9 +163,6 @@ impl<M: Machine> Vm<M> {
                     self.retire(page, &mut remover, batch);
                 }
             });
-        }
-        if matches!(object.kind, ObjectKind::Named | ObjectKind::Uncached) {
-            self.registry.remove_object(object);
         }
     }
 }

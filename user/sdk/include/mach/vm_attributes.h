@@ -1,6 +1,10 @@
-/* <mach/vm_attributes.h>: what vm_machine_attribute is asked */
+/* <mach/vm_attributes.h>: what vm_machine_attribute asks */
 #ifndef _MACH_VM_ATTRIBUTES_H_
 #define _MACH_VM_ATTRIBUTES_H_
+
+#include <sys/cdefs.h>
+
+__BEGIN_DECLS
 
 typedef unsigned int vm_machine_attribute_t;
 typedef int vm_machine_attribute_val_t;
@@ -17,5 +21,7 @@ typedef int vm_machine_attribute_val_t;
 #define MATTR_VAL_ICACHE_FLUSH 8
 #define MATTR_VAL_CACHE_SYNC 9
 #define MATTR_VAL_GET_INFO 10
+
+__END_DECLS
 
 #endif
