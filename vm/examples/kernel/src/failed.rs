@@ -3,7 +3,7 @@
 //! Owns: the reasons, and the comparison of what was found with what should be.
 
 use core::fmt;
-use vm::{AuditError, FaultError, KernReturn};
+use vm::{AuditError, FaultError, KernReturn, conformance};
 
 /// Why the demo failed.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub enum Failed {
     Fault(FaultError),
     /// Something else than it should be: what, found, expected.
     Differs(&'static str, u64, u64),
+    /// The page tables do not conform.
+    Tables(conformance::Failure),
     /// The audit found a difference.
     Audit(AuditError),
     /// A line could not be printed.
@@ -28,6 +30,11 @@ impl From<KernReturn> for Failed {
 impl From<FaultError> for Failed {
     fn from(error: FaultError) -> Self {
         Self::Fault(error)
+    }
+}
+impl From<conformance::Failure> for Failed {
+    fn from(failure: conformance::Failure) -> Self {
+        Self::Tables(failure)
     }
 }
 impl From<AuditError> for Failed {

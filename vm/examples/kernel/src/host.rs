@@ -65,6 +65,23 @@ impl Sv39 {
         Ok(self.ram.frame(entry.frame()))
     }
 
+    /// A translation that the hart remembers and the tables do not give any more: a fence is missing.
+    pub fn stale(&self, pmap: &Pmap) -> Option<VirtAddr> {
+        let (tlb, tables) = (self.hart.tlb(), self.tables());
+        let of_pmap = tlb.iter().filter(|((root, _), _)| *root == pmap.root.0);
+        let mut stale = of_pmap.filter_map(|((_, page), known)| {
+            let at = VirtAddr(page << PAGE_SHIFT);
+            let now = tables
+                .walk(pmap.root, at)
+                .map_or(Pte::NONE, |slot| tables.entry(slot));
+            let given = now.is_valid()
+                && now.frame() == known.frame()
+                && now.protection().contains(known.protection());
+            (!given).then_some(at)
+        });
+        stale.next()
+    }
+
     fn walk(&self, pmap: &Pmap, at: VirtAddr, access: Protection) -> Option<Pte> {
         let noted = if access.contains(Protection::WRITE) {
             RefMod::all()
@@ -97,11 +114,13 @@ impl Cpu for Sv39 {
     }
 }
 
-/// A memory system over `frames` frames of the host's memory, which stay for good.
+/// A memory system over `frames` frames of the host's memory, which stay for good. The calling thread
+/// is on CPU 0 from now on: the board has no other.
 ///
 /// # Errors
 /// As [`boot`].
 pub fn machine(frames: u32) -> Result<Vm<Sv39>, KernReturn> {
+    sync::host::enter(Some(0), None);
     let bytes = frames as usize * PAGE as usize;
     let memory: &'static mut [u8] = Box::leak(vec![0x5a; bytes + ALIGNMENT].into_boxed_slice());
     let skipped = memory.as_ptr().align_offset(ALIGNMENT);

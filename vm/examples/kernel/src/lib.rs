@@ -6,6 +6,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `kernel` | what is run: `vm`'s conformance suite over the tables, the demo |
 //! | `demo` | the kernel proper: maps, faults, a fork, an audit; on any machine |
 //! | `cpu`, `failed` | what the demo runs programs on, and why it may fail |
 //! | `boot` | RAM becomes a page array, a machine and a `Vm` |
@@ -27,6 +28,7 @@ pub mod hart;
 #[cfg(not(target_os = "none"))]
 #[path = "host.rs"]
 pub mod hart;
+pub mod kernel;
 pub mod machine;
 pub mod pte;
 pub mod ram;

@@ -8,10 +8,10 @@ mod virt;
 
 #[cfg(not(target_os = "none"))]
 fn main() -> std::process::ExitCode {
-    use example_kernel::{demo::demo, hart::machine};
+    use example_kernel::{hart::machine, kernel::run};
     let mut lines = String::new();
     let result = machine(1 << 12).map_err(Into::into);
-    let result = result.and_then(|vm| demo(&vm, &mut lines));
+    let result = result.and_then(|vm| run(&vm, &mut lines));
     print!("{lines}");
     match result {
         Ok(()) => {

@@ -1,11 +1,15 @@
-//! The demo on the host: on this kernel's machine, and on the simulated one in both page sizes.
+//! The host's tests: `vm`'s conformance suite over the tables, with a TLB; the demo on this kernel's
+//! machine, and on the simulated one in both page sizes.
 
 use crate::cpu::{Cpu, PageFault};
 use crate::demo::demo;
 use crate::failed::Failed;
 use crate::hart::machine;
+use crate::kernel::program;
+use crate::machine::{Pmap, Sv39};
+use vm::conformance::{Observer, conform};
 use vm::sim::{Access, SimMachine, SimPmap};
-use vm::{BootMemory, Page, PageId, Pages, Range, VirtAddr, Vm, WriteExecute};
+use vm::{BootMemory, Machine, Page, PageId, Pages, Range, VirtAddr, Vm, WriteExecute};
 
 /// The lines after the first, which tells of the machine.
 const LINES: &str = include_str!("../lines.txt");
@@ -43,6 +47,64 @@ fn simulated<const SHIFT: u32>() {
     );
     vm.machine().audit_tlbs().expect("TLBs");
     vm.machine().audit_reverse().expect("reverse maps");
+}
+
+/// A program that touches every address, so that the hart remembers all it may.
+struct Watch;
+
+impl Observer<Sv39> for Watch {
+    fn run(&mut self, machine: &Sv39, pmap: &Pmap, addresses: &mut dyn Iterator<Item = VirtAddr>) {
+        for at in addresses {
+            // A refusal is remembered by no hart that is played here.
+            let _ = machine.load(pmap, at);
+        }
+    }
+
+    fn changed(&mut self, _: &Sv39) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    fn synced(&mut self, machine: &Sv39, pmap: &Pmap) -> Result<(), &'static str> {
+        match machine.stale(pmap) {
+            Some(_) => Err("a fence is missing"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn the_tables_conform() {
+    for seed in 1..=6 {
+        let vm = machine(1000).expect("memory for a machine");
+        let before = (vm.statistics().free_count, kernel_tables(&vm));
+        let met = conform(&vm, &mut Watch, program(seed, 1500));
+        let met = met.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+        let kept = kernel_tables(&vm) - before.1;
+        let free = u64::from(vm.statistics().free_count);
+        assert_eq!(
+            free + kept,
+            before.0.into(),
+            "seed {seed}: frames were lost"
+        );
+        // A run that met too little proves nothing.
+        assert!(
+            met.entered > 100 && met.replaced > 30 && met.changed > 3,
+            "{met:?}"
+        );
+        assert!(
+            met.removed > 60 && met.lowered > 40 && met.disconnected > 20,
+            "{met:?}"
+        );
+        assert!(
+            met.stayed > 2 && met.destroyed > 2 && met.most_mappers > 5,
+            "{met:?}"
+        );
+        vm.audit().expect("the audit");
+    }
+}
+
+fn kernel_tables(vm: &Vm<Sv39>) -> u64 {
+    vm.machine().pmap_tables(vm.machine().kernel_pmap()).0
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! QEMU's `virt` board: entry, console, power.
 //!
-//! Owns: the way from the firmware to the demo and to QEMU's status, the firmware's console (RISC-V SBI
+//! Owns: the way from the firmware to `kernel` and to QEMU's status, the firmware's console (RISC-V SBI
 //! specification, "Legacy Extensions"). Does not own: paging (`Sv39`).
 
 use core::arch::{asm, global_asm};
@@ -8,8 +8,8 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::ptr::{self, NonNull};
 use example_kernel::boot::boot;
-use example_kernel::demo::demo;
 use example_kernel::hart::Hart;
+use example_kernel::kernel::run;
 use example_kernel::pte::PAGE;
 use example_kernel::ram::Ram;
 use vm::{Machine, PhysAddr};
@@ -55,7 +55,7 @@ extern "C" fn main() -> ! {
     let result = unsafe { boot(Hart, ram, taken) }.map_err(Into::into);
     let result = result.and_then(|vm| {
         vm.machine().activate(vm.machine().kernel_pmap());
-        demo(&vm, &mut Console)
+        run(&vm, &mut Console)
     });
     match result {
         Ok(()) => {
