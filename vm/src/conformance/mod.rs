@@ -1,9 +1,17 @@
-//! The conformance suite: random programs of a machine's pmap calls against a naive model.
+//! The conformance suite, for whoever writes a [`Machine`]: random programs against naive models.
 //!
-//! Owns: the model (a table of what each address maps), the programs, the comparison after every step. It
-//! is for whoever writes a [`Machine`]: on the host, with an [`Observer`] that keeps stale translations
-//! where the processor is played, and in a kernel on the machine's own tables ([`conform`]).
+//! Owns: programs of pmap calls, against a table of what each address maps, compared after every step: on
+//! the host, with an [`Observer`] that keeps stale translations where the processor is played ([`run`]), and
+//! in a kernel on the machine's own tables ([`conform`]). And programs of tasks over a whole [`Vm`], against
+//! a table of bytes ([`agree`]).
 //! Does not own: what is special to one machine.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `mod`, `steps` | a run of pmap calls; what each call means to the model |
+//! | `tasks` | a run of tasks |
+//! | `cpu` | a program's loads and stores |
+//! | `terms` | what a run of pmap calls is given and what it answers |
 //!
 //! Nothing is allocated but frames of the given source, which has all of them back at the end, but for
 //! tables of the kernel's pmap that a machine keeps. No CPU may run in the program's pmaps but by the
@@ -21,9 +29,13 @@ use crate::page::PageArray;
 use crate::vm::Vm;
 use abi::Protection;
 
+mod cpu;
 mod steps;
+mod tasks;
 mod terms;
 
+pub use cpu::{Cpu, PageFault, load, store};
+pub use tasks::{Done, agree};
 pub use terms::{Blind, Failure, Met, Notes, Observer, Program};
 
 /// User pmaps in a program; the kernel's is one more.
@@ -45,11 +57,27 @@ struct Mapped {
     written: bool,
 }
 
+/// A generator (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed ^ 0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn below(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % below
+    }
+}
+
 struct Run<'a, 'p, M: Machine, O> {
     machine: &'a M,
     array: PageArray<'p>,
     observer: &'a mut O,
-    random: u64,
+    random: Random,
     program: Program,
     users: [Option<M::Pmap>; SPACES],
     model: [[Option<Mapped>; SLOTS]; SPACES + 1],
@@ -100,7 +128,7 @@ pub fn run<M: Machine, O: Observer<M>>(
         machine,
         array,
         observer,
-        random: program.seed ^ 0x9e37_79b9_7f4a_7c15,
+        random: Random::new(program.seed),
         program,
         users: [const { None }; SPACES],
         model: [[None; SLOTS]; SPACES + 1],
@@ -126,10 +154,7 @@ pub fn run<M: Machine, O: Observer<M>>(
 
 impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     fn random(&mut self, below: usize) -> usize {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random >> 16) as usize % below
+        self.random.below(below)
     }
 
     fn fail<T>(&self, what: &'static str, at: u64) -> Result<T, Failure> {

@@ -5,6 +5,7 @@
 
 mod accounting;
 mod arguments;
+mod conformance;
 mod cow;
 mod file;
 mod fork;

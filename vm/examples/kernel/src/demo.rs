@@ -3,9 +3,9 @@
 //! Owns: the steps, and a line for each. Does not own: page tables (`Machine`), how a program's loads
 //! and stores are made ([`Cpu`]). It knows neither page size nor processor.
 
-use crate::cpu::{Cpu, load, store};
 use crate::failed::{Failed, same};
 use core::fmt::Write;
+use vm::conformance::{Cpu, load, store};
 use vm::counters::Event;
 use vm::{FaultError, Guard, Machine, Map, MapRef, UserAddr, UserFlags, UserSize, VirtAddr, Vm};
 
@@ -55,7 +55,7 @@ pub fn demo<M: Cpu>(vm: &Vm<M>, out: &mut dyn Write) -> Result<(), Failed> {
 
     vm.deallocate(&child, UserAddr(at.0), size)?;
     match load(vm, &child, at) {
-        Err(Failed::Fault(FaultError::InvalidAddress)) => {}
+        Err(FaultError::InvalidAddress) => {}
         _ => {
             return Err(Failed::Differs(
                 "memory is there after it was unmapped",

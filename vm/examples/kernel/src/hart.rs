@@ -1,14 +1,14 @@
 //! The processor: one RISC-V hart in supervisor mode, interrupts off.
 //!
 //! Owns: `impl sync::Platform`, fences, the loads and stores of a program. Does not own: what a fault
-//! means (`cpu`, `vm`). Its twin for the host is `host`.
+//! means (`vm`). Its twin for the host is `host`.
 
-use crate::cpu::{Cpu, PageFault};
 use crate::machine::{Pmap, Sv39};
 use crate::pte::PAGE_SHIFT;
 use core::arch::asm;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use sync::{Event, InterruptState, Platform, RankStack};
+use vm::conformance::{Cpu, PageFault};
 use vm::{Machine, VirtAddr};
 
 /// `satp`: translate by Sv39; address space number 0 for all.

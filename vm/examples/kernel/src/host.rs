@@ -2,17 +2,17 @@
 //!
 //! Owns: `sync::Platform` by host threads, fences, the loads and stores of a program, RAM. The TLB keeps
 //! every translation until a fence names it, so a fence too few shows as a wrong byte.
-//! Does not own: what a fault means (`cpu`, `vm`). Its twin for the board is `hart`.
+//! Does not own: what a fault means (`vm`). Its twin for the board is `hart`.
 //! Locks: one host mutex around the TLB.
 
 use crate::boot::boot;
-use crate::cpu::{Cpu, PageFault};
 use crate::machine::{Pmap, Sv39};
 use crate::pte::{PAGE, PAGE_SHIFT, Pte};
 use crate::ram::Ram;
 use core::ptr::NonNull;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use vm::conformance::{Cpu, PageFault};
 use vm::{KernReturn, PageId, PhysAddr, Protection, RefMod, VirtAddr, Vm};
 
 /// Where the board has RAM.

@@ -8,7 +8,7 @@ use crate::machine::Sv39;
 use crate::pte;
 use crate::tables::{KERNEL, USER_END};
 use core::fmt::Write;
-use vm::conformance::{Blind, Notes, Program, conform};
+use vm::conformance::{Blind, Notes, Program, agree, conform};
 use vm::{Range, VirtAddr, Vm};
 
 /// A program of the suite: the kernel's map, and all that programs may have.
@@ -32,6 +32,12 @@ pub fn run(vm: &Vm<Sv39>, out: &mut dyn Write) -> Result<(), Failed> {
         out,
         "page tables: {} pages entered, {} replaced, {} removed, {} disconnected, as the model says",
         met.entered, met.replaced, met.removed, met.disconnected
+    )?;
+    let done = agree(vm, 1, 2000, program(0, 0).user_window)?;
+    writeln!(
+        out,
+        "tasks: {} accesses, {} refused, {} forks, as the model says",
+        done.accesses, done.refused, done.forks
     )?;
     demo(vm, out)
 }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `kernel` | what is run: `vm`'s conformance suite over the tables, the demo |
 //! | `demo` | the kernel proper: maps, faults, a fork, an audit; on any machine |
-//! | `cpu`, `failed` | what the demo runs programs on, and why it may fail |
+//! | `failed` | why it may fail |
 //! | `boot` | RAM becomes a page array, a machine and a `Vm` |
 //! | `machine` | `impl vm::Machine`: each call, in a few lines |
 //! | `tables`, `reverse` | page tables; which entries map a page |
@@ -20,7 +20,6 @@
 #![cfg_attr(target_os = "none", no_std)]
 
 pub mod boot;
-pub mod cpu;
 pub mod demo;
 pub mod failed;
 #[cfg(target_os = "none")]

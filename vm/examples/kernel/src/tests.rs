@@ -1,30 +1,17 @@
 //! The host's tests: `vm`'s conformance suite over the tables, with a TLB; the demo on this kernel's
 //! machine, and on the simulated one in both page sizes.
 
-use crate::cpu::{Cpu, PageFault};
 use crate::demo::demo;
 use crate::failed::Failed;
 use crate::hart::machine;
 use crate::kernel::program;
 use crate::machine::{Pmap, Sv39};
-use vm::conformance::{Observer, conform};
-use vm::sim::{Access, SimMachine, SimPmap};
+use vm::conformance::{Cpu, Observer, agree, conform};
+use vm::sim::SimMachine;
 use vm::{BootMemory, Machine, Page, PageId, Pages, Range, VirtAddr, Vm, WriteExecute};
 
 /// The lines after the first, which tells of the machine.
 const LINES: &str = include_str!("../lines.txt");
-
-impl<const SHIFT: u32> Cpu for SimMachine<SHIFT> {
-    fn load(&self, pmap: &SimPmap, at: VirtAddr) -> Result<u8, PageFault> {
-        let byte = self.access(0, pmap, at, Access::Read);
-        byte.map(|(byte, _)| byte).map_err(|_| PageFault)
-    }
-
-    fn store(&self, pmap: &SimPmap, at: VirtAddr, byte: u8) -> Result<(), PageFault> {
-        let stored = self.access(0, pmap, at, Access::Write(byte));
-        stored.map(|_| ()).map_err(|_| PageFault)
-    }
-}
 
 fn simulated<const SHIFT: u32>() {
     const FRAMES: usize = 300;
@@ -101,6 +88,35 @@ fn the_tables_conform() {
         );
         vm.audit().expect("the audit");
     }
+}
+
+#[test]
+fn tasks_agree() {
+    for seed in 1..=6 {
+        let vm = machine(1000).expect("memory for a machine");
+        let done = agree(&vm, seed, 4000, program(0, 0).user_window);
+        let done = done.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+        assert!(done.accesses > 1000 && done.refused > 100, "{done:?}");
+        assert!(
+            done.changes > 100 && done.wirings > 10 && done.forks > 50,
+            "{done:?}"
+        );
+        assert_eq!(done.short, 0, "{done:?}");
+    }
+}
+
+/// The same with too little memory: calls are refused, bytes stay.
+#[test]
+fn tasks_agree_in_little_memory() {
+    let mut short = 0;
+    for seed in 1..=6 {
+        let vm = machine(70).expect("memory for a machine");
+        let done = agree(&vm, seed, 4000, program(0, 0).user_window);
+        short += done
+            .unwrap_or_else(|failure| panic!("seed {seed}: {failure}"))
+            .short;
+    }
+    assert!(short > 100, "memory was short {short} times");
 }
 
 fn kernel_tables(vm: &Vm<Sv39>) -> u64 {
