@@ -5,6 +5,7 @@
 
 use crate::machine::{Pmap, Sv39};
 use crate::pte::PAGE_SHIFT;
+use crate::tables::{KERNEL, USER};
 use core::arch::asm;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use sync::{Event, InterruptState, Platform, RankStack};
@@ -90,8 +91,17 @@ impl Sv39 {
         self.hart.fence_all();
     }
 
-    /// Runs an access in an address space, and is back in the kernel's after it.
-    fn within(&self, pmap: &Pmap, access: impl FnOnce() -> u64) -> Result<(), PageFault> {
+    /// Runs an access to `at` in an address space, and is back in the kernel's after it. Only the map of
+    /// a program and the kernel's are reached: the window on RAM, which has no map, is not.
+    fn within(
+        &self,
+        pmap: &Pmap,
+        at: VirtAddr,
+        access: impl FnOnce() -> u64,
+    ) -> Result<(), PageFault> {
+        if !USER.contains(at) && !KERNEL.contains(at) {
+            return Err(PageFault);
+        }
         self.activate(pmap);
         let done = access();
         self.activate(self.kernel_pmap());
@@ -104,8 +114,8 @@ impl Sv39 {
 macro_rules! touch {
     ($instruction:literal, $at:expr, $byte:ident) => {{
         let done: u64;
-        // SAFETY: below the kernel's half the program's memory stands, above it nothing that Rust
-        // knows of; what traps has changed nothing, and the vector is put back on both ways.
+        // SAFETY: `within` lets it reach memory of a map only, to which Rust has no reference; what
+        // traps has changed nothing, and the vector is put back on both ways.
         unsafe {
             asm!(
                 "csrs sstatus, {sum}",
@@ -132,13 +142,13 @@ macro_rules! touch {
 impl Cpu for Sv39 {
     fn load(&self, pmap: &Pmap, at: VirtAddr) -> Result<u8, PageFault> {
         let mut byte = 0u64;
-        self.within(pmap, || touch!("lbu", at, byte))?;
+        self.within(pmap, at, || touch!("lbu", at, byte))?;
         Ok(byte as u8)
     }
 
     fn store(&self, pmap: &Pmap, at: VirtAddr, byte: u8) -> Result<(), PageFault> {
         let mut byte = u64::from(byte);
-        self.within(pmap, || {
+        self.within(pmap, at, || {
             let done = touch!("sb", at, byte);
             let _ = byte;
             done

@@ -5,11 +5,10 @@
 use crate::demo::demo;
 use crate::failed::Failed;
 use crate::machine::Sv39;
-use crate::pte;
-use crate::tables::{KERNEL, USER_END};
+use crate::tables::{KERNEL, USER};
 use core::fmt::Write;
+use vm::Vm;
 use vm::conformance::{Blind, Notes, Program, agree, conform};
-use vm::{Range, VirtAddr, Vm};
 
 /// A program of the suite: the kernel's map, and all that programs may have.
 pub const fn program(seed: u64, steps: u32) -> Program {
@@ -17,7 +16,7 @@ pub const fn program(seed: u64, steps: u32) -> Program {
         seed,
         steps,
         kernel_window: KERNEL,
-        user_window: Range::new(VirtAddr(pte::span(1)), VirtAddr(USER_END)),
+        user_window: USER,
         notes: Notes::Hardware,
     }
 }
@@ -33,7 +32,7 @@ pub fn run(vm: &Vm<Sv39>, out: &mut dyn Write) -> Result<(), Failed> {
         "page tables: {} pages entered, {} replaced, {} removed, {} disconnected, as the model says",
         met.entered, met.replaced, met.removed, met.disconnected
     )?;
-    let done = agree(vm, 1, 2000, program(0, 0).user_window)?;
+    let done = agree(vm, 1, 2000, USER)?;
     writeln!(
         out,
         "tasks: {} accesses, {} refused, {} forks, as the model says",

@@ -9,7 +9,7 @@ use crate::hart::Hart;
 use crate::pte::{PAGE, PAGE_SHIFT};
 use crate::ram::Ram;
 use crate::reverse::Slot;
-use crate::tables::{Frame, Reserve, Tables, USER_END};
+use crate::tables::{Frame, Reserve, Tables, USER};
 use sync::{Rank, SpinLock, rank};
 use vm::{
     FrameSource, Machine, Mapping, NotEntered, PageArray, PageId, Pages, Protection, Range, RefMod,
@@ -144,8 +144,7 @@ impl Machine for Sv39 {
 
     fn pmap_destroy(&self, pmap: Pmap, frames: &mut dyn FrameSource) {
         let mut batch = TlbBatch::new(self.pages);
-        let all = Range::new(VirtAddr(0), VirtAddr(USER_END));
-        self.pmap_remove(&pmap, all, &mut batch);
+        self.pmap_remove(&pmap, USER, &mut batch);
         self.tables()
             .dismantle(pmap.root, |table| batch.retire_table(table));
         Self::flush_everything(batch.flush_mut());

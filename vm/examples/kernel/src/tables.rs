@@ -10,8 +10,8 @@ use crate::reverse::Slot;
 use core::sync::atomic::Ordering::Relaxed;
 use vm::{Mapping, NeedReserve, PageId, Pages, Protection, Range, RefMod, VirtAddr, Wired};
 
-/// Where programs' addresses end: the lower half of Sv39.
-pub const USER_END: u64 = 1 << 38;
+/// Programs' addresses: the lower half of Sv39, from above the kernel's window on RAM.
+pub const USER: Range = Range::new(VirtAddr(4 << 30), VirtAddr(1 << 38));
 /// The kernel's map: the first GiB of the upper half. Its middle table is in every root.
 pub const KERNEL: Range = Range::new(
     VirtAddr(u64::MAX << 38),
@@ -301,7 +301,7 @@ impl Tables {
 
     /// Takes a root's user tables apart, which map nothing any more; each frame goes to `retire`.
     pub fn dismantle(&mut self, root: PageId, mut retire: impl FnMut(PageId)) {
-        for index in 0..pte::index(USER_END, ROOT) {
+        for index in 0..pte::index(USER.end.0, ROOT) {
             let Some(middle) = self.cut(root, index) else {
                 continue;
             };

@@ -6,6 +6,7 @@ use crate::failed::Failed;
 use crate::hart::machine;
 use crate::kernel::program;
 use crate::machine::{Pmap, Sv39};
+use crate::tables::USER;
 use vm::conformance::{Cpu, Observer, agree, conform};
 use vm::sim::SimMachine;
 use vm::{BootMemory, Machine, Page, PageId, Pages, Range, VirtAddr, Vm, WriteExecute};
@@ -94,7 +95,7 @@ fn the_tables_conform() {
 fn tasks_agree() {
     for seed in 1..=6 {
         let vm = machine(1000).expect("memory for a machine");
-        let done = agree(&vm, seed, 4000, program(0, 0).user_window);
+        let done = agree(&vm, seed, 4000, USER);
         let done = done.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
         assert!(done.accesses > 1000 && done.refused > 100, "{done:?}");
         assert!(
@@ -111,7 +112,7 @@ fn tasks_agree_in_little_memory() {
     let mut short = 0;
     for seed in 1..=6 {
         let vm = machine(70).expect("memory for a machine");
-        let done = agree(&vm, seed, 4000, program(0, 0).user_window);
+        let done = agree(&vm, seed, 4000, USER);
         short += done
             .unwrap_or_else(|failure| panic!("seed {seed}: {failure}"))
             .short;
