@@ -9,6 +9,7 @@
 pub mod addr;
 pub mod audit;
 pub mod batch;
+pub mod conformance;
 pub mod counters;
 pub mod fault;
 pub mod frames;

@@ -1,7 +1,9 @@
 //! What `vm` asks of a machine.
 //!
-//! Owns: the trait [`Machine`] and the small types of its calls. Does not own: any policy. Two
-//! implementations exist: `arch::Machine` (real page tables) and `sim::SimMachine` (simulated ones).
+//! Owns: the trait [`Machine`] and the small types of its calls. Does not own: any policy. Three
+//! implementations exist: `arch::Machine` (real page tables), `sim::SimMachine` (simulated ones), and
+//! the one of the example kernel (`vm/examples/kernel`), to be read first. `vm/README.md` is for who
+//! writes a fourth; [`conformance`](crate::conformance) tests it.
 //!
 //! A pmap is a cache of what the maps say: it may be dropped and refilled at any time, except for
 //! wired mappings. Every call here may be made with object locks held and takes only the ranks
@@ -263,12 +265,14 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>);
     /// Tracked mappings of the page.
     fn page_mappings(&self, page: PageId) -> usize;
-    /// Whether any tracked mapping of the page exists: asked at every free (I-PAGE-1), so quick.
+    /// Whether any tracked mapping of the page exists: asked at every free (I-PAGE-1), so quick; and with
+    /// the free list locked, so it takes no lock that ranks before that.
     fn page_is_mapped(&self, page: PageId) -> bool {
         self.page_mappings(page) != 0
     }
 
     /// A frame becomes free at this moment: a simulator checks that no TLB can reach it (I-TLB-1).
+    /// Called as [`Machine::page_is_mapped`] is.
     #[inline]
     fn page_freed(&self, _page: PageId) {}
 

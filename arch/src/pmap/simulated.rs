@@ -4,7 +4,6 @@
 //! (aarch64: by identifier), which does the same steps that the target executes. Does not own: any rule of
 //! when an invalidation is due; [`Watch`] finds out.
 
-use super::conformance::Observer;
 use super::format::{PteFormat, Space};
 use super::hardware::{Beside, Hardware, Tag};
 use super::{Flush, Paging, Plan, Pmap};
@@ -18,6 +17,7 @@ use std::sync::Mutex;
 use std::vec::Vec;
 use sync::host::HostMachine;
 use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
+use vm::conformance::Observer;
 use vm::machine::{CacheOperation, FrameSource, NoMaintenance};
 
 /// Where RAM begins.
@@ -309,7 +309,7 @@ impl Watch {
     }
 }
 
-impl<F: PteFormat> Observer<F, Simulated> for Watch {
+impl<F: PteFormat> Observer<Paging<F, Simulated>> for Watch {
     fn run(
         &mut self,
         paging: &Paging<F, Simulated>,

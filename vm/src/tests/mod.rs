@@ -7,6 +7,7 @@ mod accounting;
 mod advise;
 mod arguments;
 mod attribute;
+mod conformance;
 mod cow;
 mod enter;
 mod file;
