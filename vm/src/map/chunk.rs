@@ -24,6 +24,7 @@ pub(super) const LARGE_CHUNK: u64 = 4 << 30;
 impl<M: Machine> Vm<M> {
     /// Enters a region as pieces: all of them or nothing.
     #[cold]
+    #[inline(never)]
     pub(super) fn enter_chunks(
         &self,
         map: &Map<M>,

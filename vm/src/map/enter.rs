@@ -130,7 +130,7 @@ impl<M: Machine> Vm<M> {
         };
         let mut new = NewEntry::zeros(placement, size, attributes);
         new.flags = flags;
-        self.enter_zeros(map, &mut new)
+        self.enter_as_asked(map, &mut new)
     }
 
     /// `mach_vm_map` of a memory entry, from `offset` bytes on. Answers the address.
@@ -246,19 +246,24 @@ impl<M: Machine> Vm<M> {
         let mut new = NewEntry::zeros(placement, size, attributes);
         new.mask = request.mask;
         new.flags = flags;
-        self.enter_zeros(map, &mut new)
+        self.enter_as_asked(map, &mut new)
     }
 
-    /// Enters zero-fill memory as its flags ask for it.
-    #[inline]
-    fn enter_zeros(&self, map: &Map<M>, new: &mut NewEntry<'_, M>) -> Result<VirtAddr, KernReturn> {
-        if new.flags.has(VM_FLAGS_PURGABLE | VM_FLAGS_TPRO) {
+    /// Enters memory as its flags and its size ask for it.
+    #[inline(always)]
+    fn enter_as_asked(
+        &self,
+        map: &Map<M>,
+        new: &mut NewEntry<'_, M>,
+    ) -> Result<VirtAddr, KernReturn> {
+        if new.flags.has(VM_FLAGS_PURGABLE | VM_FLAGS_TPRO) || new.size > CHUNK {
             return self.enter_special(map, new);
         }
         self.enter_entry(map, new)
     }
 
     #[cold]
+    #[inline(never)]
     fn enter_special(
         &self,
         map: &Map<M>,
@@ -272,7 +277,11 @@ impl<M: Machine> Vm<M> {
             new.attributes.protection = Protection::READ;
         }
         if !new.flags.has(VM_FLAGS_PURGABLE) {
-            return self.enter_entry(map, new);
+            return if new.is_chunked() {
+                self.enter_chunks(map, new)
+            } else {
+                self.enter_entry(map, new)
+            };
         }
         let pages = new.size >> M::PAGE_SHIFT;
         if pages > ANON_MAX {
@@ -311,7 +320,7 @@ impl<M: Machine> Vm<M> {
         new.object = what.object.map(|handle| &handle.0);
         new.offset = what.offset >> M::PAGE_SHIFT;
         new.copy = what.copy;
-        self.enter_entry(map, &new)
+        self.enter_as_asked(map, &mut new)
     }
 
     /// Refuses memory that is writable and executable, where the policy does.
@@ -324,9 +333,6 @@ impl<M: Machine> Vm<M> {
     }
 
     fn enter_entry(&self, map: &Map<M>, new: &NewEntry<'_, M>) -> Result<VirtAddr, KernReturn> {
-        if new.size > CHUNK && new.is_chunked() {
-            return self.enter_chunks(map, new);
-        }
         let mut removed = Removed::default();
         let mut batch = self.frames.batch();
         let mut spare = Spare::new();
@@ -387,7 +393,7 @@ impl<M: Machine> Vm<M> {
     }
 
     /// Finds the place of a new entry in a locked map, and removes what it overwrites.
-    #[inline]
+    #[inline(always)]
     pub(super) fn make_room(
         &self,
         map: &Map<M>,
@@ -401,7 +407,7 @@ impl<M: Machine> Vm<M> {
             Placement::Anywhere(_) if new.flags.has(VM_FLAGS_RANDOM_ADDR) => {
                 self.place_randomly(state, (new.size, new.mask))?
             }
-            placement => state.place(placement, new.size, new.mask)?,
+            placement => state.place_inline(placement, new.size, new.mask)?,
         };
         if !state.restrictions.is_empty() {
             state.check_restrictions(new.attributes.protection, range)?;
@@ -511,7 +517,6 @@ impl<M: Machine> NewEntry<'_, M> {
 
     /// Whether the region becomes several entries: it is large, shows zeros, and is more than a
     /// range that is kept free.
-    #[cold]
     fn is_chunked(&self) -> bool {
         self.object.is_none() && self.size > self.chunk() && !self.attributes.max.is_empty()
     }

@@ -77,6 +77,8 @@ impl<M: Machine> Vm<M> {
 
     /// A place for a random range: a random address that is free, or the next one after it where the
     /// mask is kept.
+    #[cold]
+    #[inline(never)]
     pub(super) fn place_randomly(
         &self,
         state: &MapState<M>,
@@ -104,6 +106,17 @@ impl<M: Machine> Vm<M> {
 impl<M: Machine> MapState<M> {
     /// The range that a placement means now.
     pub(crate) fn place(
+        &self,
+        placement: Placement,
+        size: u64,
+        mask: u64,
+    ) -> Result<Range, KernReturn> {
+        self.place_inline(placement, size, mask)
+    }
+
+    /// The same, for the one caller that is often called.
+    #[inline(always)]
+    pub(super) fn place_inline(
         &self,
         placement: Placement,
         size: u64,
@@ -147,6 +160,7 @@ impl<M: Machine> MapState<M> {
 
     /// Whether the map, which has restrictions, takes a new entry in a place that was found.
     #[cold]
+    #[inline(never)]
     pub(super) fn check_restrictions(
         &self,
         protection: Protection,

@@ -12,6 +12,7 @@ use super::{Map, MapState};
 use crate::addr::{PageId, Range, VirtAddr};
 use crate::counters::Event;
 use crate::machine::{Machine, Wired};
+use crate::object::ObjectState;
 use crate::object::slot::Slot;
 use crate::sanitize::{self, RangeError, Realign, UserAddr, UserProt, UserSize};
 use crate::vm::Vm;
@@ -47,9 +48,6 @@ impl<M: Machine> Vm<M> {
             let done = self.with_spare(|spare| {
                 let mut state = map.write();
                 self.check_wire(&state, range, access)?;
-                if !self.all_present(map, &state, range) {
-                    return Ok(false);
-                }
                 state.clip(self, range, spare)?;
                 let counted = self.count_wirings(map, &mut state, range);
                 if counted < range.end {
@@ -144,30 +142,22 @@ impl<M: Machine> Vm<M> {
         Ok(())
     }
 
-    /// Whether every page of the range is in its top object, not busy, and mapped.
-    fn all_present(&self, map: &Map<M>, state: &MapState<M>, range: Range) -> bool {
-        let missing = state.tree.visit(range, |entry| {
-            let object = entry.object.as_ref().filter(|_| !entry.needs_copy);
-            let Some(object) = object else {
-                return Some(());
+    /// Whether every page of an entry is in its locked object, which may be written, not busy, and
+    /// mapped.
+    fn all_present(&self, map: &Map<M>, entry: &Entry<M>, object: &ObjectState<M>) -> bool {
+        let hidden = entry.attributes.protection.is_empty();
+        let mut at = entry.start;
+        while at < entry.end && !entry.needs_copy {
+            let Slot::Resident(page) = object.slots.get(entry.index(at)) else {
+                return false;
             };
-            let part = entry.range().intersect(range).unwrap_or_default();
-            let guard = object.read();
-            let mut at = part.start;
-            while at < part.end {
-                let Slot::Resident(page) = guard.slots.get(entry.index(at)) else {
-                    return Some(());
-                };
-                let mapped = self.machine().pmap_extract(self.pmap(map), at);
-                let hidden = entry.attributes.protection.is_empty();
-                if !hidden && mapped.is_none_or(|(there, _)| there != page) {
-                    return Some(());
-                }
-                at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+            let mapped = self.machine().pmap_extract(self.pmap(map), at);
+            if !hidden && mapped.is_none_or(|(there, _)| there != page) {
+                return false;
             }
-            None
-        });
-        missing.is_none()
+            at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+        }
+        !entry.needs_copy
     }
 
     /// Counts one user wiring for each entry of the range, and one for each page of those that had
@@ -190,18 +180,18 @@ impl<M: Machine> Vm<M> {
         counted
     }
 
-    /// Wires the pages of an entry, if all are there and not busy.
+    /// Wires the pages of an entry, if all are there. They were brought in while the map was
+    /// shared, so it is looked again, and others who share the object may throw pages away at any
+    /// time, so it is looked under the object's lock.
     fn wire_pages(&self, map: &Map<M>, entry: &Entry<M>) -> bool {
         let Some(object) = &entry.object else {
             return false;
         };
         let guard = object.write();
-        let end = entry.offset.saturating_add(entry.pages());
-        let resident = guard.slots.range(entry.offset, end);
-        let resident = resident.filter(|(_, slot)| matches!(slot, Slot::Resident(_)));
-        if resident.count() as u64 != entry.pages() {
+        if !self.all_present(map, entry, &guard) {
             return false;
         }
+        let end = entry.offset.saturating_add(entry.pages());
         for (index, slot) in guard.slots.range(entry.offset, end) {
             if let Some(page) = slot.page() {
                 self.wire_page(page);

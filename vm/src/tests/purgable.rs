@@ -220,6 +220,7 @@ both! {
         rig.set(&child, shared, VM_PURGABLE_VOLATILE).expect("purgeable");
         rig.audit();
         rig.end(child);
+        rig.audit();
         assert_eq!(rig.vm.purge(Pages(1), 8), Pages(0), "an ended object is volatile");
     }
 }

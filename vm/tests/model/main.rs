@@ -9,10 +9,12 @@
 //! | `share` | the same for those that move memory between tasks |
 //! | `run` | programs by seed, shrinking, coverage |
 //! | `threads` | several CPUs in one map, by a seeded baton |
+//! | `purging` | purges while several CPUs use the memory |
 //! | `main` | the tests |
 
 mod care;
 mod op;
+mod purging;
 mod random;
 mod reference;
 mod run;
@@ -186,6 +188,26 @@ mod model {
             threads::run::<14>(seed, &mut coverage);
         }
         coverage.require(&[Event::CowFault, Event::Retry]);
+        assert!(coverage.switches > 1_000, "{coverage:?}");
+    }
+
+    /// Three CPUs in purgeable memory at once: nothing old comes back, nothing needed goes.
+    #[test]
+    fn purges_agree() {
+        let mut coverage = Coverage::default();
+        for seed in seeds(200) {
+            purging::run::<12>(seed, &mut coverage);
+            purging::run::<14>(seed, &mut coverage);
+        }
+        println!("coverage: {coverage:?}");
+        let count = |event| coverage.events.iter().find(|(known, _)| *known == event);
+        for event in [Event::Purge, Event::PurgedPage, Event::BusyWait] {
+            let met = count(event).is_some_and(|(_, count)| *count > 0);
+            assert!(
+                met || std::env::var("VELLUM_SEED").is_ok(),
+                "never met {event:?}"
+            );
+        }
         assert!(coverage.switches > 1_000, "{coverage:?}");
     }
 }
