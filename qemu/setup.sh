@@ -51,14 +51,14 @@ if ! command -v rustup >/dev/null 2>&1; then
     toolchain_there || { echo "setup: this Rust lacks targets of rust-toolchain.toml, and there is no rustup to add them" >&2; exit 1; }
 elif ! toolchain_there; then
     rust=missing
-    missing="$missing
-  the Rust toolchain of rust-toolchain.toml, or one of its targets"
 fi
 
-[ -z "$missing$optional" ] && exit 0
+[ "$rust$missing$optional" = ok ] && exit 0
 
 if [ "$mode" = --check ]; then
     [ -z "$optional" ] || echo "setup: optional:$optional"
+    [ "$rust" = missing ] && missing="$missing
+   the Rust toolchain of rust-toolchain.toml, or one of its targets"
     [ -z "$missing" ] && exit 0
     echo "setup: missing:$missing"
     exit 1
