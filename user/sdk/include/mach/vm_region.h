@@ -193,22 +193,4 @@ typedef struct vm_page_info_basic *vm_page_info_basic_t;
 
 __END_DECLS
 
-typedef int *vm_page_info_t;
-typedef int vm_page_info_flavor_t;
-
-#define VM_PAGE_INFO_BASIC 1
-
-struct vm_page_info_basic {
-	int disposition;
-	int ref_count;
-	unsigned long long object_id;
-	unsigned long long offset;
-	int depth;
-	int __pad;
-};
-typedef struct vm_page_info_basic *vm_page_info_basic_t;
-typedef struct vm_page_info_basic vm_page_info_basic_data_t;
-
-#define VM_PAGE_INFO_BASIC_COUNT ((mach_msg_type_number_t)(sizeof(vm_page_info_basic_data_t) / sizeof(int)))
-
 #endif
