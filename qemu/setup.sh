@@ -4,6 +4,7 @@
 # missing and says so; otherwise it prints the command to type and ends with status 1.
 #
 #   setup.sh            check, and install as root
+#   setup.sh --fix      the same, and try again what could not be installed and is optional
 #   setup.sh --check    only check: print what is missing, install nothing
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -20,10 +21,16 @@ need() {    # need PROGRAM PACKAGE... : the program must be in PATH
     packages="$packages $*"
 }
 
+optional=   # packages without which one test is skipped
+want() {    # want PROGRAM PACKAGE : the program is useful in PATH
+    command -v "$1" >/dev/null 2>&1 || optional="$optional $2"
+}
+
 need cc gcc libc6-dev
 need clang clang
 need qemu-system-x86_64 qemu-system-x86
 need qemu-system-aarch64 qemu-system-arm
+want qemu-system-riscv64 qemu-system-misc
 
 # Rust: the compiler that rust-toolchain.toml names, with its targets and components. A rustc that
 # is asked for its sysroot fails, or installs by itself, where the toolchain is not there.
@@ -44,14 +51,15 @@ if ! command -v rustup >/dev/null 2>&1; then
     toolchain_there || { echo "setup: this Rust lacks targets of rust-toolchain.toml, and there is no rustup to add them" >&2; exit 1; }
 elif ! toolchain_there; then
     rust=missing
-    missing="$missing
-  the Rust toolchain of rust-toolchain.toml, or one of its targets"
 fi
 
-[ -z "$missing" ] && exit 0
+[ "$rust$missing$optional" = ok ] && exit 0
 
-install="apt-get update && apt-get install -y --no-install-recommends$packages"
 if [ "$mode" = --check ]; then
+    [ -z "$optional" ] || echo "setup: optional:$optional"
+    [ "$rust" = missing ] && missing="$missing
+   the Rust toolchain of rust-toolchain.toml, or one of its targets"
+    [ -z "$missing" ] && exit 0
     echo "setup: missing:$missing"
     exit 1
 fi
@@ -60,26 +68,44 @@ if [ "$rust" = missing ]; then
     rustup toolchain install || { echo "setup: \`rustup toolchain install\` failed; type it in this folder to see why" >&2; exit 1; }
     toolchain_there || { echo "setup: the toolchain is still incomplete; type: rustup toolchain install" >&2; exit 1; }
 fi
-[ -z "$packages" ] && exit 0
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "setup: missing:$missing" >&2
-    if command -v apt-get >/dev/null 2>&1; then
-        echo "setup: type:  sudo sh -c '$install'" >&2
-    else
-        echo "setup: install these with this system's package manager, then start again" >&2
+
+can_install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1
+}
+install() {    # install PACKAGE... : Debian's; what apt-get says is shown if it fails
+    echo "setup: installing $*"
+    log=$(mktemp) || return 1
+    if apt-get update >"$log" 2>&1 && apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1; then
+        rm -f "$log"
+        echo "setup: done"
+        return 0
     fi
-    exit 1
-fi
-echo "setup: installing$packages"
-export DEBIAN_FRONTEND=noninteractive
-log=$(mktemp) || exit 1
-# shellcheck disable=SC2086  # a list of packages is meant
-if apt-get update >"$log" 2>&1 && apt-get install -y --no-install-recommends $packages >>"$log" 2>&1; then
-    rm -f "$log"
-    echo "setup: done"
-else
     tail -n 20 "$log" >&2
     rm -f "$log"
-    echo "setup: the installation failed; type:  $install" >&2
-    exit 1
+    return 1
+}
+export DEBIAN_FRONTEND=noninteractive
+
+if [ -n "$packages" ]; then
+    by_hand="apt-get update && apt-get install -y --no-install-recommends$packages"
+    if ! can_install; then
+        echo "setup: missing:$missing" >&2
+        if command -v apt-get >/dev/null 2>&1; then
+            echo "setup: type:  sudo sh -c '$by_hand'" >&2
+        else
+            echo "setup: install these with this system's package manager, then start again" >&2
+        fi
+        exit 1
+    fi
+    # shellcheck disable=SC2086  # a list of packages is meant
+    install $packages || { echo "setup: the installation failed; type:  $by_hand" >&2; exit 1; }
 fi
+
+# Optional packages are tried once: a machine that cannot have them is not asked at every command.
+tried=${CARGO_TARGET_DIR:-target}/vellum/optional-packages-tried
+if [ -n "$optional" ] && can_install && { [ "$mode" = --fix ] || [ ! -e "$tried" ]; }; then
+    mkdir -p "${tried%/*}" && : >"$tried"
+    # shellcheck disable=SC2086  # a list of packages is meant
+    install $optional || echo "setup: could not install$optional; a test that needs it is skipped" >&2
+fi
+exit 0

@@ -43,6 +43,8 @@ codes! {
     OPERATION_TIMED_OUT = 49, "The time ran out.";
     DENIED = 53, "A policy denies the call.";
     NOT_FOUND = 56, "The thing asked for does not exist.";
+    VM_RECLAIM_NOT_SUPPORTED = 0x2000_4002, "There is no deferred reclamation.";
+    SEND_INVALID_MEMORY = 0x1000_000c, "The bytes that a message should carry cannot be read.";
     SEND_INVALID_DEST = 0x1000_0003, "A trap's port is not one that the caller may name.";
 }
 

@@ -6,15 +6,19 @@
 #![no_std]
 
 pub mod errno;
+pub mod host_info;
 pub mod kern_return;
+pub mod memory_entry;
 pub mod proc;
 pub mod prot;
+pub mod purgable;
 pub mod record;
 pub mod region;
 pub mod signal;
 pub mod stat;
 pub mod syscall;
 pub mod sysctl;
+pub mod task_info;
 pub mod termios;
 pub mod trap;
 pub mod vm_flags;

@@ -391,101 +391,6 @@ pub struct TimeValue {
     pub microseconds: i32,
 }
 
-/// `task_info` flavor: [`TaskEventsInfo`].
-pub const TASK_EVENTS_INFO: u32 = 2;
-/// `task_info` flavor: [`TaskVmInfo`].
-pub const TASK_VM_INFO: u32 = 22;
-/// `task_info` flavor: [`MachTaskBasicInfo`].
-pub const MACH_TASK_BASIC_INFO: u32 = 20;
-
-/// `struct task_events_info`.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct TaskEventsInfo {
-    /// Faults.
-    pub faults: i32,
-    /// Pageins.
-    pub pageins: i32,
-    /// Copies on write.
-    pub cow_faults: i32,
-    /// Messages sent.
-    pub messages_sent: i32,
-    /// Messages received.
-    pub messages_received: i32,
-    /// Mach traps.
-    pub syscalls_mach: i32,
-    /// BSD calls.
-    pub syscalls_unix: i32,
-    /// Context switches.
-    pub csw: i32,
-}
-
-/// `struct mach_task_basic_info` (48 bytes, count 12).
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct MachTaskBasicInfo {
-    /// Bytes mapped.
-    pub virtual_size: u64,
-    /// Bytes resident.
-    pub resident_size: u64,
-    /// The most bytes ever resident.
-    pub resident_size_max: u64,
-    /// User time of ended threads.
-    pub user_time: TimeValue,
-    /// System time of ended threads.
-    pub system_time: TimeValue,
-    /// Scheduling policy.
-    pub policy: i32,
-    /// Suspensions.
-    pub suspend_count: i32,
-}
-
-/// `struct task_vm_info`, revision 1 (152 bytes, count 38). All sizes in bytes.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub struct TaskVmInfo {
-    /// Mapped.
-    pub virtual_size: u64,
-    /// Entries of the map.
-    pub region_count: i32,
-    /// Page size.
-    pub page_size: i32,
-    /// Resident.
-    pub resident_size: u64,
-    /// The most ever resident.
-    pub resident_size_peak: u64,
-    /// Device memory.
-    pub device: u64,
-    /// The most ever.
-    pub device_peak: u64,
-    /// Anonymous.
-    pub internal: u64,
-    /// The most ever.
-    pub internal_peak: u64,
-    /// Of files.
-    pub external: u64,
-    /// The most ever.
-    pub external_peak: u64,
-    /// Reusable.
-    pub reusable: u64,
-    /// The most ever.
-    pub reusable_peak: u64,
-    /// Volatile by page tables.
-    pub purgeable_volatile_pmap: u64,
-    /// Volatile and resident.
-    pub purgeable_volatile_resident: u64,
-    /// Volatile and mapped.
-    pub purgeable_volatile_virtual: u64,
-    /// Compressed.
-    pub compressed: u64,
-    /// The most ever.
-    pub compressed_peak: u64,
-    /// Ever compressed.
-    pub compressed_lifetime: u64,
-    /// The footprint.
-    pub phys_footprint: u64,
-}
-
 /// `struct rusage` (144 bytes).
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -602,6 +507,5 @@ const _: () = {
         core::mem::offset_of!(KinfoProc, eflag) == 612
             && core::mem::offset_of!(KinfoProc, login) == 616
     );
-    assert!(size_of::<MachTaskBasicInfo>() == 48 && size_of::<TaskVmInfo>() == 152);
     assert!(size_of::<Rusage>() == 144 && size_of::<SpawnFileAction>() == 32);
 };

@@ -161,6 +161,8 @@ pub mod page_query {
     pub const SPECULATIVE: i32 = 0x40;
     /// A file's.
     pub const EXTERNAL: i32 = 0x80;
+    /// Its allocator may use it again, and needs nothing of it.
+    pub const REUSABLE: i32 = 0x800;
 }
 
 /// `HOST_VM_INFO64`.

@@ -146,6 +146,7 @@ leaves! {
     OsVersion = "kern.osversion", [1, 65], CTLTYPE_STRING, "A", "The build";
     MemoryStatusLevel = "kern.memorystatus_level", [1, 101], CTLTYPE_INT, "I", "Percent of memory that is available";
     MemoryPressureLevel = "kern.memorystatus_vm_pressure_level", [1, 102], CTLTYPE_INT, "I", "Pressure: 1 normal, 2 warning, 4 critical";
+    LogLines = "kern.log_lines", [1, 103], CTLTYPE_QUAD, "QU", "Lines that the kernel has logged since it started";
     LoadAverage = "vm.loadavg", [2, 2], CTLTYPE_OPAQUE, "S,loadavg", "Load averages";
     SwapUsage = "vm.swapusage", [2, 5], CTLTYPE_OPAQUE, "S,xsw_usage", "Swap in use";
     Pages = "vm.pages", [2, 101], CTLTYPE_INT, "I", "Pages that the VM manages, the kernel's own included";
@@ -161,6 +162,9 @@ leaves! {
     PageInactiveCount = "vm.page_inactive_count", [2, 111], CTLTYPE_INT, "I", "Inactive pages";
     UserWireLimit = "vm.user_wire_limit", [2, 112], CTLTYPE_QUAD, "QU", "The most bytes that one task may wire";
     GlobalUserWireLimit = "vm.global_user_wire_limit", [2, 113], CTLTYPE_QUAD, "QU", "The most bytes that all tasks may wire";
+    GlobalNoUserWireAmount = "vm.global_no_user_wire_amount", [2, 114], CTLTYPE_QUAD, "QU", "The bytes that are kept from wiring by tasks";
+    OverGlobalLimit = "vm.add_wire_count_over_global_limit", [2, 115], CTLTYPE_INT, "I", "Wirings refused because of the machine's limit";
+    OverUserLimit = "vm.add_wire_count_over_user_limit", [2, 116], CTLTYPE_INT, "I", "Wirings refused because of a task's limit";
     Machine = "hw.machine", [6, 1], CTLTYPE_STRING, "A", "The machine's architecture";
     Model = "hw.model", [6, 2], CTLTYPE_STRING, "A", "The machine's model";
     Ncpu = "hw.ncpu", [6, 3], CTLTYPE_INT, "I", "Processors";

@@ -29,7 +29,7 @@ traps! {
     // Private: 512 + the MIG routine's distance from mach_vm_allocate (4800).
     MACH_VM_INHERIT = 515, "(target, addr, size, inherit)";
     MACH_VM_READ = 516, "(target, addr, size, *data u64, *count u32): the copy is new memory of the caller";
-    MACH_VM_READ_LIST = 517, "(target, *{addr u64, size u64}[256], count)";
+    MACH_VM_READ_LIST = 517, "(target, *list of 256 {addr u64, size u64}, count)";
     MACH_VM_WRITE = 518, "(target, addr, data, count)";
     MACH_VM_COPY = 519, "(target, source, size, destination)";
     MACH_VM_READ_OVERWRITE = 520, "(target, addr, size, data, *out_size u64)";

@@ -12,6 +12,10 @@ pub const VM_FLAGS_4GB_CHUNK: u32 = 4;
 pub const VM_FLAGS_RANDOM_ADDR: u32 = 8;
 /// Pages are stolen first.
 pub const VM_FLAGS_NO_CACHE: u32 = 0x10;
+/// Code signing faults are tolerated.
+pub const VM_FLAGS_RESILIENT_CODESIGN: u32 = 0x20;
+/// Media errors read as zero.
+pub const VM_FLAGS_RESILIENT_MEDIA: u32 = 0x40;
 /// A removed range leaves an inaccessible placeholder.
 pub const VM_FLAGS_PERMANENT: u32 = 0x80;
 /// Trusted-path read-only memory.

@@ -14,6 +14,7 @@ use core::sync::atomic::AtomicU64;
 use sync::rank::RankStack;
 use sync::{Event, InterruptState, Platform};
 use vm::addr::{PhysAddr, VirtAddr};
+use vm::machine::{CacheOperation, NoMaintenance};
 
 /// The page-table format of this build.
 #[cfg(target_arch = "x86_64")]
@@ -203,6 +204,24 @@ unsafe impl Hardware for Target {
         // x86_64 keeps instruction fetches coherent with stores by itself.
         #[cfg(target_arch = "x86_64")]
         let _ = frame;
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn frame_cache(&self, frame: PhysAddr, operation: CacheOperation) -> Result<(), NoMaintenance> {
+        let (start, bytes) = (direct_map(frame.0) as usize, PAGE_SIZE as usize);
+        if matches!(operation, CacheOperation::FlushData | CacheOperation::Flush) {
+            crate::cache::flush_data(start, bytes);
+        }
+        if operation != CacheOperation::FlushData {
+            crate::cache::sync_instructions(start, bytes);
+        }
+        Ok(())
+    }
+
+    // Programs have no business with caches that are coherent.
+    #[cfg(target_arch = "x86_64")]
+    fn frame_cache(&self, _: PhysAddr, _: CacheOperation) -> Result<(), NoMaintenance> {
+        Err(NoMaintenance)
     }
 
     fn physical(&self, at: NonNull<u8>) -> PhysAddr {

@@ -14,7 +14,7 @@ use crate::signals::Signals;
 use crate::shared::{Shared, try_bytes};
 use crate::task::life::{self, Begin, NewPid, Patience, Waited, Whom};
 use crate::task::table::{Pid, Stops};
-use crate::task::{Heritage, Identity, Task};
+use crate::task::{Heritage, Identity, ROOT, Task};
 use crate::sched::Work;
 use abi::Errno;
 use abi::record::ev;
@@ -44,6 +44,7 @@ pub fn begin(info: &'static BootInfo) {
                 ..Identity::default()
             })?,
             file_mask: 0o022,
+            user: ROOT,
         };
         let work = Work {
             run: |_| process_one(),
@@ -142,6 +143,7 @@ pub fn start_program(task: &Task, path: &[u8], arguments: &[&[u8]], input: &[u8]
         signals: Signals::new(),
         identity: Shared::try_new(Identity::default())?,
         file_mask: 0o022,
+        user: ROOT,
     };
     spawn::launch(heritage, request)
 }

@@ -17,6 +17,9 @@ use vm::{BootMemory, Guard, Page, PageId, Pages, PhysAddr, Range, VirtAddr, Vm};
 /// The memory system of this kernel.
 pub type KernelVm = Vm<Machine>;
 
+/// A memory entry of it.
+pub type KernelMemoryEntry = vm::MemoryEntryRef<Machine>;
+
 /// The largest block that comes from zones, in bytes; larger ones are pages of the kernel map.
 const LARGEST_BLOCK: usize = 32 * 1024;
 /// Bytes of the boot heap.

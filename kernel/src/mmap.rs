@@ -120,7 +120,10 @@ pub fn check(request: Request, rules: Rules) -> Result<Option<Plan>, Errno> {
     if protection.intersects(Protection::WRITE | Protection::EXECUTE) {
         protection |= Protection::READ;
     }
-    offset.checked_add(length).ok_or(Errno::EINVAL)?;
+    let whole = |start: u64| start.checked_add(length)?.checked_add(mask);
+    if length != 0 && whole(offset).is_none() {
+        return Err(Errno::EINVAL);
+    }
     if has(MAP_UNIX03) && (offset & mask != 0 || length == 0) {
         return Err(Errno::EINVAL);
     }
@@ -130,7 +133,7 @@ pub fn check(request: Request, rules: Rules) -> Result<Option<Plan>, Errno> {
     let in_page = offset & mask;
     let size = length.checked_add(in_page + mask).ok_or(Errno::EINVAL)? & !mask;
     let place = if has(MAP_FIXED) {
-        if address & mask != in_page || address.checked_add(length).is_none() {
+        if address & mask != in_page || whole(address).is_none() {
             return Err(Errno::EINVAL);
         }
         Place::Fixed(address - in_page)

@@ -12,6 +12,7 @@ use crate::task::table::Life;
 use crate::task::{Task, life};
 use abi::syscall::signal::SIGKILL;
 use core::sync::atomic::{AtomicI32, Ordering};
+use vm::Pages;
 
 /// How long a fault waits before it tries again, in nanoseconds.
 const PATIENCE: u64 = 2_000_000;
@@ -24,11 +25,17 @@ const ATTEMPTS: u32 = 8;
 /// The task that was told to die last, or 0.
 static VICTIM: AtomicI32 = AtomicI32::new(0);
 
+/// Of the volatile groups, all: somebody is about to die.
+const ALL_GROUPS: u8 = 8;
+
 /// Finds memory for the running task, or a task to take it from. Returns when it is worth trying
 /// again, or when the running task itself has been told to exit. `attempt` counts from 0.
 pub fn relieve(task: &Task, attempt: u32) {
     if attempt < ATTEMPTS && vm().statistics().free_count > PLENTY {
         run::yield_now();
+        return;
+    }
+    if vm().purge(Pages(u64::from(PLENTY)), ALL_GROUPS).0 != 0 {
         return;
     }
     let last = VICTIM.load(Ordering::Acquire);

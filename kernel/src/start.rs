@@ -27,6 +27,7 @@ pub fn kernel_main(info: &'static BootInfo) -> ! {
     }
     clock::init();
     random::init(info.entropy);
+    memory::vm().seed(random::next());
     INFO.store(core::ptr::from_ref(info).cast_mut(), Ordering::Release);
     let work = Work {
         run: |_| first_thread(),

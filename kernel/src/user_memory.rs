@@ -43,14 +43,16 @@ macro_rules! plain {
 }
 
 plain!(
-    u8, i32, u32, i64, u64, [u8; 16], [u64; 2], [u32; 2], [i64; 2],
+    u8, i32, u32, i64, u64, [u8; 16], [u64; 2], [u32; 2], [u32; 5], [i64; 2],
     abi::signal::Action, abi::signal::OldAction, abi::signal::SigInfo, abi::signal::SigStack,
     abi::signal::UContext, abi::signal::x86_64::MContext, abi::signal::arm64::MContext,
     abi::stat::Stat64, abi::termios::Termios, abi::termios::WinSize,
-    abi::trap::VmMapArgs, abi::proc::SpawnArgs, abi::proc::SpawnAttr, abi::proc::SpawnFileAction,
+    abi::trap::VmMapArgs, abi::trap::VmRemapArgs, abi::proc::SpawnArgs, abi::proc::SpawnAttr, abi::proc::SpawnFileAction,
     abi::proc::ProcBsdInfo, abi::proc::ProcTaskInfo, abi::proc::ProcRegionInfo,
-    abi::proc::ProcRegionWithPathInfo, abi::proc::KinfoProc, abi::proc::TaskEventsInfo,
-    abi::proc::MachTaskBasicInfo, abi::proc::TaskVmInfo, abi::proc::Rusage,
+    abi::proc::ProcRegionWithPathInfo, abi::proc::KinfoProc, abi::proc::Rusage,
+    abi::task_info::TaskEventsInfo, abi::task_info::TaskBasicInfo32, abi::task_info::TaskBasicInfo64,
+    abi::task_info::MachTaskBasicInfo, abi::task_info::TaskVmInfo,
+    abi::host_info::HostBasicInfo, abi::host_info::VmStatistics, abi::host_info::MemoryInfo,
     abi::region::RegionBasicInfo64, abi::region::RegionExtendedInfo, abi::region::RegionTopInfo,
     abi::region::RegionSubmapInfo64, abi::region::VmStatistics64, abi::region::ZoneInfo,
     abi::sysctl::XswUsage, abi::sysctl::LoadAvg,

@@ -7,6 +7,7 @@ use crate::cli::SoakOptions;
 use crate::failure::{Context, Failure};
 use crate::guest;
 use crate::machine::Arch;
+use crate::test::embed;
 use std::process::{Command, Stdio};
 
 /// Runs all checks; the result is 0 if every one is clean.
@@ -75,6 +76,8 @@ fn checks() -> Vec<(String, Command)> {
         "lints, kernel for aarch64 with the 4 KiB granule".into(),
         lints(&small),
     ));
+    let example = ["--target", embed::TARGET, "--package", "example-kernel"];
+    checks.push(("lints, example kernel for riscv64".into(), lints(&example)));
     let mut documentation = cargo("doc");
     documentation
         .args(["--quiet", "--no-deps", "--document-private-items"])

@@ -6,6 +6,7 @@ use crate::cli::DoctorOptions;
 use crate::failure::{Context, Failure};
 use crate::machine::Arch;
 use crate::project;
+use crate::test::embed;
 use std::process::{Command, Stdio};
 
 /// One requirement: what it is, how to see it, how to fix it.
@@ -13,6 +14,15 @@ struct Requirement {
     name: String,
     found: Option<String>,
     fix: String,
+    need: Need,
+}
+
+/// Whether the project can do without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Always,
+    /// One test is skipped then.
+    Optional,
 }
 
 /// Runs the command; the result is 0 if nothing is missing.
@@ -20,6 +30,7 @@ pub fn run(options: &DoctorOptions) -> Result<u8, Failure> {
     if options.fix {
         let status = Command::new("sh")
             .arg(project::root().join("qemu/setup.sh"))
+            .arg("--fix")
             .status()
             .context("cannot start sh")?;
         if !status.success() {
@@ -30,6 +41,9 @@ pub fn run(options: &DoctorOptions) -> Result<u8, Failure> {
     for requirement in requirements() {
         match requirement.found {
             Some(version) => println!("ok       {}: {version}", requirement.name),
+            None if requirement.need == Need::Optional => {
+                println!("optional {}: {}", requirement.name, requirement.fix);
+            }
             None => {
                 println!("missing  {}: {}", requirement.name, requirement.fix);
                 missing += 1;
@@ -59,6 +73,14 @@ fn requirements() -> Vec<Requirement> {
         };
         all.push(program(&format!("QEMU for {arch}"), arch.qemu(), package));
     }
+    all.push(Requirement {
+        need: Need::Optional,
+        ..program(
+            "QEMU for riscv64, for the example kernel of vm",
+            embed::QEMU,
+            "qemu-system-misc",
+        )
+    });
     all.push(program("git, for `make mutants`", "git", "git"));
     all.push(Requirement {
         name: "the Rust toolchain of rust-toolchain.toml".into(),
@@ -68,11 +90,12 @@ fn requirements() -> Vec<Requirement> {
                 .current_dir(project::root()),
         ),
         fix: "type: rustup toolchain install".into(),
+        need: Need::Always,
     });
-    for target in Arch::ALL
+    let targets = Arch::ALL
         .iter()
-        .flat_map(|arch| [arch.kernel_target(), arch.user_target()])
-    {
+        .flat_map(|arch| [arch.kernel_target(), arch.user_target()]);
+    for target in targets.chain([embed::TARGET]) {
         let library = first_line(
             Command::new("rustc")
                 .args(["--print", "target-libdir", "--target", target])
@@ -84,6 +107,7 @@ fn requirements() -> Vec<Requirement> {
                 .filter(|path| std::path::Path::new(path).is_dir())
                 .map(|_| "installed".into()),
             fix: format!("type: rustup target add {target}"),
+            need: Need::Always,
         });
     }
     for (name, tool) in [("rustfmt", "rustfmt"), ("clippy", "cargo-clippy")] {
@@ -95,6 +119,7 @@ fn requirements() -> Vec<Requirement> {
                     .current_dir(project::root()),
             ),
             fix: format!("type: rustup component add {name}"),
+            need: Need::Always,
         });
     }
     all
@@ -105,6 +130,7 @@ fn program(name: &str, program: &str, packages: &str) -> Requirement {
         name: name.into(),
         found: first_line(Command::new(program).arg("--version")),
         fix: format!("type: apt-get install --no-install-recommends {packages}"),
+        need: Need::Always,
     }
 }
 

@@ -4,6 +4,8 @@
 //! Does not own: how a guest is built (`build`), booted (`guest`), judged (`outcome`, `test`).
 
 mod archive;
+#[cfg(test)]
+mod baseline;
 mod bench;
 mod build;
 mod check;

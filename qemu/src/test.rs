@@ -1,8 +1,10 @@
 //! `test`: the in-kernel and user-mode tests on every machine, and with `--all` the host's tests before them.
 //!
 //! Owns: which machines, the totals, the exit code.
-//! Does not own: boots (`session`), judgement (`judge`), formats (`report`), cargo's tests (`host`).
+//! Does not own: boots (`session`), judgement (`judge`), formats (`report`), cargo's tests (`host`), `vm` in
+//! another kernel (`embed`).
 
+pub mod embed;
 mod host;
 pub mod judge;
 pub mod report;
@@ -46,7 +48,7 @@ pub fn run(options: &TestOptions) -> Result<u8, Failure> {
     let mut suites = Vec::new();
     let mut machine_failed = false;
     if options.all {
-        total = total.plus(host::run()?);
+        total = total.plus(host::run()?).plus(embed::run()?);
     }
     for machine in machines(options)? {
         match suite(&machine, &choice, options.format) {

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sync", &["abi"]),
     ("zalloc", &["abi", "sync"]),
     ("vm", &["abi", "sync", "zalloc"]),
+    ("example-kernel", &["sync", "zalloc", "vm"]),
     ("arch", &["abi", "sync", "zalloc", "vm"]),
     ("boot", &["abi", "sync", "zalloc", "vm", "arch"]),
     ("kernel", &["abi", "sync", "zalloc", "vm", "arch", "boot"]),

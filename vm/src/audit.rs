@@ -116,7 +116,9 @@ impl<M: Machine> Vm<M> {
             }
             if let Some(object) = &entry.object {
                 self.visit_object(object, audit, Visit::Reference);
-                self.audit_mappings(map, entry, object, audit);
+                if let Some(pmap) = self.shown_by(map) {
+                    self.audit_mappings(pmap, entry, object, audit);
+                }
             }
             if let Some(submap) = &entry.submap {
                 self.audit_submap(map, entry, submap, audit);
@@ -151,7 +153,9 @@ impl<M: Machine> Vm<M> {
             if let Ok(Some(shown)) = entry.show(inner)
                 && let Some(object) = &shown.object
             {
-                self.audit_mappings(map, &shown, object, audit);
+                if let Some(pmap) = self.shown_by(map) {
+                    self.audit_mappings(pmap, &shown, object, audit);
+                }
             }
             None::<()>
         });
@@ -176,10 +180,36 @@ impl<M: Machine> Vm<M> {
         let below = state.shadow.as_ref().map(|shadow| shadow.object.try_ref());
         drop(state);
         if let Some(Ok(below)) = below {
-            if below.read().true_share && below.kind == crate::object::ObjectKind::Anonymous {
-                audit.fail("I-OBJ-3: a truly shared object is a shadow", below.serial);
-            }
+            self.audit_link(object, &below, audit);
             self.visit_object(&below, audit, Visit::Reference);
+        }
+    }
+
+    /// A shared object is the shadow of its copy object only, and owes it what it shows.
+    fn audit_link(&self, object: &Object<M>, below: &ObjRef<M>, audit: &mut Audit) {
+        let front = object.read();
+        let state = below.read();
+        let newest = state.copy.as_ref();
+        let is_newest = newest.is_some_and(|copy| core::ptr::eq(&**copy, object));
+        if front.receives != is_newest {
+            audit.fail(
+                "I-OBJ-7: a copy object and its original differ",
+                object.serial,
+            );
+        }
+        let anonymous = below.kind == crate::object::ObjectKind::Anonymous;
+        if state.true_share && anonymous && !is_newest {
+            audit.fail("I-OBJ-3: a truly shared object is a shadow", below.serial);
+        }
+        let from = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+        for (index, slot) in state.slots.range(from, from.saturating_add(front.size)) {
+            let owed = slot
+                .page()
+                .is_some_and(|page| self.frames.pages().get(page).is_owed());
+            let shows = front.slots.get(index.wrapping_sub(from)) == Slot::Empty;
+            if is_newest && shows && !owed {
+                audit.fail("I-OBJ-7: a page may change before it is pushed", index);
+            }
         }
     }
 
@@ -219,7 +249,7 @@ impl<M: Machine> Vm<M> {
     /// Every mapping of an entry shows what the entry shows, and no more than it allows.
     fn audit_mappings(
         &self,
-        map: &Map<M>,
+        pmap: &M::Pmap,
         entry: &Entry<M>,
         object: &ObjRef<M>,
         audit: &mut Audit,
@@ -233,12 +263,14 @@ impl<M: Machine> Vm<M> {
             }
             let inside = index.wrapping_sub(from) << M::PAGE_SHIFT;
             let address = VirtAddr(entry.start.0.wrapping_add(inside));
-            let Some((page, protection)) = self.machine().pmap_extract(self.pmap(map), address)
-            else {
+            let Some((page, protection)) = self.machine().pmap_extract(pmap, address) else {
                 continue;
             };
             if page == self.zero_frame {
-                audit.fail("I-PTE-2: the zero frame hides a page", address.0);
+                // A page of zeros may have been pushed since.
+                if !self.shows_zeros(&object.read(), index) {
+                    audit.fail("I-PTE-2: the zero frame hides a page", address.0);
+                }
                 continue;
             }
             audit.mapped = audit.mapped.saturating_add(1);
@@ -262,11 +294,30 @@ impl<M: Machine> Vm<M> {
             if !entry.attributes.protection.contains(protection) {
                 audit.fail("I-PTE-1: a mapping allows more than its entry", address.0);
             }
-            let exclusive = on_top && !entry.needs_copy;
+            let owed = self.frames.pages().get(page).is_owed();
+            let exclusive = on_top && !entry.needs_copy && !owed;
             if protection.contains(Protection::WRITE) && !exclusive {
                 audit.fail("I-PTE-1: a page that must be copied is writable", address.0);
             }
         }
+    }
+
+    /// Whether what shows at `index` is a page of zeros.
+    fn shows_zeros(&self, state: &ObjectState<M>, index: u64) -> bool {
+        let page = match (state.slots.get(index), &state.shadow) {
+            (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
+                Below::Page(page, ..) => Some(page),
+                _ => None,
+            }),
+            (slot, _) => slot.page(),
+        };
+        let mut bytes = [0; 64];
+        page.is_some_and(|page| {
+            (0..M::PAGE_SIZE as usize).step_by(bytes.len()).all(|at| {
+                self.machine().read_page(page, at, &mut bytes);
+                bytes == [0; 64]
+            })
+        })
     }
 
     /// Whether the page that shows at `index` is in this object and has a wiring.
@@ -296,6 +347,12 @@ impl<M: Machine> Vm<M> {
             return Err(wrong(
                 "I-PTE-3: reverse maps and page tables differ",
                 audit.mapped,
+            ));
+        }
+        if !self.purge_queues.survey().1 {
+            return Err(wrong(
+                "I-PURGE-1: a volatile object is not what it should be",
+                0,
             ));
         }
         let kernel = self.frames.kernel_count();

@@ -115,17 +115,23 @@ impl<'vm, M: Machine> TlbBatch<'vm, M> {
         }
     }
 
-    /// Makes the invalidations, then gives the frames and tables back. No spin lock may be held.
-    #[inline]
-    pub fn sync(mut self, machine: &M, frames: &mut dyn FrameSource) {
+    /// The same, and those that other batches have gathered and not made yet: what they
+    /// write-protected or removed holds on every CPU afterwards too.
+    pub fn flush_with_others(&mut self, machine: &M) {
         self.flush_now(machine);
-        if self.frames.is_empty() && self.tables.is_empty() {
-            return;
-        }
         if self.pending.is_some_and(Pending::any) {
             M::flush_everything(&mut self.flush);
             machine.flush(&mut self.flush);
         }
+    }
+
+    /// Makes the invalidations, then gives the frames and tables back. No spin lock may be held.
+    #[inline]
+    pub fn sync(mut self, machine: &M, frames: &mut dyn FrameSource) {
+        if self.frames.is_empty() && self.tables.is_empty() {
+            return self.flush_now(machine);
+        }
+        self.flush_with_others(machine);
         while let Some(table) = self.tables.pop(self.pages) {
             frames.give(table);
         }

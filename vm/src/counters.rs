@@ -42,10 +42,36 @@ pub enum Event {
     Retry,
     /// Pages copied at fork, because they are wired or truly shared.
     ForkCopy,
+    /// Copies that were put off until the original changes: copy objects made or used again.
+    DelayedCopy,
+    /// Pages that a copy object got before the original changed.
+    Push,
+    /// Overwrites by new entries instead of bytes.
+    VirtualCopy,
     /// Chains that became too deep and were copied flat.
     Flatten,
     /// Objects visited by faults below the first: the length of the walks.
     ChainStep,
+    /// Entries that pieces of large regions became.
+    Chunk,
+    /// Wirings that were refused: over the limit of the task.
+    OverUserLimit,
+    /// Wirings that were refused: over the limit of the machine.
+    OverGlobalLimit,
+    /// Pages that advice brought in.
+    WillNeed,
+    /// Pages that were marked as reusable.
+    Reusable,
+    /// Parts of shared objects whose pages advice threw away.
+    SharedKill,
+    /// Wired pages that were zeroed because their entry went.
+    ZeroWired,
+    /// Volatile objects that were purged.
+    Purge,
+    /// Pages that were in them.
+    PurgedPage,
+    /// Operations that failed for want of memory and were tried again after a purge.
+    Relief,
     /// Reads that a submap answered.
     Through,
     /// Pieces of submaps that became entries of the map that names the submap.

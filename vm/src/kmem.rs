@@ -38,6 +38,10 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `INVALID_ARGUMENT` for size 0, `NO_SPACE`, `RESOURCE_SHORTAGE`; nothing has changed then.
     pub fn kmem_alloc(&self, size: u64, guard: Guard, tag: u8) -> Result<VirtAddr, KernReturn> {
+        self.relieved(|| self.kmem_try(size, guard, tag))
+    }
+
+    fn kmem_try(&self, size: u64, guard: Guard, tag: u8) -> Result<VirtAddr, KernReturn> {
         let size = sanitize::round_up::<M>(size).filter(|&size| size != 0);
         let size = size.ok_or(KernReturn::INVALID_ARGUMENT)?;
         let around = if guard == Guard::Both {
@@ -56,7 +60,7 @@ impl<M: Machine> Vm<M> {
         let start = match placed {
             Ok(start) => start,
             Err(code) => {
-                self.kmem_give(object);
+                self.give_object(object);
                 return Err(code);
             }
         };
@@ -204,12 +208,5 @@ impl<M: Machine> Vm<M> {
         }
         self.frames.finish(batch);
         Ok(())
-    }
-
-    /// Gives a new object up that no entry has.
-    fn kmem_give(&self, object: ObjRef<M>) {
-        let mut batch = self.frames.batch();
-        self.release_object(object, &mut batch);
-        self.frames.finish(batch);
     }
 }

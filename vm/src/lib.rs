@@ -9,12 +9,14 @@
 pub mod addr;
 pub mod audit;
 pub mod batch;
+pub mod conformance;
 pub mod counters;
 pub mod fault;
 pub mod frames;
 pub mod kmem;
 pub mod machine;
 pub mod map;
+pub mod memory_entry;
 pub mod object;
 pub mod page;
 pub mod queues;
@@ -25,6 +27,7 @@ pub mod sanitize;
 pub mod sim;
 #[cfg(all(test, feature = "sim"))]
 mod tests;
+pub mod transfer;
 pub mod vm;
 
 pub use abi::{Inherit, KernReturn, Protection};
@@ -35,17 +38,21 @@ pub use fault::FaultError;
 pub use frames::{Frames, Need};
 pub use kmem::Guard;
 pub use machine::{
-    CacheMode, FrameSource, Machine, Mapping, NeedReserve, NotEntered, RefMod, Shortage, Tracking,
-    Wired,
+    CacheMode, CacheOperation, FrameSource, Machine, Mapping, NeedReserve, NoMaintenance,
+    NotEntered, RefMod, Shortage, Tracking, Wired,
 };
 pub use map::enter::{CopyMode, EnterObject, MapRequest, Placement};
 pub use map::entry::{Attributes, Behavior, EntryFlags};
+pub use map::place::MapLimits;
 pub use map::protect::SetMax;
-pub use map::query::Disposition;
+pub use map::query::{Disposition, PageInfo};
 pub use map::region::{Region, RegionPages, Shows};
+pub use map::remap::{RemapRequest, Remapped};
 pub use map::submap::EnterSubmap;
 pub use map::{Map, MapRef};
+pub use memory_entry::{MadeEntry, MemoryEntry, MemoryEntryRef, MemoryKind};
 pub use object::ObjectRef;
 pub use page::{Page, PageArray, PageList};
 pub use sanitize::{UserAddr, UserBehavior, UserFlags, UserInherit, UserProt, UserSize};
+pub use transfer::MapCopy;
 pub use vm::{BootMemory, Vm, WriteExecute};

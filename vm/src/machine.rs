@@ -1,7 +1,9 @@
 //! What `vm` asks of a machine.
 //!
-//! Owns: the trait [`Machine`] and the small types of its calls. Does not own: any policy. Two
-//! implementations exist: `arch::Machine` (real page tables) and `sim::SimMachine` (simulated ones).
+//! Owns: the trait [`Machine`] and the small types of its calls. Does not own: any policy. Three
+//! implementations exist: `arch::Machine` (real page tables), `sim::SimMachine` (simulated ones), and
+//! the one of the example kernel (`vm/examples/kernel`), to be read first. `vm/README.md` is for who
+//! writes a fourth; [`conformance`](crate::conformance) tests it.
 //!
 //! A pmap is a cache of what the maps say: it may be dropped and refilled at any time, except for
 //! wired mappings. Every call here may be made with object locks held and takes only the ranks
@@ -24,6 +26,23 @@ pub enum CacheMode {
     /// Device registers: no reordering, no gathering.
     Device,
 }
+
+/// What `vm_machine_attribute` may do with the caches' copies of a page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CacheOperation {
+    /// What was stored reaches memory, and no cache keeps data of the page.
+    FlushData,
+    /// No cache keeps instructions of the page.
+    FlushInstructions,
+    /// Both.
+    Flush,
+    /// Instruction fetches see what was stored.
+    Sync,
+}
+
+/// The machine keeps its caches coherent by itself and has no such operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoMaintenance;
 
 /// How a page is entered into a pmap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,8 +150,29 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn read_page(&self, page: PageId, offset: usize, into: &mut [u8]);
     /// Writes bytes of a frame; `offset + from.len()` is at most a page.
     fn write_page(&self, page: PageId, offset: usize, from: &[u8]);
+    /// Copies `count` bytes from a place in one frame to a place in another. Programs may write the
+    /// first and read the second meanwhile.
+    fn copy_bytes(&self, from: (PageId, usize), to: (PageId, usize), count: usize) {
+        let mut bytes = [0; 256];
+        let mut done = 0usize;
+        while done < count {
+            let part = count.wrapping_sub(done).min(bytes.len());
+            if let Some(bytes) = bytes.get_mut(..part) {
+                self.read_page(from.0, from.1.wrapping_add(done), bytes);
+                self.write_page(to.0, to.1.wrapping_add(done), bytes);
+            }
+            done = done.wrapping_add(part);
+        }
+    }
     /// Makes instructions that were stored into the frame visible to instruction fetch.
     fn sync_instructions(&self, page: PageId);
+    /// Maintains the caches' copies of a page, on all CPUs.
+    ///
+    /// # Errors
+    /// [`NoMaintenance`] where programs cannot ask for it (x86_64).
+    fn page_cache(&self, _page: PageId, _operation: CacheOperation) -> Result<(), NoMaintenance> {
+        Err(NoMaintenance)
+    }
 
     /// Frames in one piece, aligned to their size, as memory for zones: the caller owns them.
     fn chunk_memory(&self, first: PageId, pages: Pages) -> zalloc::ChunkMemory;
@@ -225,12 +265,14 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>);
     /// Tracked mappings of the page.
     fn page_mappings(&self, page: PageId) -> usize;
-    /// Whether any tracked mapping of the page exists: asked at every free (I-PAGE-1), so quick.
+    /// Whether any tracked mapping of the page exists: asked at every free (I-PAGE-1), so quick; and with
+    /// the free list locked, so it takes no lock that ranks before that.
     fn page_is_mapped(&self, page: PageId) -> bool {
         self.page_mappings(page) != 0
     }
 
     /// A frame becomes free at this moment: a simulator checks that no TLB can reach it (I-TLB-1).
+    /// Called as [`Machine::page_is_mapped`] is.
     #[inline]
     fn page_freed(&self, _page: PageId) {}
 

@@ -139,6 +139,11 @@ impl<M: Machine> Queues<M> {
         self.wired.fetch_sub(1, Relaxed);
     }
 
+    /// Pages of objects that are wired.
+    pub(crate) fn wired(&self) -> Pages {
+        Pages(self.wired.load(Relaxed))
+    }
+
     /// The counts, each counted under its queue's lock.
     pub fn counts(&self) -> QueueCounts {
         let mut counts = QueueCounts {

@@ -20,8 +20,12 @@ ranks! {
     MapRank = rank::MAP, "map", nests true;
     /// The registry of maps and named objects.
     RegistryRank = rank::MAP + 1, "registry", nests false;
+    /// The queues of volatile objects.
+    PurgeRank = rank::MAP + 2, "purgeable queues", nests false;
     /// An object's lock; an object before its shadow.
     ObjectRank = rank::OBJECT, "object", nests true;
+    /// What is known of a purgeable object: behind the queues' lock, so never waited for.
+    RecordRank = rank::OBJECT + 1, "purgeable record", nests false;
     /// A page queue.
     QueueRank = rank::PAGE_QUEUES, "page queue", nests false;
     /// A CPU's magazine of free pages.

@@ -1,7 +1,7 @@
-//! All maps and all named objects of a `Vm`, for the audit and for whoever lists them.
+//! All maps and all objects with handles of a `Vm`, for the audit and for whoever lists them.
 //!
 //! Owns: one reference to each, in chunks of slots.
-//! Does not own: their lives; a map leaves at `map_terminate`, an object at its end.
+//! Does not own: their lives; a map leaves at `map_terminate`, an object with its last handle.
 //! Locks: a spin lock above the objects' rank; nothing is done while it is held but copying
 //! references.
 
@@ -140,7 +140,7 @@ impl<M: Machine> Registry<M> {
         });
     }
 
-    /// Calls `each` with every named object.
+    /// Calls `each` with every object that has handles.
     pub(crate) fn each_object(&self, mut each: impl FnMut(&Object<M>)) {
         Self::each(&self.objects, |item| {
             if let Item::Object(object) = item {

@@ -10,8 +10,8 @@ use crate::map::entry::Behavior;
 use abi::vm_flags::{
     VM_FLAGS_4GB_CHUNK, VM_FLAGS_ALIAS_MASK, VM_FLAGS_ANYWHERE, VM_FLAGS_NO_CACHE,
     VM_FLAGS_OVERWRITE, VM_FLAGS_PERMANENT, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR,
-    VM_FLAGS_RETURN_4K_DATA_ADDR, VM_FLAGS_RETURN_DATA_ADDR, VM_FLAGS_SUPERPAGE_MASK,
-    VM_FLAGS_TPRO,
+    VM_FLAGS_RESILIENT_CODESIGN, VM_FLAGS_RESILIENT_MEDIA, VM_FLAGS_RETURN_4K_DATA_ADDR,
+    VM_FLAGS_RETURN_DATA_ADDR, VM_FLAGS_SUPERPAGE_MASK, VM_FLAGS_TPRO,
 };
 use abi::{Inherit, KernReturn, Protection};
 
@@ -141,6 +141,7 @@ pub(crate) const fn behavior(behavior: UserBehavior) -> Result<Advice, KernRetur
 pub(crate) enum FlagsOf {
     Allocate,
     Map,
+    Remap,
 }
 
 /// Flags that have been checked.
@@ -148,8 +149,16 @@ pub(crate) enum FlagsOf {
 pub(crate) struct Flags(u32);
 
 impl Flags {
+    /// None.
+    pub(crate) const NONE: Self = Self(0);
+
     pub(crate) const fn has(self, flag: u32) -> bool {
         self.0 & flag != 0
+    }
+
+    /// Whether there are flags other than these.
+    pub(crate) const fn beyond(self, flags: u32) -> bool {
+        self.0 & !flags != 0
     }
 
     /// The `VM_MEMORY_*` tag.
@@ -160,6 +169,19 @@ impl Flags {
 
 /// Only the flags that the call accepts from a program; no superpages.
 pub(crate) const fn flags(flags: UserFlags, call: FlagsOf) -> Result<Flags, KernReturn> {
+    if matches!(call, FlagsOf::Remap) {
+        const REMAP: u32 = VM_FLAGS_ANYWHERE
+            | VM_FLAGS_RANDOM_ADDR
+            | VM_FLAGS_OVERWRITE
+            | VM_FLAGS_RETURN_DATA_ADDR
+            | VM_FLAGS_RESILIENT_CODESIGN
+            | VM_FLAGS_RESILIENT_MEDIA;
+        return if flags.0 & !REMAP == 0 {
+            Ok(Flags(flags.0))
+        } else {
+            Err(KernReturn::INVALID_ARGUMENT)
+        };
+    }
     let mut accepted = VM_FLAGS_ANYWHERE
         | VM_FLAGS_PURGABLE
         | VM_FLAGS_4GB_CHUNK

@@ -7,9 +7,11 @@
 use crate::addr::{PageId, Pages, Range};
 use crate::counters::{Counters, Event};
 use crate::frames::{Frames, Need, TableFrames};
-use crate::machine::{Machine, RefMod};
+use crate::machine::{CacheMode, Machine, RefMod};
 use crate::map::entry::Entry;
-use crate::map::{Map, MapRef};
+use crate::map::{Map, MapRef, Translation};
+use crate::memory_entry::MemoryEntry;
+use crate::object::purgable::{PurgeQueues, Record};
 use crate::object::tree::NodeZones;
 use crate::object::{ObjRef, Object, ObjectKind};
 use crate::page::{Content, Page, PageArray};
@@ -49,6 +51,8 @@ pub(crate) struct VmZones<M: Machine> {
     pub entries: Zone<Entry<M>, Frames<M>>,
     pub maps: RefZone<Map<M>, Frames<M>>,
     pub nodes: NodeZones<M>,
+    pub memory_entries: RefZone<MemoryEntry<M>, Frames<M>>,
+    pub purgables: RefZone<Record<M>, Frames<M>>,
 }
 
 /// A memory system.
@@ -61,9 +65,12 @@ pub struct Vm<M: Machine> {
     pub(crate) counters: Counters<M>,
     pub(crate) queues: Queues<M>,
     pub(crate) frames: Frames<M>,
+    pub(crate) purge_queues: PurgeQueues<M>,
     pub(crate) zero_frame: PageId,
     pub(crate) write_execute: WriteExecute,
     serial: AtomicU64,
+    /// The state of the random addresses' generator.
+    pub(crate) random: AtomicU64,
     pub(crate) audits: AtomicU32,
 }
 
@@ -89,6 +96,12 @@ impl<M: Machine> Vm<M> {
                 .zone(&frames, "VM map entries", options())
                 .map_err(out)?,
             objects: zones.zone(&frames, "vm objects", options()).map_err(out)?,
+            memory_entries: zones
+                .zone(&frames, "mem_obj_memory_entries", options())
+                .map_err(out)?,
+            purgables: zones
+                .zone(&frames, "vm purgeable objects", options())
+                .map_err(out)?,
             nodes: NodeZones {
                 leaves: zones
                     .zone(&frames, "vm object slots", options())
@@ -113,12 +126,14 @@ impl<M: Machine> Vm<M> {
             counters: Counters::new(),
             queues: Queues::new(pages),
             frames,
+            purge_queues: PurgeQueues::new(),
             zero_frame,
             write_execute: memory.write_execute,
             serial: AtomicU64::new(0),
+            random: AtomicU64::new(0),
             audits: AtomicU32::new(0),
         };
-        let kernel_map = Map::new(vm.next_serial(), None, memory.kernel_range);
+        let kernel_map = Map::new(vm.next_serial(), Translation::Kernel, memory.kernel_range);
         let kernel_map = vm.zones.maps.alloc_ref(&vm.frames, kernel_map);
         let kernel_map = kernel_map.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
         vm.registry.add_map(&vm, &kernel_map)?;
@@ -203,7 +218,22 @@ impl<M: Machine> Vm<M> {
 
     /// A new object with one reference, in zone memory.
     pub(crate) fn new_object(&self, kind: ObjectKind, size: u64) -> Result<ObjRef<M>, KernReturn> {
-        let object = Object::new(kind, self.next_serial(), size);
+        self.place_object(Object::new(kind, self.next_serial(), size))
+    }
+
+    /// The same for memory that is cached in such a way.
+    pub(crate) fn new_uncached(
+        &self,
+        size: u64,
+        cache: CacheMode,
+    ) -> Result<ObjRef<M>, KernReturn> {
+        let mut object = Object::new(ObjectKind::Uncached, self.next_serial(), size);
+        object.cache = cache;
+        self.place_object(object)
+    }
+
+    #[inline]
+    fn place_object(&self, object: Object<M>) -> Result<ObjRef<M>, KernReturn> {
         let object = self.zones.objects.alloc_ref(&self.frames, object);
         object.map_err(|_| self.shortage())
     }
@@ -233,6 +263,8 @@ impl<M: Machine> Vm<M> {
             speculative_count: small(queues.speculative),
             internal_page_count: small(queues.internal),
             external_page_count: small(queues.external),
+            purgeable_count: small(Pages(self.purge_queues.survey().0)),
+            purges: event(Event::PurgedPage),
             zero_fill_count: event(Event::ZeroFill),
             reactivations: event(Event::Reactivation),
             faults: event(Event::Fault),

@@ -1,4 +1,4 @@
-//! Caches: making stored instructions visible to fetches.
+//! Caches: making stored instructions visible to fetches, and stored data to memory.
 //!
 //! Owns: the maintenance sequence (Arm ARM, B2.7.4). Does not own: when it is due (`vm`).
 
@@ -29,4 +29,20 @@ pub fn sync_instructions(start: usize, bytes: usize) {
     unsafe { asm!("ic ialluis", options(nostack, preserves_flags)) };
     barrier::dsb(barrier::ISH);
     barrier::isb(barrier::SY);
+}
+
+/// Cleans `start .. start + bytes` (kernel addresses, mapped) to memory and drops it from all data
+/// caches, those of other CPUs too.
+pub fn flush_data(start: usize, bytes: usize) {
+    let ctr: u64;
+    // SAFETY: reads a register.
+    unsafe { asm!("mrs {}, ctr_el0", out(reg) ctr, options(nomem, nostack, preserves_flags)) };
+    let line = 4usize << (ctr >> 16 & 0xf);
+    let mut at = start & !(line - 1);
+    while at < start + bytes {
+        // SAFETY: cleans and drops a line of mapped memory; contents do not change.
+        unsafe { asm!("dc civac, {}", in(reg) at, options(nostack, preserves_flags)) };
+        at += line;
+    }
+    barrier::dsb(barrier::SY);
 }

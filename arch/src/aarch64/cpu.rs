@@ -17,6 +17,8 @@ pub const MAX_CPUS: usize = 8;
 pub const NAME: &str = "arm64";
 /// `CPU_TYPE_ARM64`: which Mach-O files run here.
 pub const MACHO_CPU_TYPE: u32 = 0x0100_000c;
+/// `CPU_SUBTYPE_ARM64_ALL`.
+pub const MACHO_CPU_SUBTYPE: u32 = 0;
 /// Bytes that a call pushes.
 pub const RETURN_ADDRESS_BYTES: u64 = 0;
 

@@ -9,6 +9,7 @@ use super::format::Space;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU64;
 use vm::addr::{PhysAddr, VirtAddr};
+use vm::machine::{CacheOperation, NoMaintenance};
 
 /// What names an address space in TLBs: the root's address where there are no address-space
 /// identifiers, else generation and identifier (`asid`).
@@ -67,6 +68,9 @@ pub unsafe trait Hardware: sync::Platform + Send + Sync {
 
     /// Makes stored instructions visible to instruction fetches.
     fn sync_instructions(&self, frame: PhysAddr);
+
+    /// Maintains the caches' copies of a frame.
+    fn frame_cache(&self, frame: PhysAddr, operation: CacheOperation) -> Result<(), NoMaintenance>;
 
     /// The page that holds a byte of RAM, by its address: the reverse of `bytes`.
     fn physical(&self, at: NonNull<u8>) -> PhysAddr;

@@ -10,7 +10,10 @@ use sync::rank::RankStack;
 use sync::{Event, InterruptState, Platform};
 use vm::addr::{PageId, Pages, Range, VirtAddr};
 use vm::batch::TlbBatch;
-use vm::machine::{FrameSource, Machine, Mapping, NotEntered, RefMod, Shortage, Wired};
+use vm::machine::{
+    CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod, Shortage,
+    Wired,
+};
 use zalloc::ChunkMemory;
 
 // SAFETY: every call is the hardware's own, which keeps the promise.
@@ -126,6 +129,10 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
 
     fn sync_instructions(&self, page: PageId) {
         self.hardware.sync_instructions(self.address_of(page));
+    }
+
+    fn page_cache(&self, page: PageId, operation: CacheOperation) -> Result<(), NoMaintenance> {
+        self.hardware.frame_cache(self.address_of(page), operation)
     }
 
     fn chunk_memory(&self, first: PageId, pages: Pages) -> ChunkMemory {

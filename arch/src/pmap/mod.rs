@@ -21,7 +21,6 @@
 
 mod around;
 pub mod asid;
-pub mod conformance;
 mod enter;
 pub mod flush;
 pub mod format;
@@ -42,6 +41,7 @@ mod simulated;
 mod tests;
 mod walk;
 
+use crate::layout::USER_END;
 use asid::{Asids, MAX_CPUS};
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +51,7 @@ use sync::SpinLock;
 use sync::rank::{PMAP, Rank};
 use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
 use vm::batch::TlbBatch;
+use vm::conformance::{Notes, Program};
 
 pub use flush::Flush;
 pub use format::{PteFormat, Space};
@@ -194,6 +195,22 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             );
         }
         paging
+    }
+
+    /// A program of `vm`'s conformance suite for these tables: `steps` steps that `seed` decides.
+    /// Nobody else uses the kernel's window.
+    pub fn conformance(seed: u64, steps: u32, kernel_window: Range) -> Program {
+        Program {
+            seed,
+            steps,
+            kernel_window,
+            user_window: Range::new(VirtAddr(1 << F::shift(1)), VirtAddr(USER_END)),
+            notes: if F::BREAK_BEFORE_MAKE {
+                Notes::Faults
+            } else {
+                Notes::Hardware
+            },
+        }
     }
 
     /// The hardware beneath.

@@ -4,7 +4,6 @@
 //! (aarch64: by identifier), which does the same steps that the target executes. Does not own: any rule of
 //! when an invalidation is due; [`Watch`] finds out.
 
-use super::conformance::Observer;
 use super::format::{PteFormat, Space};
 use super::hardware::{Beside, Hardware, Tag};
 use super::{Flush, Paging, Plan, Pmap};
@@ -18,7 +17,8 @@ use std::sync::Mutex;
 use std::vec::Vec;
 use sync::host::HostMachine;
 use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
-use vm::machine::FrameSource;
+use vm::conformance::Observer;
+use vm::machine::{CacheOperation, FrameSource, NoMaintenance};
 
 /// Where RAM begins.
 pub const RAM: u64 = 0x4000_0000;
@@ -130,6 +130,9 @@ unsafe impl Hardware for Simulated {
         }
     }
     fn sync_instructions(&self, _: PhysAddr) {}
+    fn frame_cache(&self, _: PhysAddr, _: CacheOperation) -> Result<(), NoMaintenance> {
+        Err(NoMaintenance)
+    }
     fn physical(&self, at: NonNull<u8>) -> PhysAddr {
         PhysAddr(RAM + (at.as_ptr() as usize - self.words.as_ptr() as usize) as u64)
     }
@@ -306,7 +309,7 @@ impl Watch {
     }
 }
 
-impl<F: PteFormat> Observer<F, Simulated> for Watch {
+impl<F: PteFormat> Observer<Paging<F, Simulated>> for Watch {
     fn run(
         &mut self,
         paging: &Paging<F, Simulated>,

@@ -16,6 +16,8 @@ pub const MAX_CPUS: usize = 8;
 pub const NAME: &str = "x86_64";
 /// `CPU_TYPE_X86_64`: which Mach-O files run here.
 pub const MACHO_CPU_TYPE: u32 = 0x0100_0007;
+/// `CPU_SUBTYPE_X86_64_ALL`.
+pub const MACHO_CPU_SUBTYPE: u32 = 3;
 /// Bytes that a call pushes.
 pub const RETURN_ADDRESS_BYTES: u64 = 8;
 

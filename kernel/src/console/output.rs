@@ -8,10 +8,11 @@ use crate::platform::{ConsoleRank, SpinLock};
 use abi::record::ESC;
 use boot::Console;
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 static LINE: SpinLock<ConsoleRank, ()> = SpinLock::new(());
 static RECORDS: AtomicBool = AtomicBool::new(false);
+static LOGGED: AtomicU64 = AtomicU64::new(0);
 
 /// Chooses the framing.
 pub fn init(console: Console) {
@@ -45,8 +46,14 @@ pub fn data(bytes: &[u8], translates: bool) {
 
 /// A line of the kernel's log.
 pub fn log(text: fmt::Arguments<'_>) {
+    LOGGED.fetch_add(1, Ordering::Relaxed);
     let _line = LINE.lock();
     message(abi::record::ev::LOG, text);
+}
+
+/// How many lines the log has.
+pub fn logged() -> u64 {
+    LOGGED.load(Ordering::Relaxed)
 }
 
 /// A record for the host: `fields` is what follows `{"ev":"EVENT"`, beginning with a comma. Without

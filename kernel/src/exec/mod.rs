@@ -103,6 +103,7 @@ pub fn execute(me: &Thread, task: &Shared<Task>, mut request: Request) -> Result
     let identity = identity(&request)?;
     let vm = vm();
     let map = vm.map_create(VirtAddr(program.lowest), VirtAddr(USER_END)).map_err(|_| Errno::ENOMEM)?;
+    vm.map_set_limits(&map, task.limits.of_map());
     if let Err(error) = map_program(vm, &map, &request.file, &program) {
         vm.map_terminate(map);
         return Err(error);

@@ -6,6 +6,7 @@
 mod descriptors;
 pub mod open;
 pub mod pipe;
+pub mod shm;
 pub mod store;
 
 pub use descriptors::{Files, MAXIMUM as MAXIMUM_FILES, OnExec};

@@ -5,6 +5,7 @@
 //! is touched: bytes pass through a buffer on the kernel stack.
 
 use super::pipe::{Blocks, End, Side};
+use super::shm::Segment;
 use super::{Node, now};
 use crate::console::tty;
 use crate::shared::{NoMemory, Shared};
@@ -26,6 +27,8 @@ pub enum What {
     Node(Node),
     /// An end of a pipe.
     Pipe(End),
+    /// Shared memory: to be mapped, not to be read.
+    Shared(Shared<Segment>),
 }
 
 /// An open file, shared by all descriptors that were duplicated from one.
@@ -76,7 +79,7 @@ impl OpenFile {
     pub fn node(&self) -> Option<&Node> {
         match &self.what {
             What::Node(node) => Some(node),
-            What::Pipe(_) => None,
+            What::Pipe(_) | What::Shared(_) => None,
         }
     }
 
@@ -135,7 +138,7 @@ impl OpenFile {
     fn goes_on(&self) -> bool {
         match &self.what {
             What::Node(node) => !self.is_terminal() && !matches!(node.body, Body::Directory(_)),
-            What::Pipe(_) => false,
+            What::Pipe(_) | What::Shared(_) => false,
         }
     }
 
@@ -144,6 +147,7 @@ impl OpenFile {
             What::Pipe(_) if at.is_some() => Err(Errno::ESPIPE.into()),
             What::Pipe(end) if end.side() == Side::Read => end.read(into, self.blocks()),
             What::Pipe(_) => Err(Errno::EBADF.into()),
+            What::Shared(_) => Err(Errno::ENXIO.into()),
             What::Node(node) => match &node.body {
                 Body::File(_) => Ok(node.read(at.unwrap_or_else(|| self.offset()), into)?),
                 Body::Device(device) => read_device(*device, into, self.blocks()),
@@ -192,6 +196,7 @@ impl OpenFile {
             What::Pipe(_) if at.is_some() => Err(Errno::ESPIPE.into()),
             What::Pipe(end) if end.side() == Side::Write => end.write(from, self.blocks()),
             What::Pipe(_) => Err(Errno::EBADF.into()),
+            What::Shared(_) => Err(Errno::ENXIO.into()),
             What::Node(node) => match &node.body {
                 Body::File(_) => {
                     let appends = at.is_none() && self.flags() & O_APPEND != 0;

@@ -16,6 +16,11 @@ pub struct ObjectStore;
 pub struct FileObject(ManuallyDrop<ObjectRef<Machine>>);
 
 impl FileObject {
+    /// Takes over a handle.
+    pub fn new(object: ObjectRef<Machine>) -> Self {
+        Self(ManuallyDrop::new(object))
+    }
+
     /// The object, to map it.
     pub fn object(&self) -> &ObjectRef<Machine> {
         &self.0
@@ -36,7 +41,7 @@ impl Store for ObjectStore {
 
     fn create() -> Result<FileObject, Errno> {
         let object = vm().object_create(0).map_err(|_| Errno::ENOMEM)?;
-        Ok(FileObject(ManuallyDrop::new(object)))
+        Ok(FileObject::new(object))
     }
 
     fn resize(object: &FileObject, size: u64) -> Result<(), Errno> {

@@ -7,16 +7,18 @@ use crate::sched::run;
 use crate::syscall::Call;
 use crate::user_memory::{Plain, get, put, put_bytes};
 use abi::KernReturn;
-use abi::region::{HOST_VM_INFO64, HOST_VM_INFO64_COUNT, ZONE_NAME_LEN, ZoneInfo};
+use abi::host_info::*;
+use abi::region::{HOST_VM_INFO64, HOST_VM_INFO64_COUNT, VmStatistics64, ZONE_NAME_LEN, ZoneInfo};
 
 /// How often an audit is made before a difference is believed.
 const AUDITS: u32 = 4;
 /// Words of the first revision of `vm_statistics64`.
 const REVISION_0_WORDS: u32 = 24;
-/// `HOST_BASIC_INFO`.
-const HOST_BASIC_INFO: i32 = 1;
-/// Words of `host_basic_info`.
-const BASIC_WORDS: u32 = 12;
+/// The most bytes of memory that the 32-bit field tells.
+const MOST_MEMORY_SIZE: u32 = 1 << 31;
+const NANOSECONDS_PER_MILLISECOND: u64 = 1_000_000;
+/// Bytes of a zone's record.
+const ZONE_BYTES: u64 = size_of::<ZoneInfo>() as u64;
 
 /// `swtch_pri`, `thread_switch`: the others run first.
 pub fn yield_now(_: &mut Call<'_>) -> Trap {
@@ -49,40 +51,94 @@ pub fn wait_until(call: &mut Call<'_>) -> Trap {
 pub fn statistics(call: &mut Call<'_>) -> Trap {
     let [host, flavor, info_at, count_at, ..] = call.args;
     check_host(host)?;
-    if flavor as i32 != HOST_VM_INFO64 {
-        return Err(KernReturn::INVALID_ARGUMENT);
-    }
     let room: u32 = get(count_at).map_err(fault)?;
-    if room < REVISION_0_WORDS {
-        return Err(KernReturn::FAILURE);
-    }
-    let given = if room < HOST_VM_INFO64_COUNT { REVISION_0_WORDS } else { HOST_VM_INFO64_COUNT };
     let statistics = vm().statistics();
-    put_bytes(info_at, &statistics.bytes()[..given as usize * 4]).map_err(fault)?;
-    put(count_at, &given).map_err(fault)?;
+    match flavor as i32 {
+        HOST_VM_INFO64 => {
+            let lengths = [REVISION_0_WORDS, HOST_VM_INFO64_COUNT];
+            give(&statistics, &lengths, info_at, count_at, room)
+        }
+        HOST_VM_INFO => {
+            let older = in_words(&statistics);
+            give(&older, &HOST_VM_INFO_REVISIONS, info_at, count_at, room)
+        }
+        _ => Err(KernReturn::INVALID_ARGUMENT),
+    }
+}
+
+fn in_words(statistics: &VmStatistics64) -> VmStatistics {
+    VmStatistics {
+        free_count: statistics.free_count,
+        active_count: statistics.active_count,
+        inactive_count: statistics.inactive_count,
+        wire_count: statistics.wire_count,
+        zero_fill_count: statistics.zero_fill_count as u32,
+        reactivations: statistics.reactivations as u32,
+        pageins: statistics.pageins as u32,
+        pageouts: statistics.pageouts as u32,
+        faults: statistics.faults as u32,
+        cow_faults: statistics.cow_faults as u32,
+        lookups: statistics.lookups as u32,
+        hits: statistics.hits as u32,
+        purgeable_count: statistics.purgeable_count,
+        purges: statistics.purges as u32,
+        speculative_count: statistics.speculative_count,
+    }
+}
+
+/// Gives the latest revision that there is room for, and its length in words; `FAILURE` if there is
+/// not even room for the first.
+fn give<T: Plain>(record: &T, lengths: &[u32], info_at: u64, count_at: u64, room: u32) -> Trap {
+    let fits = lengths.iter().rev().find(|&&words| words <= room);
+    let words = *fits.ok_or(KernReturn::FAILURE)?;
+    put_bytes(info_at, &record.bytes()[..words as usize * 4]).map_err(fault)?;
+    put(count_at, &words).map_err(fault)?;
     SUCCESS
 }
 
-/// `host_info(host, HOST_BASIC_INFO, *info, *count)`.
+/// `host_info(host, flavor, *info, *count)`.
 pub fn info(call: &mut Call<'_>) -> Trap {
     let [host, flavor, info_at, count_at, ..] = call.args;
     check_host(host)?;
     let room: u32 = get(count_at).map_err(fault)?;
-    if flavor as i32 != HOST_BASIC_INFO || room < BASIC_WORDS {
-        return Err(KernReturn::INVALID_ARGUMENT);
+    match flavor as i32 {
+        HOST_BASIC_INFO => {
+            let lengths = [HOST_BASIC_INFO_OLD_COUNT, (size_of::<HostBasicInfo>() / 4) as u32];
+            give(&basic(), &lengths, info_at, count_at, room)
+        }
+        HOST_SCHED_INFO => {
+            let milliseconds = (run::TURN / NANOSECONDS_PER_MILLISECOND) as u32;
+            give(&[milliseconds; 2], &[2], info_at, count_at, room)
+        }
+        HOST_RESOURCE_SIZES => give(&[0u32; 5], &[5], info_at, count_at, room),
+        HOST_PREFERRED_USER_ARCH => {
+            let (kind, subtype) = (arch::cpu::MACHO_CPU_TYPE, arch::cpu::MACHO_CPU_SUBTYPE);
+            give(&[kind, subtype], &[2], info_at, count_at, room)
+        }
+        // The host has these traps or has them not; it is the code that says so.
+        HOST_SEMAPHORE_TRAPS | HOST_MACH_MSG_TRAP => {
+            put(count_at, &0u32).map_err(fault)?;
+            SUCCESS
+        }
+        _ => Err(KernReturn::INVALID_ARGUMENT),
     }
+}
+
+fn basic() -> HostBasicInfo {
     let memory = crate::memory::ram_bytes();
-    let small = u32::try_from(memory).unwrap_or(u32::MAX);
-    let cpu = arch::cpu::MACHO_CPU_TYPE;
-    // max_cpus, avail_cpus, memory_size, cpu_type, cpu_subtype, cpu_threadtype, physical and logical
-    // counts and their maxima, max_mem.
-    let words: [u32; 10] = [1, 1, small, cpu, 3, 0, 1, 1, 1, 1];
-    for (index, word) in words.iter().enumerate() {
-        put(info_at + index as u64 * 4, word).map_err(fault)?;
+    HostBasicInfo {
+        max_cpus: 1,
+        avail_cpus: 1,
+        memory_size: u32::try_from(memory).unwrap_or(u32::MAX).min(MOST_MEMORY_SIZE),
+        cpu_type: arch::cpu::MACHO_CPU_TYPE,
+        cpu_subtype: arch::cpu::MACHO_CPU_SUBTYPE,
+        cpu_threadtype: 0,
+        physical_cpu: 1,
+        physical_cpu_max: 1,
+        logical_cpu: 1,
+        logical_cpu_max: 1,
+        max_mem: memory,
     }
-    put(info_at + 40, &memory).map_err(fault)?;
-    put(count_at, &BASIC_WORDS).map_err(fault)?;
-    SUCCESS
 }
 
 /// `host_page_size(host, *size)`.
@@ -97,24 +153,92 @@ pub fn zone_info(call: &mut Call<'_>) -> Trap {
     let [host, names_at, info_at, count_at, ..] = call.args;
     check_host(host)?;
     let room: u32 = get(count_at).map_err(fault)?;
+    let count = give_zones(names_at, info_at, room)?;
+    put(count_at, &count).map_err(fault)?;
+    if count > room { Err(KernReturn::NO_SPACE) } else { SUCCESS }
+}
+
+/// Writes at most `room` zones; answers how many there are.
+fn give_zones(names_at: u64, info_at: u64, room: u32) -> Result<u32, KernReturn> {
     let mut count = 0u32;
     for (name, info) in vm().zones() {
         if count < room {
             let mut text = [0; ZONE_NAME_LEN];
             let length = name.len().min(ZONE_NAME_LEN - 1);
             text[..length].copy_from_slice(&name.as_bytes()[..length]);
-            put_bytes(names_at + u64::from(count) * ZONE_NAME_LEN as u64, &text).map_err(fault)?;
-            put(info_at + u64::from(count) * size_of::<ZoneInfo>() as u64, &info).map_err(fault)?;
+            let (name_at, record_at) = (u64::from(count) * ZONE_NAME_LEN as u64, u64::from(count) * ZONE_BYTES);
+            put_bytes(names_at.wrapping_add(name_at), &text).map_err(fault)?;
+            put(info_at.wrapping_add(record_at), &info).map_err(fault)?;
         }
         count += 1;
     }
-    put(count_at, &count).map_err(fault)?;
-    if count > room { Err(KernReturn::NO_SPACE) } else { SUCCESS }
+    Ok(count)
+}
+
+/// `mach_memory_info(host, *names, *zones, *zone_count, *memory, *memory_count)`: zones as
+/// `mach_zone_info`, and what the kernel has by counter and tag. Root only.
+pub fn memory_info(call: &mut Call<'_>) -> Trap {
+    let [host, names_at, info_at, count_at, memory_at, memory_count_at, ..] = call.args;
+    check_host(host)?;
+    if !call.task.is_root() {
+        return Err(KernReturn::NO_ACCESS);
+    }
+    let zone_room: u32 = get(count_at).map_err(fault)?;
+    let room: u32 = get(memory_count_at).map_err(fault)?;
+    let zones = give_zones(names_at, info_at, zone_room)?;
+    let records = memory_records();
+    for (record, at) in records.iter().take(room as usize).zip(0u64..) {
+        let to = memory_at.wrapping_add(at * size_of::<MemoryInfo>() as u64);
+        put(to, record).map_err(fault)?;
+    }
+    let count = records.len() as u32;
+    put(count_at, &zones).map_err(fault)?;
+    put(memory_count_at, &count).map_err(fault)?;
+    if zones > zone_room || count > room { Err(KernReturn::NO_SPACE) } else { SUCCESS }
+}
+
+fn memory_records() -> [MemoryInfo; 6] {
+    let page = vm().page_size();
+    let managed = vm().total_pages().0 * page;
+    let wired = u64::from(vm().statistics().wire_count) * page;
+    let (mut zones, mut zones_used, mut collectable) = (0, 0, 0);
+    for (_, info) in vm().zones() {
+        zones += info.cur_size;
+        zones_used += info.count * info.elem_size;
+        collectable += info.collectable >> 1;
+    }
+    let kernel = vm().kernel_map().map_or(0, |map| map.size());
+    let counter = |site, size| MemoryInfo {
+        flags: VM_KERN_SITE_COUNTER | VM_KERN_SITE_WIRED,
+        site,
+        size,
+        ..MemoryInfo::default()
+    };
+    [
+        counter(VM_KERN_COUNT_MANAGED, managed),
+        counter(VM_KERN_COUNT_WIRED, wired),
+        counter(VM_KERN_COUNT_STOLEN, crate::memory::ram_bytes().saturating_sub(managed)),
+        counter(VM_KERN_COUNT_MAP_KERNEL, kernel),
+        counter(VM_KERN_COUNT_MAP_ZONE, zones),
+        MemoryInfo {
+            flags: VM_KERN_SITE_TAG | VM_KERN_SITE_WIRED,
+            site: u64::from(VM_KERN_MEMORY_ZONE),
+            size: zones,
+            free: zones.saturating_sub(zones_used),
+            collectable_bytes: collectable,
+            mapped: zones,
+            tag: VM_KERN_MEMORY_ZONE,
+            ..MemoryInfo::default()
+        },
+    ]
 }
 
 /// `audit(*report)`: five words: maps, entries, objects, pages, mappings. `FAILURE` and a line in the
-/// log if something does not add up.
+/// log if something does not add up. Root only.
 pub fn audit(call: &mut Call<'_>) -> Trap {
+    if !call.task.is_root() {
+        return Err(KernReturn::NO_ACCESS);
+    }
     // Others may run in the middle of it; what they were doing is over the next time.
     let mut report = vm().audit();
     for _ in 1..AUDITS {

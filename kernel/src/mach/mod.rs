@@ -4,8 +4,11 @@
 
 pub mod host;
 pub mod port;
+pub mod purgable;
 pub mod region;
+pub mod share;
 pub mod task;
+pub mod transfer;
 pub mod vm;
 
 use crate::memory;
@@ -25,10 +28,21 @@ pub fn fault(_: Errno) -> KernReturn {
     KernReturn::INVALID_ADDRESS
 }
 
-/// Calls `f` with the map of the task that a name denotes.
+/// Calls `f` with the map of the task that a name denotes, to which the call is addressed: a name that
+/// denotes nothing is no destination.
 pub fn with_map<O>(
     call: &Call<'_>,
     name: u64,
+    f: impl FnOnce(&TaskMap) -> Result<O, KernReturn>,
+) -> Result<O, KernReturn> {
+    with_other_map(call, name, KernReturn::SEND_INVALID_DEST, f)
+}
+
+/// The same for a task that is only an argument: `missing` is the code for a name that denotes none.
+pub fn with_other_map<O>(
+    call: &Call<'_>,
+    name: u64,
+    missing: KernReturn,
     f: impl FnOnce(&TaskMap) -> Result<O, KernReturn>,
 ) -> Result<O, KernReturn> {
     if name as u32 == TASK_SELF {
@@ -36,7 +50,7 @@ pub fn with_map<O>(
     }
     let port = call.task.ports.lock().lookup(name as u32);
     let Some(Port::Task(task)) = port else {
-        return Err(KernReturn::SEND_INVALID_DEST);
+        return Err(missing);
     };
     let map: TaskMapRef = task.map_ref().ok_or(KernReturn::INVALID_TASK)?;
     let result = f(&map);

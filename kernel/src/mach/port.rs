@@ -2,8 +2,8 @@
 
 use super::{SUCCESS, Trap, fault};
 use crate::syscall::Call;
-use crate::task::life;
-use crate::task::ports::{HOST_SELF, Port, TASK_SELF, THREAD_SELF};
+use crate::task::ports::{HOST_SELF, Named, Port, TASK_SELF, THREAD_SELF};
+use crate::task::{Task, life};
 use crate::task::table::Pid;
 use crate::user_memory::put;
 use abi::KernReturn;
@@ -34,15 +34,21 @@ pub fn deallocate(call: &mut Call<'_>) -> Trap {
     let gone = ports.remove(name as u32);
     drop(ports);
     match known {
-        Some(Port::Task(_)) => drop(gone),
+        Some(Port::Task(_) | Port::Memory(_)) => drop(gone),
         Some(Port::OwnTask | Port::OwnThread | Port::Host) => {}
         None => return Err(KernReturn::INVALID_NAME),
     }
     SUCCESS
 }
 
-/// `task_for_pid(target, pid, *name)`: the caller itself, its descendants, or, because everybody is
-/// root, anybody but the kernel.
+/// Whether `caller` may have the port of another task: the superuser that of any program, everybody
+/// else those of descendants that are the same user's. The kernel's own tasks have no program.
+fn may_name(caller: &Task, other: &Task) -> bool {
+    let own = other.user() == caller.user() && life::descends(other.pid, caller.pid);
+    other.has_map() && (caller.is_root() || own)
+}
+
+/// `task_for_pid(target, pid, *name)`: the caller itself, or whom [`may_name`] allows.
 pub fn task_for_pid(call: &mut Call<'_>) -> Trap {
     let [target, pid, name_at, ..] = call.args;
     if target as u32 != TASK_SELF {
@@ -56,12 +62,12 @@ pub fn task_for_pid(call: &mut Call<'_>) -> Trap {
     let name = if pid == call.task.pid {
         TASK_SELF
     } else {
-        let found = life::find_alive(pid).filter(|task| task.has_map());
+        let found = life::find_alive(pid).filter(|other| may_name(call.task, other));
         let Some(task) = found else {
             put(name_at, &0u32).map_err(fault)?;
             return Err(KernReturn::FAILURE);
         };
-        let name = call.task.ports.lock().name(&task);
+        let name = call.task.ports.lock().name(&Named::Task(task));
         name?
     };
     put(name_at, &name).map_err(fault)?;

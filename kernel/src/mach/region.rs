@@ -127,7 +127,7 @@ fn extended(region: &Region) -> RegionExtendedInfo {
         shadow_depth: region.shadow_depth,
         external_pager: u8::from(region.file.is_some()),
         share_mode: region.share_mode,
-        pages_reusable: 0,
+        pages_reusable: region.pages.reusable,
     }
 }
 
@@ -161,7 +161,7 @@ fn submap(region: &Region) -> RegionSubmapInfo64 {
         object_id: region.object_id as u32,
         user_wired_count: region.user_wired,
         pad: 0,
-        pages_reusable: 0,
+        pages_reusable: region.pages.reusable,
         object_id_full: region.object_id,
     }
 }
@@ -175,7 +175,7 @@ pub fn page_query(call: &mut Call<'_>) -> Trap {
     SUCCESS
 }
 
-/// `mach_vm_page_range_query(target, address, size, *dispositions, *count)`.
+/// `mach_vm_page_range_query(target, address, size, *dispositions, *count)`. The count stays what it was.
 pub fn page_range_query(call: &mut Call<'_>) -> Trap {
     const BATCH: usize = 64;
     let [target, address, size, dispositions_at, count_at, ..] = call.args;
@@ -187,7 +187,11 @@ pub fn page_range_query(call: &mut Call<'_>) -> Trap {
     if size == 0 || room == 0 {
         return SUCCESS;
     }
-    let size = size.min(room.saturating_mul(page));
+    let end = address.checked_add(size).and_then(|end| end.checked_add(page - 1));
+    let end = end.ok_or(KernReturn::INVALID_ARGUMENT)? & !(page - 1);
+    // No more pages than there is room for, whatever the first one's misalignment.
+    let address = address & !(page - 1);
+    let size = (end - address).min(room.saturating_mul(page));
     let mut batch = [0u8; BATCH * 4];
     let mut filled = 0;
     let mut done = 0u64;
@@ -200,12 +204,15 @@ pub fn page_range_query(call: &mut Call<'_>) -> Trap {
                 put_bytes(dispositions_at + done * 4, &batch).map_err(fail)?;
                 done += BATCH as u64;
                 filled = 0;
+                // The range may be all addresses; who is killed does not wait for its end.
+                if call.task.exit_status().is_some() {
+                    return Err(KernReturn::ABORTED);
+                }
             }
             Ok(())
         })
     })?;
     put_bytes(dispositions_at + done * 4, &batch[..filled * 4]).map_err(fail)?;
-    put(count_at, &(done + filled as u64)).map_err(fault)?;
     SUCCESS
 }
 

@@ -1,6 +1,8 @@
-//! `task_info`.
+//! `task_info` and the small calls about a task.
+//!
+//! Owns: the records of `task_info` and their revisions. Does not own: the figures (`task`, `vm`).
 
-use super::{SUCCESS, Trap, fault};
+use super::{SUCCESS, Trap, fault, with_map};
 use crate::memory::vm;
 use crate::shared::Shared;
 use crate::syscall::Call;
@@ -8,11 +10,12 @@ use crate::task::Task;
 use crate::task::ports::Port;
 use crate::user_memory::{Plain, get, put, put_bytes};
 use abi::KernReturn;
-use abi::proc::{
-    MACH_TASK_BASIC_INFO, MachTaskBasicInfo, TASK_EVENTS_INFO, TASK_VM_INFO, TaskEventsInfo,
-    TaskVmInfo, TimeValue,
-};
+use abi::proc::TimeValue;
+use abi::task_info::*;
 use core::sync::atomic::Ordering::Relaxed;
+
+/// `POLICY_TIMESHARE`.
+const TIMESHARE: i32 = 1;
 
 /// `task_info(task, flavor, *info, *count)`.
 pub fn task_info(call: &mut Call<'_>) -> Trap {
@@ -26,8 +29,11 @@ pub fn task_info(call: &mut Call<'_>) -> Trap {
     let room: u32 = get(count_at).map_err(fault)?;
     let given = match flavor as u32 {
         TASK_EVENTS_INFO => give(&events(&task), info_at, room)?,
+        TASK_BASIC_INFO_32 => give(&basic_32(&basic(&task), Resident::Now), info_at, room)?,
+        TASK_BASIC2_INFO_32 => give(&basic_32(&basic(&task), Resident::Most), info_at, room)?,
+        TASK_BASIC_INFO_64 | TASK_BASIC_INFO_64_2 => give(&basic_64(&basic(&task)), info_at, room)?,
         MACH_TASK_BASIC_INFO => give(&basic(&task), info_at, room)?,
-        TASK_VM_INFO => give(&memory(&task), info_at, room)?,
+        TASK_VM_INFO => give_revision(&memory(&task), &TASK_VM_INFO_REVISIONS, info_at, room)?,
         _ => return Err(KernReturn::INVALID_ARGUMENT),
     };
     put(count_at, &given).map_err(fault)?;
@@ -36,10 +42,15 @@ pub fn task_info(call: &mut Call<'_>) -> Trap {
 
 fn give<T: Plain>(record: &T, to: u64, room: u32) -> Result<u32, KernReturn> {
     let words = (size_of::<T>() / 4) as u32;
-    if room < words {
-        return Err(KernReturn::INVALID_ARGUMENT);
-    }
-    put_bytes(to, record.bytes()).map_err(fault)?;
+    give_revision(record, &[words], to, room)
+}
+
+/// Gives the latest revision that there is room for: `revisions` are their lengths in words, the
+/// shortest first.
+fn give_revision<T: Plain>(record: &T, revisions: &[u32], to: u64, room: u32) -> Result<u32, KernReturn> {
+    let fits = revisions.iter().rev().find(|&&words| words <= room);
+    let words = *fits.ok_or(KernReturn::INVALID_ARGUMENT)?;
+    put_bytes(to, &record.bytes()[..words as usize * 4]).map_err(fault)?;
     Ok(words)
 }
 
@@ -70,14 +81,48 @@ fn basic(task: &Shared<Task>) -> MachTaskBasicInfo {
             seconds: small(time / crate::clock::SECOND),
             microseconds: small(time % crate::clock::SECOND / 1000),
         },
-        policy: 1,
+        policy: TIMESHARE,
         ..MachTaskBasicInfo::default()
+    }
+}
+
+/// Which resident size a record shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Resident {
+    Now,
+    Most,
+}
+
+fn basic_32(info: &MachTaskBasicInfo, resident: Resident) -> TaskBasicInfo32 {
+    let resident = match resident {
+        Resident::Now => info.resident_size,
+        Resident::Most => info.resident_size_max,
+    };
+    TaskBasicInfo32 {
+        suspend_count: info.suspend_count,
+        virtual_size: info.virtual_size as u32,
+        resident_size: resident as u32,
+        user_time: info.user_time,
+        system_time: info.system_time,
+        policy: info.policy,
+    }
+}
+
+fn basic_64(info: &MachTaskBasicInfo) -> TaskBasicInfo64 {
+    TaskBasicInfo64 {
+        suspend_count: info.suspend_count,
+        virtual_size: info.virtual_size,
+        resident_size: info.resident_size,
+        user_time: info.user_time,
+        system_time: info.system_time,
+        policy: info.policy,
     }
 }
 
 fn memory(task: &Shared<Task>) -> TaskVmInfo {
     let page = vm().page_size();
     let (size, entries) = task.size(vm());
+    let limits = task.limits(vm());
     let resident = task.resident(vm()) * page;
     let peak = task.counters.peak.load(Relaxed) * page;
     TaskVmInfo {
@@ -89,6 +134,41 @@ fn memory(task: &Shared<Task>) -> TaskVmInfo {
         internal: resident,
         internal_peak: peak,
         phys_footprint: resident,
+        min_address: limits.start.0,
+        max_address: limits.end.0,
+        ledger_phys_footprint_peak: i64::try_from(peak).unwrap_or(i64::MAX),
         ..TaskVmInfo::default()
     }
+}
+
+/// `task_wire(target, must_wire)`: no map is wired as a whole.
+pub fn wire(call: &mut Call<'_>) -> Trap {
+    with_map(call, call.args[0], |_| Err(KernReturn::NOT_SUPPORTED))
+}
+
+/// `mach_vm_deferred_reclamation_buffer_allocate(target, *address, *period, length, most)`: there is no
+/// deferred reclamation, and it is refused after the arguments that come first have been judged.
+pub fn reclaim_allocate(call: &mut Call<'_>) -> Trap {
+    let [target, _, _, length, most, ..] = call.args;
+    let (length, most) = (length as u32, most as u32);
+    with_map(call, target, |map| {
+        if !call.task.own_map().is_some_and(|own| core::ptr::eq(own, map)) {
+            return Err(KernReturn::INVALID_TASK);
+        }
+        if length == 0 || most == 0 || most < length {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        Err(KernReturn::VM_RECLAIM_NOT_SUPPORTED)
+    })
+}
+
+/// `mach_vm_range_create(target, flavor, *recipes, bytes)`: only for the caller itself, and no map here
+/// keeps ranges apart for kinds of memory.
+pub fn range_create(call: &mut Call<'_>) -> Trap {
+    with_map(call, call.args[0], |map| {
+        if !call.task.own_map().is_some_and(|own| core::ptr::eq(own, map)) {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        Err(KernReturn::NOT_SUPPORTED)
+    })
 }

@@ -1,5 +1,6 @@
 //! Memory traps.
 
+use super::share::{copy_mode, memory_of};
 use super::{SUCCESS, Trap, fault, with_map};
 use crate::memory::vm;
 use crate::syscall::Call;
@@ -56,14 +57,10 @@ pub fn map_anonymous(call: &mut Call<'_>) -> Trap {
     SUCCESS
 }
 
-/// `mach_vm_map(*VmMapArgs)`. There are no memory entries yet, so a name other than null is
-/// `INVALID_OBJECT`.
+/// `mach_vm_map(*VmMapArgs)`: zeros, or a memory entry.
 pub fn map(call: &mut Call<'_>) -> Trap {
     let arguments: VmMapArgs = get(call.args[0]).map_err(fault)?;
     let address: u64 = get(arguments.address).map_err(fault)?;
-    if arguments.object != 0 {
-        return Err(KernReturn::INVALID_OBJECT);
-    }
     let request = MapRequest {
         addr: UserAddr(address),
         size: UserSize(arguments.size),
@@ -73,7 +70,16 @@ pub fn map(call: &mut Call<'_>) -> Trap {
         maximum: UserProt(arguments.max_protection),
         inherit: UserInherit(arguments.inheritance),
     };
-    let at = with_map(call, u64::from(arguments.target), |map| vm().map(map, &request))?;
+    let target = u64::from(arguments.target);
+    let at = if arguments.object == 0 {
+        with_map(call, target, |map| vm().map(map, &request))?
+    } else {
+        let memory = memory_of(call, u64::from(arguments.object));
+        let memory = memory.map_err(|_| KernReturn::INVALID_OBJECT)?;
+        let how = (arguments.offset, copy_mode(arguments.copy));
+        let entry = memory.entry()?;
+        with_map(call, target, |map| vm().map_entry(map, &request, entry, how))?
+    };
     put(arguments.address, &at.0).map_err(fault)?;
     SUCCESS
 }
@@ -109,7 +115,7 @@ pub fn msync(call: &mut Call<'_>) -> Trap {
 pub fn wire(call: &mut Call<'_>) -> Trap {
     let [host, target, address, size, protection, ..] = call.args;
     super::check_host(host)?;
-    with_map(call, target, |map| {
+    super::with_other_map(call, target, KernReturn::INVALID_TASK, |map| {
         let (address, size) = (UserAddr(address), UserSize(size));
         if protection as u32 == 0 {
             vm().unwire(map, address, size)
@@ -118,4 +124,12 @@ pub fn wire(call: &mut Call<'_>) -> Trap {
         }
     })?;
     SUCCESS
+}
+
+/// `vm_map_exec_lockdown(target)`.
+pub fn exec_lockdown(call: &mut Call<'_>) -> Trap {
+    with_map(call, call.args[0], |map| {
+        vm().map_exec_lockdown(map);
+        SUCCESS
+    })
 }

@@ -318,6 +318,12 @@ pub fn fstat(call: &mut Call<'_>) -> Answer {
             blksize: crate::files::pipe::CAPACITY as i32,
             ..Stat64::default()
         },
+        What::Shared(segment) => Stat64 {
+            mode: segment.mode,
+            uid: segment.user,
+            size: segment.size().unwrap_or(0) as i64,
+            ..Stat64::default()
+        },
     };
     put(call.args[1], &stat)?;
     DONE
@@ -326,8 +332,15 @@ pub fn fstat(call: &mut Call<'_>) -> Answer {
 /// `ftruncate(fd, length)`.
 pub fn ftruncate(call: &mut Call<'_>) -> Answer {
     let file = call.task.files.get(call.args[0])?;
-    let node = file.node().filter(|_| file.is_writable()).ok_or(Errno::EINVAL)?;
-    node.truncate(checked(call.args[1])?, now())?;
+    let length = checked(call.args[1])?;
+    if !file.is_writable() {
+        return Err(Errno::EINVAL.into());
+    }
+    match &file.what {
+        What::Node(node) => node.truncate(length, now())?,
+        What::Shared(segment) => segment.set_size(length)?,
+        What::Pipe(_) => return Err(Errno::EINVAL.into()),
+    }
     DONE
 }
 

@@ -1,9 +1,11 @@
 //! BSD's memory calls: their checks, their order, their errors (reference/xnu-vm.md §12.3).
 
 use super::{Answer, Call, DONE};
-use crate::files::Node;
+use crate::files::shm::Segment;
+use crate::files::{Node, OpenFile, What};
 use crate::memory::vm;
 use crate::mmap::{self, Backing, Place, Plan, Request, Rules, Sharing, WriteExecute};
+use crate::platform::Machine;
 use crate::task::TaskMap;
 use crate::user_memory::put_bytes;
 use crate::vfs::Body;
@@ -69,7 +71,7 @@ pub fn mmap(call: &mut Call<'_>) -> Answer {
     let Some(plan) = mmap::check(request, rules)? else { return DONE };
     let at = match plan.backing {
         Backing::Anonymous(flags) => map_zeros(own_map(call)?, &plan, flags)?,
-        Backing::File(descriptor) => map_file(call, &plan, descriptor)?,
+        Backing::File(descriptor) => map_descriptor(call, &plan, descriptor)?,
     };
     Ok((at.0 + plan.in_page, 0))
 }
@@ -100,9 +102,39 @@ fn map_zeros(map: &TaskMap, plan: &Plan, flags: u32) -> Result<VirtAddr, Errno> 
     result.map_err(map_error)
 }
 
-fn map_file(call: &Call<'_>, plan: &Plan, descriptor: i32) -> Result<VirtAddr, Errno> {
+fn map_descriptor(call: &Call<'_>, plan: &Plan, descriptor: i32) -> Result<VirtAddr, Errno> {
     let file = call.task.files.get(descriptor as u64)?;
-    let node: &Node = file.node().ok_or(Errno::EINVAL)?;
+    match &file.what {
+        What::Node(node) => map_file(call, plan, &file, node),
+        What::Shared(segment) => map_segment(call, plan, &file, segment),
+        What::Pipe(_) => Err(Errno::EINVAL),
+    }
+}
+
+/// Maps what `shm_open` made: shared, within its size, writable if it was opened so.
+fn map_segment(call: &Call<'_>, plan: &Plan, file: &OpenFile, segment: &Segment) -> Result<VirtAddr, Errno> {
+    if plan.sharing == Sharing::Private {
+        return Err(Errno::EINVAL);
+    }
+    if plan.protection.contains(Protection::WRITE) && !file.is_writable() {
+        return Err(Errno::EPERM);
+    }
+    let end = plan.offset.checked_add(plan.size).ok_or(Errno::EINVAL)?;
+    if segment.size().is_none_or(|size| end > size) {
+        return Err(Errno::EINVAL);
+    }
+    let mut max = Protection::DEFAULT;
+    max.set(Protection::WRITE, file.is_writable());
+    let what = EnterObject {
+        object: Some(segment.object.object()),
+        offset: plan.offset,
+        attributes: Attributes::with(plan.protection & max, max, Inherit::Share, 0),
+        copy: CopyMode::Shared,
+    };
+    enter(own_map(call)?, plan, &what)
+}
+
+fn map_file(call: &Call<'_>, plan: &Plan, file: &OpenFile, node: &Node) -> Result<VirtAddr, Errno> {
     let body = match &node.body {
         Body::File(body) => body,
         Body::Device(_) => return Err(Errno::ENODEV),
@@ -125,13 +157,17 @@ fn map_file(call: &Call<'_>, plan: &Plan, descriptor: i32) -> Result<VirtAddr, E
         attributes: Attributes::with(plan.protection, max, inherit, 0),
         copy: if shared { CopyMode::Shared } else { CopyMode::Private },
     };
-    let map = own_map(call)?;
+    enter(own_map(call)?, plan, &what)
+}
+
+/// Enters it where the plan says; a hint without room after it is forgotten.
+fn enter(map: &TaskMap, plan: &Plan, what: &EnterObject<'_, Machine>) -> Result<VirtAddr, Errno> {
     let result = match plan.place {
-        Place::Fixed(address) => vm().enter_object(map, Placement::Overwrite(VirtAddr(address)), plan.size, &what),
+        Place::Fixed(address) => vm().enter_object(map, Placement::Overwrite(VirtAddr(address)), plan.size, what),
         Place::Anywhere(hint) => {
-            match vm().enter_object(map, Placement::Anywhere(VirtAddr(hint)), plan.size, &what) {
+            match vm().enter_object(map, Placement::Anywhere(VirtAddr(hint)), plan.size, what) {
                 Err(KernReturn::NO_SPACE) => {
-                    vm().enter_object(map, Placement::Anywhere(VirtAddr(0)), plan.size, &what)
+                    vm().enter_object(map, Placement::Anywhere(VirtAddr(0)), plan.size, what)
                 }
                 result => result,
             }
@@ -149,9 +185,12 @@ fn aligned(address: u64, length: u64) -> Result<(), Errno> {
     rounded(address, length).map(|_| ())
 }
 
-/// A range rounded to pages: its start and size. `EINVAL` if its end wraps.
+/// A range rounded to pages: its start and size. `EINVAL` if its end wraps; a length of 0 has no end.
 fn rounded(address: u64, length: u64) -> Result<(u64, u64), Errno> {
     let mask = vm().page_size() - 1;
+    if length == 0 {
+        return Ok((address & !mask, 0));
+    }
     let end = address.checked_add(length).and_then(|end| end.checked_add(mask));
     let end = end.ok_or(Errno::EINVAL)? & !mask;
     let start = address & !mask;
@@ -255,6 +294,11 @@ pub fn madvise(call: &mut Call<'_>) -> Answer {
     if length == 0 {
         return DONE;
     }
+    // On arm64 nobody frees page 0, whatever is there.
+    let frees = matches!(advice as i32, MADV_FREE | MADV_FREE_REUSABLE);
+    if start == 0 && frees && write_execute() == WriteExecute::Refused {
+        return Err(Errno::EINVAL.into());
+    }
     let done = vm().behavior(own_map(call)?, UserAddr(start), UserSize(size), UserBehavior(behavior));
     done.map_err(|code| match code {
         KernReturn::PROTECTION_FAILURE => Errno::EPERM,
@@ -325,12 +369,23 @@ fn wire_error(code: KernReturn) -> Errno {
     }
 }
 
+/// What `mlock` and `munlock` are about; `None` for nothing. `ENOMEM` where there can be no memory,
+/// which the Mach calls pass over.
+fn lockable(call: &Call<'_>) -> Result<Option<(u64, u64)>, Errno> {
+    let (start, size) = rounded(call.args[0], call.args[1])?;
+    let limits = own_map(call)?.limits();
+    if size == 0 {
+        return Ok(None);
+    }
+    if start < limits.start.0 || start + size > limits.end.0 {
+        return Err(Errno::ENOMEM);
+    }
+    Ok(Some((start, size)))
+}
+
 /// `mlock(address, length)`.
 pub fn mlock(call: &mut Call<'_>) -> Answer {
-    let (start, size) = rounded(call.args[0], call.args[1])?;
-    if size == 0 {
-        return DONE;
-    }
+    let Some((start, size)) = lockable(call)? else { return DONE };
     let none = UserProt(0);
     vm().wire(own_map(call)?, UserAddr(start), UserSize(size), none).map_err(wire_error)?;
     DONE
@@ -338,10 +393,7 @@ pub fn mlock(call: &mut Call<'_>) -> Answer {
 
 /// `munlock(address, length)`.
 pub fn munlock(call: &mut Call<'_>) -> Answer {
-    let (start, size) = rounded(call.args[0], call.args[1])?;
-    if size == 0 {
-        return DONE;
-    }
+    let Some((start, size)) = lockable(call)? else { return DONE };
     vm().unwire(own_map(call)?, UserAddr(start), UserSize(size)).map_err(wire_error)?;
     DONE
 }

@@ -9,6 +9,7 @@ mod information;
 mod memory;
 mod name;
 mod process;
+mod shm;
 mod signal;
 mod sysctl;
 mod time;
@@ -90,7 +91,7 @@ table! { UNIX, UnixCall, UNIX_COUNT,
     SYS_EXIT => process::exit; SYS_FORK => process::fork; SYS_WAIT4 => process::wait4;
     SYS_EXECVE => process::execve; SYS_POSIX_SPAWN => process::posix_spawn;
     SYS_GETPID => process::getpid; SYS_GETPPID => process::getppid;
-    SYS_GETUID => process::zero; SYS_GETEUID => process::zero; SYS_GETGID => process::zero;
+    SYS_SETUID => process::setuid; SYS_GETUID => process::getuid; SYS_GETEUID => process::getuid; SYS_GETGID => process::zero;
     SYS_GETEGID => process::zero; SYS_ISSETUGID => process::zero;
     SYS_GETPGRP => process::getpgrp; SYS_SETPGID => process::setpgid; SYS_SETSID => process::setsid;
     SYS_GETRLIMIT => process::getrlimit; SYS_SETRLIMIT => process::setrlimit;
@@ -112,6 +113,7 @@ table! { UNIX, UnixCall, UNIX_COUNT,
     SYS_MMAP => memory::mmap; SYS_MUNMAP => memory::munmap; SYS_MPROTECT => memory::mprotect;
     SYS_MADVISE => memory::madvise; SYS_MINCORE => memory::mincore; SYS_MINHERIT => memory::minherit;
     SYS_MSYNC => memory::msync; SYS_MLOCK => memory::mlock; SYS_MUNLOCK => memory::munlock;
+    SYS_SHM_OPEN => shm::open; SYS_SHM_UNLINK => shm::unlink;
     SYS_MLOCKALL => memory::no_call; SYS_MUNLOCKALL => memory::no_call;
     SYS_GETTIMEOFDAY => time::gettimeofday; SYS_SEMWAIT_SIGNAL => time::semwait_signal;
     SYS_GETENTROPY => time::getentropy;
@@ -133,9 +135,23 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MACH_VM_REGION => mach::region::region;
     abi::trap::MACH_VM_PAGE_RANGE_QUERY => mach::region::page_range_query;
     abi::trap::MACH_VM_BEHAVIOR_SET => mach::vm::behavior_set; abi::trap::MACH_VM_MSYNC => mach::vm::msync;
-    abi::trap::MACH_VM_WIRE => mach::vm::wire;
+    abi::trap::MACH_VM_WIRE => mach::vm::wire; abi::trap::VM_MAP_EXEC_LOCKDOWN => mach::vm::exec_lockdown;
+    abi::trap::MACH_VM_READ => mach::transfer::read; abi::trap::MACH_VM_READ_LIST => mach::transfer::read_list;
+    abi::trap::MACH_VM_WRITE => mach::transfer::write; abi::trap::MACH_VM_COPY => mach::transfer::copy;
+    abi::trap::MACH_VM_READ_OVERWRITE => mach::transfer::read_overwrite;
+    abi::trap::MACH_VM_REMAP => mach::share::remap; abi::trap::MACH_VM_REMAP_NEW => mach::share::remap_new;
+    abi::trap::MACH_MAKE_MEMORY_ENTRY => mach::share::make_memory_entry;
+    abi::trap::MEMORY_OBJECT_MEMORY_ENTRY => mach::share::memory_object_memory_entry;
+    abi::trap::MEMORY_ENTRY_MAP_SIZE => mach::share::memory_entry_map_size;
+    abi::trap::MEMORY_ENTRY_OWNERSHIP => mach::share::memory_entry_ownership;
     abi::trap::HOST_STATISTICS64 => mach::host::statistics; abi::trap::HOST_INFO => mach::host::info;
     abi::trap::HOST_PAGE_SIZE => mach::host::page_size; abi::trap::MACH_ZONE_INFO => mach::host::zone_info;
+    abi::trap::VM_PURGABLE_CONTROL => mach::purgable::control;
+    abi::trap::MACH_VM_MACHINE_ATTRIBUTE => mach::purgable::machine_attribute;
+    abi::trap::MACH_VM_PAGE_INFO => mach::purgable::page_info;
+    abi::trap::MACH_MEMORY_INFO => mach::host::memory_info; abi::trap::TASK_WIRE => mach::task::wire;
+    abi::trap::MACH_VM_RECLAIM_ALLOCATE => mach::task::reclaim_allocate;
+    abi::trap::MACH_VM_RANGE_CREATE => mach::task::range_create;
     abi::trap::TASK_INFO => mach::task::task_info; abi::trap::AUDIT => mach::host::audit;
 }
 

@@ -5,6 +5,7 @@ use crate::exec::{self, Request};
 use crate::files::MAXIMUM_FILES;
 use crate::memory::vm;
 use crate::task::life::{self, Begin, NewPid, Patience, Waited, Whom};
+use crate::task::limits::{Limit, RLIM_INFINITY};
 use crate::task::table::{Pid, Stops};
 use crate::task::{Heritage, Task};
 use crate::shared::NoMemory;
@@ -13,7 +14,22 @@ use abi::Errno;
 use abi::proc::{Rusage, WNOHANG, WUNTRACED};
 use core::sync::atomic::Ordering::Relaxed;
 
-/// `getuid` and its relatives: everybody is root.
+/// `getuid()`, `geteuid()`: the real and the effective user are one.
+pub fn getuid(call: &mut Call<'_>) -> Answer {
+    Ok((u64::from(call.task.user()), 0))
+}
+
+/// `setuid(user)`: the superuser becomes anybody, others stay who they are.
+pub fn setuid(call: &mut Call<'_>) -> Answer {
+    let user = call.args[0] as u32;
+    if !call.task.is_root() && user != call.task.user() {
+        return Err(Errno::EPERM.into());
+    }
+    call.task.set_user(user);
+    DONE
+}
+
+/// `getgid`, `getegid`, `issetugid`: there are no groups of users.
 pub fn zero(_: &mut Call<'_>) -> Answer {
     DONE
 }
@@ -50,6 +66,7 @@ pub fn inherit(parent: &Task) -> Result<Heritage, NoMemory> {
         signals: parent.signals.fork(),
         identity: parent.identity(),
         file_mask: parent.file_mask.load(Relaxed),
+        user: parent.user(),
     })
 }
 
@@ -181,15 +198,21 @@ pub fn setsid(call: &mut Call<'_>) -> Answer {
 
 const RLIMIT_DATA: u64 = 2;
 const RLIMIT_STACK: u64 = 3;
+const RLIMIT_AS: u64 = 5;
+const RLIMIT_MEMLOCK: u64 = 6;
 const RLIMIT_NPROC: u64 = 7;
 const RLIMIT_NOFILE: u64 = 8;
 const RLIMIT_COUNT: u64 = 9;
-const RLIM_INFINITY: u64 = i64::MAX as u64;
 
 /// `getrlimit(which, *{soft, hard})`.
 pub fn getrlimit(call: &mut Call<'_>) -> Answer {
     // Bit 12 asks for UNIX 03's rules; there are no others here.
-    let limit = match call.args[0] & !0x1000 {
+    let which = call.args[0] & !0x1000;
+    if let Some(limit) = changeable(call.task, which) {
+        put(call.args[1], &limit.get())?;
+        return DONE;
+    }
+    let limit = match which {
         RLIMIT_STACK => exec::STACK_SIZE,
         RLIMIT_NPROC => crate::task::table::MAXIMUM_PROCESSES as u64,
         RLIMIT_NOFILE => MAXIMUM_FILES as u64,
@@ -200,11 +223,28 @@ pub fn getrlimit(call: &mut Call<'_>) -> Answer {
     DONE
 }
 
-/// `setrlimit(which, *{soft, hard})`: the limits are fixed; setting what they are succeeds.
+/// The limit of that number, if it can be changed.
+fn changeable(task: &Task, which: u64) -> Option<&Limit> {
+    match which {
+        RLIMIT_AS => Some(&task.limits.size),
+        RLIMIT_MEMLOCK => Some(&task.limits.wired),
+        _ => None,
+    }
+}
+
+/// `setrlimit(which, *{soft, hard})`: of the address space and of wired memory; everybody is root
+/// and may raise them again. The other limits are fixed: `EPERM`.
 pub fn setrlimit(call: &mut Call<'_>) -> Answer {
     let wanted: [u64; 2] = get(call.args[1])?;
-    if call.args[0] & !0x1000 >= RLIMIT_COUNT || wanted[0] > wanted[1] {
+    let which = call.args[0] & !0x1000;
+    if which >= RLIMIT_COUNT || wanted[0] > wanted[1] {
         return Err(Errno::EINVAL.into());
+    }
+    if let Some(limit) = changeable(call.task, which) {
+        limit.set(wanted);
+        let map = call.task.own_map().ok_or(Errno::EINVAL)?;
+        vm().map_set_limits(map, call.task.limits.of_map());
+        return DONE;
     }
     Err(Errno::EPERM.into())
 }

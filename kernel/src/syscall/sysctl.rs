@@ -23,6 +23,7 @@ use abi::sysctl::{
 };
 use alloc::vec::Vec;
 use core::fmt::Write;
+use vm::counters::Event;
 
 
 /// The most bytes of a dotted name.
@@ -96,6 +97,7 @@ fn value(id: Id) -> Value {
             Value::int(available * 100 / pages.max(1))
         }
         Id::MemoryPressureLevel => Value::int(1),
+        Id::LogLines => Value::quad(crate::console::output::logged()),
         Id::LoadAverage => Value::new(
             LoadAvg {
                 fscale: 2048,
@@ -122,7 +124,11 @@ fn value(id: Id) -> Value {
         Id::PageWireCount => count(statistics().wire_count),
         Id::PageActiveCount => count(statistics().active_count),
         Id::PageInactiveCount => count(statistics().inactive_count),
-        Id::UserWireLimit | Id::GlobalUserWireLimit => Value::quad(vm().user_wire_limit()),
+        Id::UserWireLimit => Value::quad(vm().user_wire_limit()),
+        Id::GlobalUserWireLimit => Value::quad(vm().global_user_wire_limit()),
+        Id::GlobalNoUserWireAmount => Value::quad(vm().global_no_user_wire_amount()),
+        Id::OverGlobalLimit => Value::int(vm().counters().get(Event::OverGlobalLimit)),
+        Id::OverUserLimit => Value::int(vm().counters().get(Event::OverUserLimit)),
         Id::Machine => Value::text(format_args!("{}", arch::cpu::NAME)),
         Id::Model => Value::text(format_args!("QEMU")),
         Id::Ncpu | Id::PhysicalCpu | Id::LogicalCpu => Value::int(1),

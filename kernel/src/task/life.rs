@@ -80,6 +80,9 @@ pub fn create(
             return Err(error);
         }
     };
+    if let Some(parent) = find(parent) {
+        task.limits.inherit(&parent.limits);
+    }
     task.set_first_map(map);
     task.set_thread(thread.clone());
     pid.enter(Some(parent).filter(|parent| parent.0 > 0), &task);
@@ -159,7 +162,9 @@ pub fn exit(status: u32) -> ! {
     let Some(task) = &me.task else { run::end() };
     task.files.close_all();
     task.set_directory(None);
-    drop(task.ports.lock().clear());
+    // Not in one statement: what a name meant is given up without the lock.
+    let names = task.ports.lock().clear();
+    drop(names);
     let vm = vm();
     if let Some(map) = task.replace_map(vm, None) {
         vm.map_terminate(map);

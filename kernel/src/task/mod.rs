@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "none")]
 pub mod life;
+pub mod limits;
 #[cfg(target_os = "none")]
 pub mod ports;
 pub mod table;
@@ -16,4 +17,4 @@ pub mod table;
 pub mod task;
 
 #[cfg(target_os = "none")]
-pub use task::{Heritage, Identity, Task, TaskMap, TaskMapRef};
+pub use task::{Heritage, Identity, ROOT, Task, TaskMap, TaskMapRef};

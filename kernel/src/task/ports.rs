@@ -1,8 +1,9 @@
-//! Port names: how a program names tasks and the host.
+//! Port names: how a program names tasks, memory entries and the host.
 //!
 //! Owns: one task's names and what they mean. Does not own: rights (there are no messages yet; every
 //! name is a send right).
 
+use crate::memory::{self, KernelMemoryEntry};
 use crate::shared::{Shared, try_push};
 use crate::task::Task;
 use abi::KernReturn;
@@ -25,21 +26,65 @@ pub enum Port {
     OwnTask,
     /// Another task.
     Task(Shared<Task>),
+    /// Memory.
+    Memory(Shared<Memory>),
     /// The calling thread.
     OwnThread,
     /// The host.
     Host,
 }
 
+/// A memory entry that has a name; it is released with the last one.
+pub struct Memory(Option<KernelMemoryEntry>);
+
+impl Memory {
+    /// Takes a reference over.
+    pub const fn new(entry: KernelMemoryEntry) -> Self {
+        Self(Some(entry))
+    }
+
+    /// The entry.
+    pub fn entry(&self) -> Result<&KernelMemoryEntry, KernReturn> {
+        self.0.as_ref().ok_or(KernReturn::INVALID_OBJECT)
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Some(entry) = self.0.take() {
+            memory::vm().memory_entry_release(entry);
+        }
+    }
+}
+
+/// What a program can be given a name for.
+#[derive(Clone)]
+pub enum Named {
+    /// A task.
+    Task(Shared<Task>),
+    /// Memory.
+    Memory(Shared<Memory>),
+}
+
+impl Named {
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Task(a), Self::Task(b)) => a.same(b),
+            (Self::Memory(a), Self::Memory(b)) => a.same(b),
+            _ => false,
+        }
+    }
+}
+
 /// The names of one task beyond the three that every task has.
 pub struct Ports {
-    tasks: Vec<Option<Shared<Task>>>,
+    named: Vec<Option<Named>>,
 }
 
 impl Ports {
     /// No further names.
     pub const fn new() -> Self {
-        Self { tasks: Vec::new() }
+        Self { named: Vec::new() }
     }
 
     /// What a name means.
@@ -48,37 +93,39 @@ impl Ports {
             TASK_SELF => Some(Port::OwnTask),
             THREAD_SELF => Some(Port::OwnThread),
             HOST_SELF => Some(Port::Host),
-            _ => self.tasks.get(index(name)?)?.clone().map(Port::Task),
+            _ => match self.named.get(index(name)?)?.clone()? {
+                Named::Task(task) => Some(Port::Task(task)),
+                Named::Memory(memory) => Some(Port::Memory(memory)),
+            },
         }
     }
 
-    /// A name for a task; the same one if it has one already.
-    pub fn name(&mut self, task: &Shared<Task>) -> Result<u32, KernReturn> {
-        let known =
-            |slot: &Option<Shared<Task>>| slot.as_ref().is_some_and(|other| other.same(task));
-        if let Some(at) = self.tasks.iter().position(known) {
+    /// A name; the same one if there is one already.
+    pub fn name(&mut self, what: &Named) -> Result<u32, KernReturn> {
+        let known = |slot: &Option<Named>| slot.as_ref().is_some_and(|other| other.same(what));
+        if let Some(at) = self.named.iter().position(known) {
             return Ok(name(at));
         }
-        if let Some(at) = self.tasks.iter().position(Option::is_none) {
-            self.tasks[at] = Some(task.clone());
+        if let Some(at) = self.named.iter().position(Option::is_none) {
+            self.named[at] = Some(what.clone());
             return Ok(name(at));
         }
-        if self.tasks.len() >= MAXIMUM {
+        if self.named.len() >= MAXIMUM {
             return Err(KernReturn::RESOURCE_SHORTAGE);
         }
-        let at = self.tasks.len();
-        try_push(&mut self.tasks, Some(task.clone())).map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
+        let at = self.named.len();
+        try_push(&mut self.named, Some(what.clone())).map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
         Ok(name(at))
     }
 
     /// Takes a name away; what it meant is dropped by the caller, without the lock.
-    pub fn remove(&mut self, name: u32) -> Option<Shared<Task>> {
-        self.tasks.get_mut(index(name)?)?.take()
+    pub fn remove(&mut self, name: u32) -> Option<Named> {
+        self.named.get_mut(index(name)?)?.take()
     }
 
     /// Takes all names away.
-    pub fn clear(&mut self) -> Vec<Option<Shared<Task>>> {
-        core::mem::take(&mut self.tasks)
+    pub fn clear(&mut self) -> Vec<Option<Named>> {
+        core::mem::take(&mut self.named)
     }
 }
 

@@ -5,6 +5,7 @@
 //! Locks: each part its own, of rank "task state", never two at once; what is replaced under one is
 //! dropped after it.
 
+use super::limits::Limits;
 use super::ports::Ports;
 use super::table::Pid;
 use crate::files::{Files, Node};
@@ -17,13 +18,15 @@ use alloc::vec::Vec;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 use sync::NoPreempt;
-use vm::{Map, MapRef};
+use vm::{Map, MapRef, Range};
 
 /// An address space of this kernel.
 pub type TaskMap = Map<Machine>;
 /// A counted reference to one.
 pub type TaskMapRef = MapRef<Machine>;
 
+/// The superuser.
+pub const ROOT: u32 = 0;
 /// The task has not been told to exit.
 const NO_STATUS: u32 = u32::MAX;
 
@@ -83,8 +86,11 @@ pub struct Task {
     exit_status: AtomicU32,
     /// Its counters.
     pub counters: Counters,
+    /// What it may have.
+    pub limits: Limits,
     /// Permissions that new files do not get.
     pub file_mask: AtomicU32,
+    user: AtomicU32,
     /// When it began, in nanoseconds since boot.
     pub started: u64,
     /// Processor time of its reaped children, in nanoseconds.
@@ -109,6 +115,8 @@ pub struct Heritage {
     pub identity: Shared<Identity>,
     /// File mask.
     pub file_mask: u32,
+    /// User.
+    pub user: u32,
 }
 
 impl Task {
@@ -133,7 +141,9 @@ impl Task {
             ports: SpinLock::new(Ports::new()),
             exit_status: AtomicU32::new(NO_STATUS),
             counters: Counters::default(),
+            limits: Limits::none(),
             file_mask: AtomicU32::new(heritage.file_mask),
+            user: AtomicU32::new(heritage.user),
             started: arch::timer::now(),
             children_time: AtomicU64::new(0),
         }
@@ -148,6 +158,21 @@ impl Task {
     /// It has another parent now.
     pub fn set_parent(&self, parent: Pid) {
         self.parent.store(parent.0, Relaxed);
+    }
+
+    /// The user whose it is.
+    pub fn user(&self) -> u32 {
+        self.user.load(Relaxed)
+    }
+
+    /// Whether it may do what only the superuser may.
+    pub fn is_root(&self) -> bool {
+        self.user() == ROOT
+    }
+
+    /// It is another user's from now on.
+    pub fn set_user(&self, user: u32) {
+        self.user.store(user, Relaxed);
     }
 
     /// Its process group.
@@ -241,6 +266,16 @@ impl Task {
         let size = (map.size(), map.entry_count());
         vm.map_release(map);
         size
+    }
+
+    /// Where its address space begins and ends; nothing without one.
+    pub fn limits(&self, vm: &KernelVm) -> Range {
+        let Some(map) = self.map_ref() else {
+            return Range::default();
+        };
+        let limits = map.limits();
+        vm.map_release(map);
+        limits
     }
 
     /// Its directory.

@@ -5,10 +5,9 @@ use super::rig::{Rig, page, sleep};
 use super::{Outcome, Unmet, check, same, tests};
 use crate::memory::vm;
 use arch::layout::{KERNEL_MAP_BASE, KERNEL_MAP_END};
-use arch::pmap::conformance::{self, Blind, Program};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use vm::{FrameSource, Machine, PageId, Pages, Range, VirtAddr};
-use zalloc::ChunkSource;
+use vm::conformance::{self, Blind};
+use vm::{Machine, Range, VirtAddr};
 
 tests!("hardware":
     page_tables_conform,
@@ -17,32 +16,13 @@ tests!("hardware":
     frames_of_a_program_are_its_own,
 );
 
-/// Frames of `vm` as page tables for the suite.
-struct Frames;
-
-impl FrameSource for Frames {
-    fn take(&mut self) -> Option<PageId> {
-        let chunk = vm().frames().alloc_chunk(1)?;
-        Some(vm().machine().chunk_release(chunk))
-    }
-
-    fn give(&mut self, page: PageId) {
-        vm().frames()
-            .free_chunk(vm().machine().chunk_memory(page, Pages(1)));
-    }
-}
-
 fn conform(seed: u64, steps: u32) -> Outcome<conformance::Met> {
     // The end of the kernel map: memory of the kernel is given out from its start.
     let window = KERNEL_MAP_END - (1 << 32);
     check!(window > KERNEL_MAP_BASE);
-    let program = Program {
-        seed,
-        steps,
-        kernel_window: Range::new(VirtAddr(window), VirtAddr(KERNEL_MAP_END)),
-    };
-    let pages = vm().frames().pages();
-    conformance::run(vm().machine(), pages, &mut Frames, &mut Blind, program)
+    let window = Range::new(VirtAddr(window), VirtAddr(KERNEL_MAP_END));
+    let program = arch::Machine::conformance(seed, steps, window);
+    conformance::conform(vm(), &mut Blind, program)
         .map_err(|failure| Unmet::failed(format_args!("seed {seed}: {failure}")))
 }
 

@@ -13,7 +13,7 @@ use crate::init;
 use crate::signals::Signals;
 use crate::syscall::Failure;
 use crate::task::table::Pid;
-use crate::task::{Heritage, Identity};
+use crate::task::{Heritage, Identity, ROOT};
 use crate::vfs::vnode::Body;
 use crate::vfs::{Path, Vnode, Walk};
 use abi::Errno;
@@ -100,6 +100,7 @@ pub fn start(rig: &Rig<'_>, path: &[u8], arguments: &[&[u8]], output: End) -> Re
         signals: Signals::new(),
         identity: crate::shared::Shared::try_new(Identity::default())?,
         file_mask: 0o022,
+        user: ROOT,
     };
     spawn::launch(heritage, request)
 }

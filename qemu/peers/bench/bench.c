@@ -58,6 +58,7 @@ static long map_bytes(void)
 }
 
 #include "groups.h"
+#include "mach.h"
 
 int main(int argc, char **argv)
 {
@@ -65,6 +66,8 @@ int main(int argc, char **argv)
 		{ "calib", t_calib }, { "null", t_null }, { "anon", t_anon }, { "mmap", t_mmap },
 		{ "mprotect", t_mprotect }, { "fork", t_fork }, { "forklater", t_forklater },
 		{ "cow", t_cow }, { "regions", t_regions }, { "ctx", t_ctx },
+		{ "mach_regions", t_mach_regions }, { "mach_remap", t_mach_remap },
+		{ "mach_copy", t_mach_copy }, { "mach_entry", t_mach_entry },
 	};
 	uint64_t boot = counter();
 	int known = 0;

@@ -62,6 +62,7 @@ int setpgid(pid_t pid, pid_t group);
 pid_t setsid(void);
 pid_t tcgetpgrp(int fd);
 int tcsetpgrp(int fd, pid_t group);
+int setuid(uid_t user);
 uid_t getuid(void);
 uid_t geteuid(void);
 gid_t getgid(void);

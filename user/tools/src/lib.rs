@@ -13,6 +13,7 @@ pub mod pattern;
 pub mod ps;
 pub mod sh;
 pub mod size;
+pub mod stress;
 pub mod sysctl;
 pub mod vm_stat;
 pub mod vmmap;

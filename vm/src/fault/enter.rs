@@ -6,28 +6,42 @@
 use super::{Step, Try};
 use crate::addr::PageId;
 use crate::counters::Event;
-use crate::machine::{CacheMode, Machine, Mapping, NotEntered, Tracking, Wired};
+use crate::machine::{
+    CacheMode, CacheOperation, Machine, Mapping, NotEntered, RefMod, Tracking, Wired,
+};
 use crate::map::entry::Entry;
-use crate::object::{ObjectKind, ObjectState};
+use crate::object::{Object, ObjectKind, ObjectState};
 use crate::vm::Vm;
 use abi::Protection;
 
 /// The only place that grants write permission (I-PTE-1): the entry allows it, the page is the top
-/// object's own, and that object need not be copied first. A file's page is granted it when it is
-/// written, so that the write is noted.
+/// object's own, that object need not be copied first, and no copy object needs the page as it is. A
+/// file's page is granted it when it is written, so that the write is noted.
 #[inline]
 fn permission<M: Machine>(
     entry: &Entry<M>,
     access: Protection,
     on_top: OnTop,
     kind: ObjectKind,
+    owed: bool,
 ) -> Protection {
     let all = entry.attributes.protection;
     let noted = kind != ObjectKind::Named || access.contains(Protection::WRITE);
-    if on_top == OnTop::Yes && !entry.needs_copy && noted {
+    if on_top == OnTop::Yes && !entry.needs_copy && noted && !owed {
         all
     } else {
         all.difference(Protection::WRITE)
+    }
+}
+
+/// Whether the pages around a page may be mapped with it. A file's page is written alone, so that
+/// each write is noted; a page that is not cached is mapped alone.
+#[inline]
+fn shows_around(kind: ObjectKind, mapping: Mapping) -> bool {
+    match kind {
+        ObjectKind::Anonymous | ObjectKind::Kernel => true,
+        ObjectKind::Named => !mapping.protection.contains(Protection::WRITE),
+        ObjectKind::Uncached => false,
     }
 }
 
@@ -60,9 +74,11 @@ impl<M: Machine> Vm<M> {
         access: Protection,
         on_top: OnTop,
         kind: ObjectKind,
+        page: PageId,
     ) -> Mapping {
+        let owed = self.frames.pages().get(page).is_owed();
         Mapping {
-            protection: permission(entry, access, on_top, kind),
+            protection: permission(entry, access, on_top, kind, owed),
             wired: if entry.wired == 0 {
                 Wired::No
             } else {
@@ -73,22 +89,20 @@ impl<M: Machine> Vm<M> {
         }
     }
 
-    /// Maps a resident page of the entry's own object, and the pages around it. A file's page is
-    /// written alone, so that each write is noted.
+    /// Maps a resident page of the entry's own object, and the pages around it.
     #[inline]
     pub(super) fn enter_resident(
         &self,
         entry: &Entry<M>,
-        (top, kind): (&ObjectState<M>, ObjectKind),
+        (top, object): (&ObjectState<M>, &Object<M>),
         (index, page): (u64, PageId),
         this: &mut Try<'_, M>,
     ) -> Step<M> {
-        let step = self.enter(entry, page, OnTop::Yes, kind, this);
-        let mapping = self.mapping(entry, this.access, OnTop::Yes, kind);
-        let noted = kind == ObjectKind::Named && mapping.protection.contains(Protection::WRITE);
+        let step = self.enter(entry, page, OnTop::Yes, object, this);
+        let mapping = self.mapping(entry, this.access, OnTop::Yes, object.kind, page);
         if let Step::Done = step
             && !mapping.protection.is_empty()
-            && !noted
+            && shows_around(object.kind, mapping)
         {
             self.enter_around(entry, top, index, mapping, this);
         }
@@ -101,15 +115,52 @@ impl<M: Machine> Vm<M> {
         entry: &Entry<M>,
         page: PageId,
         on_top: OnTop,
-        kind: ObjectKind,
+        object: &Object<M>,
         this: &mut Try<'_, M>,
     ) -> Step<M> {
-        let mapping = self.mapping(entry, this.access, on_top, kind);
+        if object.kind != ObjectKind::Anonymous {
+            return self.enter_apart(entry, page, on_top, object, this);
+        }
+        let mapping = self.mapping(entry, this.access, on_top, ObjectKind::Anonymous, page);
+        self.enter_page(page, mapping, this)
+    }
+
+    /// Maps a page of an object that is not plain memory: a file's page notes that it is written, a
+    /// page that is not cached reaches memory first.
+    #[inline(never)]
+    fn enter_apart(
+        &self,
+        entry: &Entry<M>,
+        page: PageId,
+        on_top: OnTop,
+        object: &Object<M>,
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        let mut mapping = self.mapping(entry, this.access, on_top, object.kind, page);
+        let record = self.frames.pages().get(page);
+        match object.kind {
+            ObjectKind::Named => {
+                if this.access.contains(Protection::WRITE) {
+                    record.mark(RefMod::MODIFIED | RefMod::REFERENCED);
+                }
+                if mapping.protection.contains(Protection::WRITE) {
+                    record.set_written_to();
+                }
+            }
+            ObjectKind::Uncached => {
+                mapping.cache = object.cache;
+                // A machine without such an operation keeps caches and memory in step by itself.
+                let _ = self.machine().page_cache(page, CacheOperation::FlushData);
+            }
+            ObjectKind::Anonymous | ObjectKind::Kernel => {}
+        }
+        self.enter_page(page, mapping, this)
+    }
+
+    #[inline]
+    fn enter_page(&self, page: PageId, mapping: Mapping, this: &mut Try<'_, M>) -> Step<M> {
         if mapping.protection.is_empty() {
             return Step::Done;
-        }
-        if kind == ObjectKind::Named && mapping.protection.contains(Protection::WRITE) {
-            self.frames.pages().get(page).set_written_to();
         }
         if mapping.protection.contains(Protection::EXECUTE) {
             self.make_fetchable(page);

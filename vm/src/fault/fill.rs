@@ -41,8 +41,13 @@ impl<M: Machine> Vm<M> {
             number: top.number,
             index,
         };
+        let copied = top.copy.is_some();
         let Some(shadow) = &top.shadow else {
-            return self.zero_fill(target);
+            let page = self.zero_fill(target)?;
+            if copied {
+                self.frames.pages().get(page).set_owed();
+            }
+            return Ok(page);
         };
         let mut hidden = None;
         let page = self.look_below(shadow, index, |below| match below {
@@ -66,6 +71,10 @@ impl<M: Machine> Vm<M> {
         });
         if let Some(page) = hidden {
             top.slots.replace(index, Slot::Busy(page));
+        }
+        if let (true, Some(page)) = (copied, hidden.or(page.as_ref().ok().copied())) {
+            // What the copy object shows through this one is what is there now.
+            self.frames.pages().get(page).set_owed();
         }
         page
     }

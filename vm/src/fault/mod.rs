@@ -16,7 +16,7 @@ mod through;
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
-use crate::machine::{Machine, RefMod};
+use crate::machine::Machine;
 use crate::map::entry::Entry;
 use crate::map::{Map, MapState};
 use crate::object::copy::Snapshot;
@@ -72,6 +72,8 @@ enum Step<M: Machine> {
     Covers(ObjRef<M>, u64),
     /// The page at this object and index is busy until no TLB shows the one that it hides.
     Hides(ObjRef<M>, u64),
+    /// The page at this object and index shall change, and a copy object needs its contents first.
+    Push(ObjRef<M>, u64),
     /// What stood in the way is gone: look again.
     Again,
     /// The page table needs memory.
@@ -121,6 +123,14 @@ struct Try<'a, M: Machine> {
     released: Option<ObjRef<M>>,
 }
 
+impl<M: Machine> Try<'_, M> {
+    /// Whether the page may change afterwards.
+    #[inline]
+    fn writes(&self) -> bool {
+        self.access.contains(Protection::WRITE) || self.purpose == Purpose::Wire
+    }
+}
+
 impl<M: Machine> Vm<M> {
     /// Resolves an access to `at` in `map`: afterwards the page is mapped and allows it.
     /// `access` is `READ`, `WRITE` or `EXECUTE`. May sleep; no lock may be held.
@@ -162,6 +172,7 @@ impl<M: Machine> Vm<M> {
         let result = loop {
             match step {
                 Step::Done => break Ok(()),
+                Step::Failed(FaultError::Shortage) if self.relieve() => {}
                 Step::Failed(error) => break Err(error),
                 // The try has made way before it unlocked the map.
                 Step::Occupied | Step::Covers(..) | Step::Hides(..) | Step::Again => {
@@ -188,17 +199,24 @@ impl<M: Machine> Vm<M> {
                     }
                     match self.snapshot(&object, index) {
                         Ok(made) => kept.snapshot = made,
+                        Err(NoMemory) if self.relieve() => {}
                         Err(NoMemory) => {
                             self.shortage();
                             break Err(FaultError::Shortage);
                         }
                     }
                 }
+                Step::Push(object, index) => {
+                    if let Err(NoMemory) = self.push(&object, index) {
+                        self.shortage();
+                        break Err(FaultError::Shortage);
+                    }
+                }
                 Step::Refill => {
                     self.counters.count(Event::Retry);
                     let machine = self.machine();
                     let filled = machine.pmap_refill(pmap, at, &mut reserve, &mut self.tables());
-                    if filled.is_err() {
+                    if filled.is_err() && !self.relieve() {
                         self.shortage();
                         break Err(FaultError::Shortage);
                     }
@@ -261,7 +279,7 @@ impl<M: Machine> Vm<M> {
         if !entry.attributes.protection.contains(this.access) {
             return Step::Failed(FaultError::ProtectionFailure);
         }
-        let write = this.access.contains(Protection::WRITE) || this.purpose == Purpose::Wire;
+        let write = this.writes();
         let Some(object) = &entry.object else {
             return match &entry.submap {
                 None if write => Step::Prepare,
@@ -296,7 +314,7 @@ impl<M: Machine> Vm<M> {
         let step = match (top.slots.get(index), &top.shadow) {
             (Slot::Resident(page), _) => {
                 self.counters.count(Event::Hit);
-                let step = self.enter_resident(entry, (&top, object.kind), (index, page), this);
+                let step = self.enter_resident(entry, (&top, object), (index, page), this);
                 return covers(step, object, index);
             }
             (Slot::Busy(_), _) => return wait(object, index),
@@ -304,7 +322,7 @@ impl<M: Machine> Vm<M> {
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
                 Below::Page(page, below, place, _) => {
                     self.counters.count(Event::Hit);
-                    let step = self.enter(entry, page, OnTop::No, object.kind, this);
+                    let step = self.enter(entry, page, OnTop::No, object, this);
                     Some(covers(step, below, place))
                 }
                 Below::Busy(object, index) => Some(wait(object, index)),
@@ -336,7 +354,7 @@ impl<M: Machine> Vm<M> {
         if let Step::Done = step {
             if this.kept.worth == Worth::Trying {
                 this.kept.worth = Worth::Nothing;
-                self.collapse(top, &mut this.batch, &mut this.released);
+                self.collapse(object, top, &mut this.batch, &mut this.released);
             }
             return step;
         }
@@ -376,9 +394,12 @@ impl<M: Machine> Vm<M> {
             return Step::Failed(FaultError::MemoryError);
         }
         let page = match top.slots.get(index) {
+            Slot::Resident(page) if this.writes() && self.frames.pages().get(page).is_owed() => {
+                return owed(object, index);
+            }
             Slot::Resident(page) if object.kind == ObjectKind::Anonymous => {
                 self.counters.count(Event::Hit);
-                return self.enter_resident(entry, (top, object.kind), (index, page), this);
+                return self.enter_resident(entry, (top, object), (index, page), this);
             }
             Slot::Resident(page) => {
                 self.counters.count(Event::Hit);
@@ -386,15 +407,12 @@ impl<M: Machine> Vm<M> {
             }
             Slot::Busy(_) => return wait(object, index),
             Slot::Empty => match self.fill(object, top, index, this) {
+                Ok(_) if top.copy.is_some() && this.writes() => return owed(object, index),
                 Ok(page) => page,
                 Err(step) => return step,
             },
         };
-        if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
-            let pages = self.frames.pages();
-            pages.get(page).mark(RefMod::MODIFIED | RefMod::REFERENCED);
-        }
-        self.enter(entry, page, OnTop::Yes, object.kind, this)
+        self.enter(entry, page, OnTop::Yes, object, this)
     }
 
     /// Ends the mappings of the page that another one hides. That one is busy until no TLB shows the
@@ -433,6 +451,14 @@ impl<M: Machine> Vm<M> {
         let range = Range::new(this.at, end);
         self.machine()
             .pmap_remove(this.pmap, range, &mut this.batch);
+    }
+}
+
+#[cold]
+fn owed<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
+    match object.try_ref() {
+        Ok(object) => Step::Push(object, index),
+        Err(_) => Step::Failed(FaultError::Shortage),
     }
 }
 

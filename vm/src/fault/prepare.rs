@@ -42,7 +42,7 @@ impl<M: Machine> Vm<M> {
                 }
                 entry.pages()
             };
-            let object = self.new_object(ObjectKind::Anonymous, wanted);
+            let object = self.relieved(|| self.new_object(ObjectKind::Anonymous, wanted));
             spare = Some(object.map_err(|_| FaultError::Shortage)?);
         }
     }
@@ -67,10 +67,13 @@ impl<M: Machine> Vm<M> {
             return true;
         }
         if object.read().is_exclusive() {
-            // Whoever shared it is gone.
-            object.write().aliased = false;
-            entry.needs_copy = false;
-            return true;
+            // Whoever shared it is gone, unless a copy object is being used again.
+            let mut state = object.write();
+            if state.is_exclusive() {
+                state.aliased = false;
+                entry.needs_copy = false;
+                return true;
+            }
         }
         let Some(new) = take_sized(spare, entry.pages()) else {
             return false;

@@ -5,18 +5,20 @@
 //! Locks: the map shared (alone where an entry changes), then the object alone.
 
 use super::entry::{Entry, EntryFlags};
+use super::reusable::{Reuse, is_alone};
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
+use crate::counters::Event;
+use crate::fault::FaultError;
 use crate::machine::{Machine, RefMod};
 use crate::object::shadow::next_shown;
 use crate::object::slot::Slot;
-use crate::object::{ObjectKind, ObjectState};
 use crate::page::PageState;
 use crate::sanitize::{
     self, Advice, RangeError, Realign, UserAddr, UserBehavior, UserFlags, UserSize,
 };
 use crate::vm::Vm;
-use abi::{Inherit, KernReturn, Protection};
+use abi::{KernReturn, Protection};
 
 /// `VM_SYNC_ASYNCHRONOUS`.
 const SYNC_ASYNC: u32 = 1;
@@ -28,6 +30,8 @@ const SYNC_KILLPAGES: u32 = 8;
 const SYNC_DEACTIVATE: u32 = 0x10;
 /// `VM_SYNC_CONTIGUOUS`.
 const SYNC_CONTIGUOUS: u32 = 0x20;
+/// `VM_SYNC_REUSABLEPAGES`: what is deactivated is marked as reusable.
+const SYNC_REUSABLE: u32 = 0x40;
 
 impl<M: Machine> Vm<M> {
     /// `mach_vm_behavior_set`.
@@ -61,9 +65,10 @@ impl<M: Machine> Vm<M> {
                 vm.deactivate_part(entry, part);
             }),
             Advice::Free => self.kill(map, range),
-            Advice::WillNeed => self.contiguous(map, range, |_, _, _| ()),
-            Advice::Reusable => self.reusable(map, range, Protection::WRITE),
-            Advice::Reuse | Advice::CanReuse => self.reusable(map, range, Protection::NONE),
+            Advice::WillNeed => self.bring_near(map, range),
+            Advice::Reusable => self.reuse(map, range, Reuse::Reusable),
+            Advice::Reuse => self.reuse(map, range, Reuse::InUse),
+            Advice::CanReuse => self.reuse(map, range, Reuse::Ask),
             Advice::Zero => self.zero_range(map, range),
         }
     }
@@ -94,9 +99,13 @@ impl<M: Machine> Vm<M> {
             self.kill_part(map, range);
         }
         if flags.0 & SYNC_DEACTIVATE != 0 {
-            self.each_part(&map.read(), range, |entry, part| {
+            let state = map.read();
+            self.each_part(&state, range, |entry, part| {
                 self.deactivate_part(entry, part)
             });
+            if flags.0 & SYNC_REUSABLE != 0 {
+                self.mark_reusable(&state, range, Reuse::Reusable);
+            }
         }
         Ok(())
     }
@@ -134,7 +143,35 @@ impl<M: Machine> Vm<M> {
         Ok(())
     }
 
-    fn each_part(&self, state: &MapState<M>, range: Range, mut each: impl FnMut(&Entry<M>, Range)) {
+    /// Maps what the range shows, so that no read of it faults: resident pages, and zeros where
+    /// nothing was written. No more pages than the machine has frames; a shortage ends it early.
+    fn bring_near(&self, map: &Map<M>, range: Range) -> Result<(), KernReturn> {
+        if !map.read().covers(range) {
+            return Err(KernReturn::INVALID_ADDRESS);
+        }
+        let (mut at, mut left) = (range.start, self.total_pages().0);
+        while at < range.end && left != 0 {
+            left = left.saturating_sub(1);
+            let mapped = self.machine().pmap_extract(self.pmap(map), at);
+            if mapped.is_none() {
+                match self.fault(map, at, Protection::READ) {
+                    Ok(()) => self.counters.count(Event::WillNeed),
+                    Err(FaultError::Shortage) => break,
+                    // Not readable, or gone meanwhile: nothing is brought in.
+                    Err(_) => {}
+                }
+            }
+            at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+        }
+        Ok(())
+    }
+
+    pub(super) fn each_part(
+        &self,
+        state: &MapState<M>,
+        range: Range,
+        mut each: impl FnMut(&Entry<M>, Range),
+    ) {
         state.tree.visit(range, |entry| {
             if let Some(part) = entry.range().intersect(range) {
                 each(entry, part);
@@ -164,8 +201,15 @@ impl<M: Machine> Vm<M> {
                 return;
             };
             let mut state = object.write();
-            if is_alone(object.kind, &state) {
-                let (from, to) = (entry.index(part.start), entry.index(part.end));
+            let (from, to) = (entry.index(part.start), entry.index(part.end));
+            if !is_alone(object.kind, &state) {
+                return;
+            }
+            if state.true_share {
+                // Other maps may show it, which are not locked.
+                self.counters.count(Event::SharedKill);
+                self.discard(object, state, (from, to));
+            } else {
                 self.free_range(&mut state, from, to, &mut batch);
             }
         });
@@ -185,35 +229,12 @@ impl<M: Machine> Vm<M> {
                 self.queues.dequeue(page);
                 self.queues.deactivate(page);
                 let used = RefMod::REFERENCED;
+                self.frames.pages().get(page).unmark(used);
                 self.machine().page_clear_refmod(page, used, &mut batch);
             }
         }
         drop(state);
         self.frames.finish(batch);
-    }
-
-    /// An allocator's memory: the whole range is mapped, and plain where its tag says malloc.
-    fn reusable(&self, map: &Map<M>, range: Range, right: Protection) -> Result<(), KernReturn> {
-        let state = map.read();
-        if !state.covers(range) {
-            return Err(KernReturn::INVALID_ADDRESS);
-        }
-        all_allow(&state, range, right)?;
-        let bad = state.tree.visit(range, |entry| {
-            let plain = entry.attributes.protection == Protection::DEFAULT
-                && entry.attributes.max == Protection::ALL
-                && entry.attributes.inherit == Inherit::Copy
-                && entry.wired == 0
-                && entry.object.as_ref().is_none_or(|object| {
-                    object.kind == ObjectKind::Anonymous && object.read().shadow.is_none()
-                });
-            let malloc = matches!(entry.attributes.tag, 1..=3 | 6..=9);
-            (entry.submap.is_some() || (malloc && !plain)).then_some(())
-        });
-        if bad.is_some() {
-            return Err(KernReturn::FAILURE);
-        }
-        Ok(())
     }
 
     fn zero_range(&self, map: &Map<M>, range: Range) -> Result<(), KernReturn> {
@@ -231,14 +252,7 @@ impl<M: Machine> Vm<M> {
         loop {
             let next = self.next_page_of(&map.read(), Range::new(from, range.end));
             let Some(at) = next else { return Ok(()) };
-            self.fault(map, at, Protection::WRITE)?;
-            let state = map.read();
-            if let Some(entry) = state.tree.find(at)
-                && let Some(object) = &entry.object
-                && let Slot::Resident(page) = object.write().slots.get(entry.index(at))
-            {
-                self.zero_bytes(page, 0);
-            }
+            self.write_bytes(map, at, M::PAGE_SIZE, self.zero_frame, 0)?;
             from = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
         }
     }
@@ -266,14 +280,6 @@ fn next_page_in<M: Machine>(entry: &Entry<M>, range: Range) -> Option<VirtAddr> 
     let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
     let at = VirtAddr(entry.start.0.saturating_add(inside));
     part.contains(at).then_some(at)
-}
-
-/// Whether an object's pages may be dropped: nobody else shows them, and nothing is below.
-fn is_alone<M: Machine>(kind: ObjectKind, state: &ObjectState<M>) -> bool {
-    kind == ObjectKind::Anonymous
-        && !state.true_share
-        && state.shadow.is_none()
-        && (state.refs == 1 || !state.aliased)
 }
 
 fn all_allow<M: Machine>(

@@ -50,8 +50,10 @@ impl<M: Machine> Spare<M> {
 
     /// Takes entries until there are `count`. No lock is held.
     pub(crate) fn fill(&mut self, vm: &Vm<M>, count: usize) -> Result<(), KernReturn> {
-        let filled = self.entries.refill(&vm.zones.entries, &vm.frames, count);
-        filled.map_err(|_| vm.shortage())
+        vm.relieved(|| {
+            let filled = self.entries.refill(&vm.zones.entries, &vm.frames, count);
+            filled.map_err(|_| vm.shortage())
+        })
     }
 
     /// A spare entry, made into `entry`. There is one: `require` was asked.

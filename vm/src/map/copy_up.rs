@@ -91,6 +91,7 @@ impl<M: Machine> Vm<M> {
             }
             self.frames.finish(batch);
             match wait {
+                None if done == Err(KernReturn::RESOURCE_SHORTAGE) && self.relieve() => {}
                 None => return done,
                 Some((object, index)) => object.wait_busy(index),
             }

@@ -1,25 +1,29 @@
 //! Allocation and mapping: new entries.
 //!
-//! Owns: where a new range goes, and when it becomes part of the entry before it.
-//! Does not own: pages; none is touched before a fault.
+//! Owns: the calls, what their flags ask for, when new memory becomes part of the entry before it.
+//! Does not own: where a range goes (`place`), pieces of large ones (`chunk`), pages; none is touched
+//! before a fault.
 //! Locks: the map alone. The entry that may be needed is taken before.
 
+use super::chunk::{CHUNK, LARGE_CHUNK};
 use super::clip::{Spare, Stop};
 use super::entry::{Attributes, Entry, EntryFlags};
-use super::tree::{Hole, Removed};
+use super::tree::Removed;
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
+use crate::memory_entry::{MemoryEntry, MemoryKind};
 use crate::object::{ObjRef, ObjectKind, ObjectRef};
 use crate::sanitize::{
     self, Flags, FlagsOf, RangeError, Realign, UserAddr, UserFlags, UserInherit, UserProt, UserSize,
 };
 use crate::vm::{Vm, WriteExecute};
 use abi::vm_flags::{
-    VM_FLAGS_ANYWHERE, VM_FLAGS_NO_CACHE, VM_FLAGS_OVERWRITE, VM_FLAGS_PERMANENT,
-    VM_FLAGS_PURGABLE, VM_MEMORY_REALLOC,
+    VM_FLAGS_4GB_CHUNK, VM_FLAGS_ANYWHERE, VM_FLAGS_NO_CACHE, VM_FLAGS_OVERWRITE,
+    VM_FLAGS_PERMANENT, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_RETURN_4K_DATA_ADDR,
+    VM_FLAGS_RETURN_DATA_ADDR, VM_FLAGS_TPRO, VM_MEMORY_REALLOC,
 };
 use abi::{Inherit, KernReturn, Protection};
 
@@ -27,6 +31,9 @@ use abi::{Inherit, KernReturn, Protection};
 const COALESCE_LIMIT: u64 = 128 * 1024 - 1;
 /// The same for `realloc`'s tag.
 const COALESCE_LIMIT_REALLOC: u64 = 128 << 20;
+
+/// The most pages of a purgeable object.
+const ANON_MAX: u64 = u32::MAX as u64;
 
 /// Where a new range goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +44,8 @@ pub enum Placement {
     Overwrite(VirtAddr),
     /// To the lowest hole at or after this address.
     Anywhere(VirtAddr),
+    /// To a random address that is free.
+    Random,
 }
 
 /// Whether a range of an object is copied when it is written.
@@ -81,11 +90,12 @@ pub struct MapRequest {
 }
 
 /// An entry to be made.
-struct NewEntry<'a, M: Machine> {
-    placement: Placement,
-    size: u64,
-    mask: u64,
-    attributes: Attributes,
+pub(super) struct NewEntry<'a, M: Machine> {
+    pub(super) placement: Placement,
+    pub(super) size: u64,
+    pub(super) mask: u64,
+    pub(super) flags: Flags,
+    pub(super) attributes: Attributes,
     object: Option<&'a ObjRef<M>>,
     offset: u64,
     copy: CopyMode,
@@ -108,7 +118,6 @@ impl<M: Machine> Vm<M> {
             return Ok(VirtAddr(0));
         }
         let (placement, size) = placement::<M>(addr, size, flags, KernReturn::INVALID_ADDRESS)?;
-        check_purgable::<M>(flags, size)?;
         let attributes = Attributes {
             tag: flags.tag(),
             flags: entry_flags(flags),
@@ -119,7 +128,94 @@ impl<M: Machine> Vm<M> {
             Placement::Anywhere(_) => Placement::Anywhere(VirtAddr(0)),
             fixed => fixed,
         };
-        self.enter_entry(map, &NewEntry::zeros(placement, size, attributes))
+        let mut new = NewEntry::zeros(placement, size, attributes);
+        new.flags = flags;
+        self.enter_as_asked(map, &mut new)
+    }
+
+    /// `mach_vm_map` of a memory entry, from `offset` bytes on. Answers the address.
+    ///
+    /// # Errors
+    /// XNU's, in XNU's order: flags, protections, inheritance, range, the entry's range and rights.
+    pub fn map_entry(
+        &self,
+        map: &Map<M>,
+        request: &MapRequest,
+        entry: &MemoryEntry<M>,
+        (offset, copy): (u64, CopyMode),
+    ) -> Result<VirtAddr, KernReturn> {
+        let flags = sanitize::flags(request.flags, FlagsOf::Map)?;
+        let is_mask = abi::prot::VM_PROT_IS_MASK;
+        let (mut current, mask) = sanitize::protection(request.current, is_mask)?;
+        let (mut max, max_mask) = sanitize::protection(request.maximum, is_mask)?;
+        let inherit = sanitize::inherit(request.inherit)?;
+        let argument = KernReturn::INVALID_ARGUMENT;
+        if sanitize::is_zero(request.size) {
+            return Err(argument);
+        }
+        let (placement, size) = placement::<M>(request.addr, request.size, flags, argument)?;
+        let copied = entry.kind() == MemoryKind::Copied;
+        let plain = VM_FLAGS_ANYWHERE
+            | VM_FLAGS_OVERWRITE
+            | VM_FLAGS_RETURN_DATA_ADDR
+            | VM_FLAGS_RETURN_4K_DATA_ADDR;
+        if copied && flags.beyond(plain) || flags.has(VM_FLAGS_PURGABLE) {
+            return Err(argument);
+        }
+        let data = flags.has(VM_FLAGS_RETURN_DATA_ADDR | VM_FLAGS_RETURN_4K_DATA_ADDR);
+        let from = offset
+            .checked_add(if data { entry.inside() } else { 0 })
+            .ok_or(argument)?;
+        let inside = from & M::PAGE_SIZE.wrapping_sub(1);
+        if inside != 0 && !data {
+            return Err(argument);
+        }
+        let start = UserAddr(from.wrapping_sub(inside));
+        let end = inside.checked_add(size).ok_or(argument)?;
+        let range = sanitize::range::<M>(start, UserSize(end), Realign::No);
+        let range = range.map_err(|_| argument)?;
+        if range.end.0 > entry.size() {
+            return Err(argument);
+        }
+        // Who maps with a copy may write it, whatever the entry gives.
+        let given = if copy == CopyMode::Private {
+            entry.protection().union(Protection::WRITE)
+        } else {
+            entry.protection()
+        };
+        if max_mask != 0 {
+            max = max.intersection(given);
+        }
+        if mask != 0 {
+            current = current.intersection(max);
+        }
+        if !given.contains(current) || !given.contains(max) {
+            return Err(KernReturn::INVALID_RIGHT);
+        }
+        let current = current.intersection(max);
+        self.check_write_execute(current)?;
+        let attributes = Attributes {
+            protection: current,
+            max,
+            inherit,
+            tag: flags.tag(),
+            flags: entry_flags(flags),
+            ..Attributes::default()
+        };
+        let twins = self.twins_of_entry(entry, range, copy)?;
+        let change = |new: &mut Attributes| {
+            let shared = new.flags & EntryFlags::SHARED;
+            *new = attributes;
+            new.flags |= shared;
+        };
+        let place = match placement {
+            Placement::Anywhere(_) if flags.has(VM_FLAGS_RANDOM_ADDR) => Placement::Random,
+            placement => placement,
+        };
+        let place = (place, request.mask);
+        let entered = self.insert(map, place, twins, range, |_| Ok(()), change);
+        let at = self.or_discard(entered)?;
+        Ok(VirtAddr(at.0.saturating_add(inside)))
     }
 
     /// `mach_vm_map` of no object. Answers the address.
@@ -137,7 +233,6 @@ impl<M: Machine> Vm<M> {
         }
         let argument = KernReturn::INVALID_ARGUMENT;
         let (placement, size) = placement::<M>(request.addr, request.size, flags, argument)?;
-        check_purgable::<M>(flags, size)?;
         let current = current.intersection(max);
         self.check_write_execute(current)?;
         let attributes = Attributes {
@@ -150,7 +245,57 @@ impl<M: Machine> Vm<M> {
         };
         let mut new = NewEntry::zeros(placement, size, attributes);
         new.mask = request.mask;
-        self.enter_entry(map, &new)
+        new.flags = flags;
+        self.enter_as_asked(map, &mut new)
+    }
+
+    /// Enters memory as its flags and its size ask for it.
+    #[inline(always)]
+    fn enter_as_asked(
+        &self,
+        map: &Map<M>,
+        new: &mut NewEntry<'_, M>,
+    ) -> Result<VirtAddr, KernReturn> {
+        if new.flags.has(VM_FLAGS_PURGABLE | VM_FLAGS_TPRO) || new.size > CHUNK {
+            return self.enter_special(map, new);
+        }
+        self.enter_entry(map, new)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_special(
+        &self,
+        map: &Map<M>,
+        new: &mut NewEntry<'_, M>,
+    ) -> Result<VirtAddr, KernReturn> {
+        if new.flags.has(VM_FLAGS_TPRO) {
+            // Only a trusted path writes it; the maximum must leave that possible.
+            if !new.attributes.max.contains(Protection::DEFAULT) {
+                return Err(KernReturn::PROTECTION_FAILURE);
+            }
+            new.attributes.protection = Protection::READ;
+        }
+        if !new.flags.has(VM_FLAGS_PURGABLE) {
+            return if new.is_chunked() {
+                self.enter_chunks(map, new)
+            } else {
+                self.enter_entry(map, new)
+            };
+        }
+        let pages = new.size >> M::PAGE_SHIFT;
+        if pages > ANON_MAX {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        let object = self.relieved(|| self.new_purgable(pages))?;
+        let mut purgable = NewEntry::zeros(new.placement, new.size, new.attributes);
+        (purgable.mask, purgable.flags) = (new.mask, new.flags);
+        purgable.object = Some(&object);
+        let entered = self.enter_entry(map, &purgable);
+        let mut batch = self.frames.batch();
+        self.release_object(object, &mut batch);
+        self.frames.finish(batch);
+        entered
     }
 
     /// Enters a range for a caller that is trusted: `exec`, `mmap`. `size` in bytes is rounded up to
@@ -175,7 +320,7 @@ impl<M: Machine> Vm<M> {
         new.object = what.object.map(|handle| &handle.0);
         new.offset = what.offset >> M::PAGE_SHIFT;
         new.copy = what.copy;
-        self.enter_entry(map, &new)
+        self.enter_as_asked(map, &mut new)
     }
 
     /// Refuses memory that is writable and executable, where the policy does.
@@ -219,7 +364,7 @@ impl<M: Machine> Vm<M> {
         removed: &mut Removed<M>,
         batch: &mut TlbBatch<'_, M>,
     ) -> Result<VirtAddr, Stop> {
-        let range = state.place(new.placement, new.size, new.mask)?;
+        let range = self.make_room(map, state, new, spare, removed, batch)?;
         let object = match new.object {
             None => None,
             Some(object) => Some(
@@ -228,14 +373,6 @@ impl<M: Machine> Vm<M> {
                     .map_err(|_| KernReturn::RESOURCE_SHORTAGE)?,
             ),
         };
-        if matches!(new.placement, Placement::Overwrite(_)) && !state.tree.is_free(range) {
-            spare.require(state.clips(range).saturating_add(1))?;
-            self.remove_locked(map, state, range, spare, removed, batch)?;
-            if !state.tree.is_free(range) {
-                // A permanent entry stayed.
-                return Err(Stop::Code(KernReturn::NO_SPACE));
-            }
-        }
         state.size = state.size.saturating_add(new.size);
         if object.is_none() && self.extend_previous(state, range, &new.attributes, batch) {
             self.counters.count(Event::Coalesce);
@@ -258,6 +395,37 @@ impl<M: Machine> Vm<M> {
         Ok(range.start)
     }
 
+    /// Finds the place of a new entry in a locked map, and removes what it overwrites.
+    #[inline(always)]
+    pub(super) fn make_room(
+        &self,
+        map: &Map<M>,
+        state: &mut MapState<M>,
+        new: &NewEntry<'_, M>,
+        spare: &mut Spare<M>,
+        removed: &mut Removed<M>,
+        batch: &mut TlbBatch<'_, M>,
+    ) -> Result<Range, Stop> {
+        let range = match new.placement {
+            Placement::Anywhere(_) if new.flags.has(VM_FLAGS_RANDOM_ADDR) => {
+                self.place_randomly(state, (new.size, new.mask))?
+            }
+            placement => state.place_inline(placement, new.size, new.mask)?,
+        };
+        if !state.restrictions.is_empty() {
+            state.check_restrictions(new.attributes.protection, range)?;
+        }
+        if matches!(new.placement, Placement::Overwrite(_)) && !state.tree.is_free(range) {
+            spare.require(state.clips(range).saturating_add(1))?;
+            self.remove_locked(map, state, range, spare, removed, batch)?;
+            if !state.tree.is_free(range) {
+                // A permanent entry stayed.
+                return Err(Stop::Code(KernReturn::NO_SPACE));
+            }
+        }
+        Ok(range)
+    }
+
     /// Makes the entry that ends where `range` begins longer, if the new memory is of its kind and
     /// its object is nobody else's.
     fn extend_previous(
@@ -276,7 +444,7 @@ impl<M: Machine> Vm<M> {
             COALESCE_LIMIT
         };
         if before.end != range.start
-            || before.attributes != *attributes
+            || !before.attributes.admit(attributes)
             || before.wired != 0
             || before.submap.is_some()
             || before.needs_copy
@@ -285,29 +453,54 @@ impl<M: Machine> Vm<M> {
             return false;
         }
         if let Some(object) = &before.object {
-            let mut target = object.write();
-            if object.kind != ObjectKind::Anonymous
-                || !target.is_exclusive()
-                || target.aliased
-                || target.shadow.is_some()
-            {
-                return false;
-            }
             let end = before.index(before.end);
-            let grown = end.saturating_add(range.len() >> M::PAGE_SHIFT);
-            let nodes = &self.zones.nodes;
-            if target.slots.grow(grown, nodes, &self.frames).is_err() {
+            let mut cut = None;
+            let grows = self.grow_object(object, end, range.len(), batch, &mut cut);
+            if let Some(cut) = cut {
+                self.release_object(cut, batch);
+            }
+            if !grows {
                 return false;
             }
-            // What lies beyond the entry's end was cut off from it: no longer anybody's memory.
-            self.free_range(&mut target, end, u64::MAX, batch);
-            if target.slots.next(end).is_some() {
-                return false;
-            }
-            target.size = target.size.max(grown);
         }
         let start = before.start;
         state.tree.update(start, |entry| entry.end = range.end);
+        true
+    }
+
+    /// Makes the object of an entry, which ends at page `end` of it, `bytes` longer, if it is nobody
+    /// else's and stands alone or can be made to. What a bypass cut off is in `cut` then.
+    #[inline(never)]
+    fn grow_object(
+        &self,
+        object: &ObjRef<M>,
+        end: u64,
+        bytes: u64,
+        batch: &mut TlbBatch<'_, M>,
+        cut: &mut Option<ObjRef<M>>,
+    ) -> bool {
+        let mut target = object.write();
+        if target.shadow.is_some() && target.is_exclusive() {
+            self.collapse(object, &mut target, batch, cut);
+        }
+        if object.kind != ObjectKind::Anonymous
+            || !target.is_exclusive()
+            || target.aliased
+            || target.shadow.is_some()
+        {
+            return false;
+        }
+        let grown = end.saturating_add(bytes >> M::PAGE_SHIFT);
+        let nodes = &self.zones.nodes;
+        if target.slots.grow(grown, nodes, &self.frames).is_err() {
+            return false;
+        }
+        // What lies beyond the entry's end was cut off from it: no longer anybody's memory.
+        self.free_range(&mut target, end, u64::MAX, batch);
+        if target.slots.next(end).is_some() {
+            return false;
+        }
+        target.size = target.size.max(grown);
         true
     }
 }
@@ -318,54 +511,26 @@ impl<M: Machine> NewEntry<'_, M> {
             placement,
             size,
             mask: 0,
+            flags: Flags::NONE,
             attributes,
             object: None,
             offset: 0,
             copy: CopyMode::Shared,
         }
     }
-}
 
-impl<M: Machine> MapState<M> {
-    /// The range that a placement means now.
-    pub(crate) fn place(
-        &self,
-        placement: Placement,
-        size: u64,
-        mask: u64,
-    ) -> Result<Range, KernReturn> {
-        if self.terminated {
-            return Err(KernReturn::TERMINATED);
-        }
-        match placement {
-            Placement::Anywhere(hint) => {
-                // Page 0 is never given.
-                let from = hint.0.max(self.limits.start.0).max(M::PAGE_SIZE);
-                let hole = Hole {
-                    size,
-                    mask: mask | M::PAGE_SIZE.wrapping_sub(1),
-                    limit: self.limits.end.0,
-                };
-                let at = self.tree.hole(VirtAddr(from), hole);
-                let at = at.ok_or(KernReturn::NO_SPACE)?;
-                let end = at.0.checked_add(size).ok_or(KernReturn::NO_SPACE)?;
-                Ok(Range::new(at, VirtAddr(end)))
-            }
-            Placement::Fixed(at) | Placement::Overwrite(at) => {
-                if at.0 & mask != 0 {
-                    return Err(KernReturn::NO_SPACE);
-                }
-                let end = at.0.checked_add(size).ok_or(KernReturn::INVALID_ADDRESS)?;
-                if at < self.limits.start || end > self.limits.end.0 {
-                    return Err(KernReturn::INVALID_ADDRESS);
-                }
-                let range = Range::new(at, VirtAddr(end));
-                let taken = self.tree.find_from(at).is_some_and(|e| e.start < range.end);
-                if taken && matches!(placement, Placement::Fixed(_)) {
-                    return Err(KernReturn::NO_SPACE);
-                }
-                Ok(range)
-            }
+    /// Whether the region becomes several entries: it is large, shows zeros, and is more than a
+    /// range that is kept free.
+    fn is_chunked(&self) -> bool {
+        self.object.is_none() && self.size > self.chunk() && !self.attributes.max.is_empty()
+    }
+
+    /// Bytes of the pieces that a large region of zeros is entered in.
+    pub(super) const fn chunk(&self) -> u64 {
+        if self.flags.has(VM_FLAGS_4GB_CHUNK) {
+            LARGE_CHUNK
+        } else {
+            CHUNK
         }
     }
 }
@@ -373,17 +538,11 @@ impl<M: Machine> MapState<M> {
 /// The flags that an entry remembers.
 fn entry_flags(flags: Flags) -> EntryFlags {
     let mut entry = EntryFlags::empty();
-    entry.set(EntryFlags::PERMANENT, flags.has(VM_FLAGS_PERMANENT));
-    entry.set(EntryFlags::NO_CACHE, flags.has(VM_FLAGS_NO_CACHE));
-    entry.set(EntryFlags::PURGABLE, flags.has(VM_FLAGS_PURGABLE));
-    entry
-}
-
-fn check_purgable<M: Machine>(flags: Flags, size: u64) -> Result<(), KernReturn> {
-    if flags.has(VM_FLAGS_PURGABLE) && size >> M::PAGE_SHIFT > u64::from(u32::MAX) {
-        return Err(KernReturn::INVALID_ARGUMENT);
+    if flags.has(VM_FLAGS_PERMANENT | VM_FLAGS_NO_CACHE) {
+        entry.set(EntryFlags::PERMANENT, flags.has(VM_FLAGS_PERMANENT));
+        entry.set(EntryFlags::NO_CACHE, flags.has(VM_FLAGS_NO_CACHE));
     }
-    Ok(())
+    entry
 }
 
 /// Where a call wants its memory, and how much, in whole pages. `size` is not 0; `wrap` is the code

@@ -9,6 +9,7 @@ use crate::addr::{Range, VirtAddr};
 use crate::frames::Frames;
 use crate::machine::Machine;
 use crate::object::ObjRef;
+use abi::vm_flags::VM_MEMORY_REALLOC;
 use abi::{Inherit, Protection};
 use zalloc::ZBox;
 
@@ -41,8 +42,6 @@ bitflags::bitflags! {
         const ZERO_WIRED = 8;
         /// Of the kernel map: the first and the last page are guards.
         const GUARDED = 16;
-        /// `VM_FLAGS_4GB_CHUNK` and others that only say how it was made.
-        const PURGABLE = 32;
     }
 }
 
@@ -73,6 +72,21 @@ impl Default for Attributes {
             behavior: Behavior::Default,
             flags: EntryFlags::empty(),
         }
+    }
+}
+
+impl Attributes {
+    /// Whether an entry with these may grow by new memory with the others: equal, but that memory
+    /// of `realloc` follows any tag.
+    #[inline]
+    pub(crate) fn admit(&self, new: &Self) -> bool {
+        *self == *new
+            || (new.tag == VM_MEMORY_REALLOC
+                && *self
+                    == Self {
+                        tag: self.tag,
+                        ..*new
+                    })
     }
 }
 

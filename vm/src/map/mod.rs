@@ -13,18 +13,27 @@
 //! | object lock | shared, or alone to add a page | alone for references and marks |
 
 pub mod advise;
+pub mod attribute;
+pub(crate) mod chunk;
 pub(crate) mod clip;
 pub(crate) mod copy_up;
+pub(crate) mod duplicate;
 pub mod enter;
 pub mod entry;
 pub mod fork;
+pub(crate) mod insert;
+pub mod place;
 pub mod protect;
+pub mod purgable;
 pub mod query;
 pub mod region;
+pub mod remap;
 pub mod remove;
+pub(crate) mod reusable;
 pub mod submap;
 pub(crate) mod tree;
 pub mod wire;
+pub mod wire_limit;
 
 use crate::addr::{Range, VirtAddr};
 use crate::frames::Frames;
@@ -33,6 +42,7 @@ use crate::ranks::MapRank;
 use crate::vm::Vm;
 use abi::KernReturn;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use place::{MapLimits, Restrictions};
 use submap::Naming;
 use sync::{SleepReadGuard, SleepRwLock, SleepWriteGuard};
 use tree::Tree;
@@ -48,11 +58,20 @@ pub type MapRef<M> = ZRef<Map<M>, Frames<M>>;
 /// An address space.
 pub struct Map<M: Machine> {
     pub(crate) serial: u64,
-    /// `None`: the kernel's.
-    pub(crate) pmap: Option<M::Pmap>,
+    pub(crate) translation: Translation<M>,
     /// Faults that copied a page, since the map was made.
     pub(crate) cow_faults: AtomicU64,
     lock: SleepRwLock<M, MapRank, MapState<M>>,
+}
+
+/// Who sees a map's memory at its addresses.
+pub(crate) enum Translation<M: Machine> {
+    /// The kernel, by its own page tables.
+    Kernel,
+    /// Programs, by page tables of the map's own.
+    User(M::Pmap),
+    /// Nobody: the map holds what a memory entry names.
+    Nobody,
 }
 
 /// What a map's lock guards.
@@ -66,17 +85,19 @@ pub(crate) struct MapState<M: Machine> {
     pub user_wired: u64,
     /// Changes with every change of entries.
     pub version: u64,
-    /// Nothing may be entered any more.
-    pub terminated: bool,
+    /// What the task may have.
+    pub allowed: MapLimits,
+    /// What the map does not take.
+    pub restrictions: Restrictions,
     /// Who names a submap; `None`: an ordinary map.
     pub naming: Option<Naming>,
 }
 
 impl<M: Machine> Map<M> {
-    pub(crate) fn new(serial: u64, pmap: Option<M::Pmap>, limits: Range) -> Self {
+    pub(crate) fn new(serial: u64, translation: Translation<M>, limits: Range) -> Self {
         Self {
             serial,
-            pmap,
+            translation,
             cow_faults: AtomicU64::new(0),
             lock: SleepRwLock::new(MapState {
                 tree: Tree::default(),
@@ -84,7 +105,8 @@ impl<M: Machine> Map<M> {
                 size: 0,
                 user_wired: 0,
                 version: 0,
-                terminated: false,
+                allowed: MapLimits::default(),
+                restrictions: Restrictions::empty(),
                 naming: None,
             }),
         }
@@ -103,12 +125,18 @@ impl<M: Machine> Map<M> {
     }
 
     pub(crate) fn into_pmap(self) -> Option<M::Pmap> {
-        self.pmap
+        match self.translation {
+            Translation::User(pmap) => Some(pmap),
+            Translation::Kernel | Translation::Nobody => None,
+        }
     }
 
-    /// The map's page tables; `None` for the kernel's map.
+    /// The map's own page tables.
     pub const fn pmap(&self) -> Option<&M::Pmap> {
-        self.pmap.as_ref()
+        match &self.translation {
+            Translation::User(pmap) => Some(pmap),
+            Translation::Kernel | Translation::Nobody => None,
+        }
     }
 
     /// Faults that copied a page, since the map was made.
@@ -143,10 +171,24 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE` without memory.
     pub fn map_create(&self, min: VirtAddr, max: VirtAddr) -> Result<MapRef<M>, KernReturn> {
+        self.relieved(|| self.create(Range::new(min, max)))
+    }
+
+    fn create(&self, limits: Range) -> Result<MapRef<M>, KernReturn> {
         let mut tables = self.tables();
         let pmap = self.machine().pmap_create(&mut tables);
         let pmap = pmap.map_err(|_| self.shortage())?;
-        let map = Map::new(self.next_serial(), Some(pmap), Range::new(min, max));
+        let map = Map::new(self.next_serial(), Translation::User(pmap), limits);
+        self.new_map(map)
+    }
+
+    /// A map that only holds memory, from address 0 on.
+    pub(crate) fn map_create_detached(&self, size: u64) -> Result<MapRef<M>, KernReturn> {
+        let limits = Range::new(VirtAddr(0), VirtAddr(size));
+        self.new_map(Map::new(self.next_serial(), Translation::Nobody, limits))
+    }
+
+    fn new_map(&self, map: Map<M>) -> Result<MapRef<M>, KernReturn> {
         match self.zones.maps.alloc_ref(&self.frames, map) {
             Ok(map) => match self.registry.add_map(self, &map) {
                 Ok(()) => Ok(map),
@@ -168,7 +210,17 @@ impl<M: Machine> Vm<M> {
         }
     }
 
-    /// The page tables of a map: the kernel's for the kernel map.
+    /// The page tables that show a map's memory, if any do.
+    #[inline]
+    pub(crate) fn shown_by<'a>(&'a self, map: &'a Map<M>) -> Option<&'a M::Pmap> {
+        match &map.translation {
+            Translation::User(pmap) => Some(pmap),
+            Translation::Kernel => Some(self.machine().kernel_pmap()),
+            Translation::Nobody => None,
+        }
+    }
+
+    /// The page tables of a map that programs or the kernel run on.
     #[inline]
     pub fn pmap<'a>(&'a self, map: &'a Map<M>) -> &'a M::Pmap {
         map.pmap().unwrap_or_else(|| self.machine().kernel_pmap())

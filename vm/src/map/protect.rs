@@ -142,7 +142,7 @@ impl<M: Machine> Vm<M> {
                 None => false,
                 Some(object) => {
                     let state = object.read();
-                    state.true_share && object.kind == crate::object::ObjectKind::Anonymous
+                    state.true_share && object.kind != crate::object::ObjectKind::Named
                 }
             };
             if !shared {
@@ -229,7 +229,7 @@ impl<M: Machine> MapState<M> {
             if change.copy {
                 max |= Protection::WRITE;
             }
-            let within = max.contains(change.protection);
+            let within = max.contains(change.protection) && !self.locks_down(entry, change);
             let inside = || {
                 let part = entry.range().intersect(range)?;
                 self.check_protect_inside(part, change).err()
@@ -262,6 +262,32 @@ impl<M: Machine> MapState<M> {
             }
         });
         bad.map_or(Ok(()), Err)
+    }
+
+    /// Whether every address of `range` is in an entry that allows `right`. What comes first is the
+    /// answer: a hole (`INVALID_ADDRESS`) or an entry that does not (`PROTECTION_FAILURE`).
+    pub(crate) fn allows(&self, range: Range, right: Protection) -> Result<(), KernReturn> {
+        let mut at = range.start;
+        let bad = self.tree.visit(range, |entry| {
+            if entry.start > at {
+                return Some(KernReturn::INVALID_ADDRESS);
+            }
+            at = entry.end;
+            let lacks = !entry.attributes.protection.contains(right);
+            lacks.then_some(KernReturn::PROTECTION_FAILURE)
+        });
+        match bad {
+            Some(code) => Err(code),
+            None if at < range.end => Err(KernReturn::INVALID_ADDRESS),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the change would make new instructions of what the map has locked down.
+    fn locks_down(&self, entry: &Entry<M>, change: Change) -> bool {
+        self.refuses_execute(change.protection)
+            || (self.refuses_execute(entry.attributes.protection)
+                && change.protection.contains(Protection::WRITE))
     }
 
     /// Whether every address of `range` is in an entry.

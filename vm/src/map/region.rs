@@ -73,6 +73,8 @@ pub struct RegionPages {
     pub private: u32,
     /// Resident in objects that others refer to.
     pub shared: u32,
+    /// Resident, and an allocator needs nothing of what is in them.
+    pub reusable: u32,
 }
 
 /// An object of a chain, and those above it.
@@ -196,9 +198,9 @@ impl<M: Machine> Vm<M> {
         region.pages = walk.pages;
         region.share_mode = if walk.depth > 0 || entry.needs_copy {
             share_mode::COW
-        } else if top.refs == 1 || (object.kind == ObjectKind::Named && top.refs == 2) {
+        } else if top.refs.saturating_sub(top.handles) == 1 {
             share_mode::PRIVATE
-        } else if top.true_share && object.kind == ObjectKind::Anonymous {
+        } else if top.true_share && object.kind != ObjectKind::Named {
             share_mode::TRUESHARED
         } else {
             drop(top);
@@ -228,7 +230,11 @@ impl<M: Machine> Vm<M> {
             };
             let pages = &mut walk.pages;
             pages.resident = pages.resident.saturating_add(1);
-            let marks = self.frames.pages().get(page).marks() | self.machine().page_refmod(page);
+            let record = self.frames.pages().get(page);
+            pages.reusable = pages
+                .reusable
+                .saturating_add(u32::from(record.is_reusable()));
+            let marks = record.marks() | self.machine().page_refmod(page);
             if marks.contains(RefMod::MODIFIED) {
                 pages.dirtied = pages.dirtied.saturating_add(1);
             }

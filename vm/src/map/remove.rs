@@ -117,9 +117,10 @@ impl<M: Machine> Vm<M> {
                 continue;
             };
             {
-                // Other entries may hold other parts of the object: this part shows nowhere any more.
+                // Other entries may hold other parts of the object: this part shows nowhere any more. A
+                // copy object keeps it, for it would not be pushed again (I-OBJ-7).
                 let mut state = object.write();
-                if state.refs > 1 && !state.aliased {
+                if state.refs > 1 && !state.aliased && !state.receives {
                     let end = entry.offset.saturating_add(entry.pages());
                     self.free_range(&mut state, entry.offset, end, batch);
                 }
@@ -134,7 +135,7 @@ impl<M: Machine> Vm<M> {
         let mut removed = Removed::default();
         {
             let mut state = map.write();
-            state.terminated = true;
+            state.restrictions |= super::place::Restrictions::TERMINATED;
             state.size = 0;
             state.user_wired = 0;
             core::mem::take(&mut state.tree).drain(|mut entry| {
@@ -144,8 +145,9 @@ impl<M: Machine> Vm<M> {
                 removed.push(entry);
             });
             let limits = Range::new(crate::addr::VirtAddr(0), state.limits.end);
-            self.machine()
-                .pmap_remove(self.pmap(map), limits, &mut batch);
+            if let Some(pmap) = self.shown_by(map) {
+                self.machine().pmap_remove(pmap, limits, &mut batch);
+            }
             batch.flush_now(self.machine());
         }
         self.dispose(removed, &mut batch);

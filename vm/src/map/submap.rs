@@ -20,6 +20,7 @@
 use super::clip::{Spare, Stop};
 use super::enter::Placement;
 use super::entry::{Attributes, Entry, EntryFlags};
+use super::place::Restrictions;
 use super::tree::Removed;
 use super::{Map, MapRef, MapState};
 use crate::addr::{Range, VirtAddr};
@@ -122,6 +123,9 @@ impl<M: Machine> Vm<M> {
             return Err(Stop::Code(KernReturn::INVALID_ARGUMENT));
         }
         let range = state.place(new.placement, new.inside.len(), 0)?;
+        if !state.restrictions.is_empty() {
+            state.check_restrictions(new.attributes.protection, range)?;
+        }
         spare.require(state.clips(range).saturating_add(1))?;
         let named = self.name_submap(new.submap)?;
         let cleared = if state.tree.is_free(range) {
@@ -153,7 +157,7 @@ impl<M: Machine> Vm<M> {
         let short = KernReturn::RESOURCE_SHORTAGE;
         let named = submap.try_ref().map_err(|_| short)?;
         let mut state = submap.write();
-        if state.terminated {
+        if state.restrictions.contains(Restrictions::TERMINATED) {
             return Err(KernReturn::TERMINATED);
         }
         let naming = state.naming.as_mut();

@@ -7,17 +7,16 @@
 //! in its top object, and each has one wiring for it).
 
 use super::clip::Stop;
-use super::entry::Entry;
+use super::entry::{Entry, EntryFlags};
 use super::{Map, MapState};
 use crate::addr::{PageId, Range, VirtAddr};
+use crate::counters::Event;
 use crate::machine::{Machine, Wired};
+use crate::object::ObjectState;
 use crate::object::slot::Slot;
 use crate::sanitize::{self, RangeError, Realign, UserAddr, UserProt, UserSize};
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
-
-/// Of a hundred managed pages, those that users may wire.
-const USER_WIRE_PERCENT: u64 = 70;
 
 impl<M: Machine> Vm<M> {
     /// `mach_vm_wire`, `mlock`: the pages of the range are brought in and stay. `prot` is what the
@@ -53,13 +52,15 @@ impl<M: Machine> Vm<M> {
             let done = self.with_spare(|spare| {
                 let mut state = map.write();
                 self.check_wire(&state, range, access)?;
-                if !self.all_present(map, &state, range) {
-                    return Ok(false);
-                }
                 state.clip(self, range, spare)?;
-                self.count_wirings(map, &mut state, range);
+                let counted = self.count_wirings(map, &mut state, range);
+                if counted < range.end {
+                    // A page that others may throw away is gone: what was counted counts no more.
+                    let undone = Range::new(range.start, counted);
+                    self.drop_wirings(map, &mut state, undone);
+                }
                 state.simplify_range(self, range);
-                Ok(true)
+                Ok(counted == range.end)
             })?;
             if done {
                 return Ok(());
@@ -85,27 +86,26 @@ impl<M: Machine> Vm<M> {
                 return Err(Stop::Code(KernReturn::INVALID_ADDRESS));
             }
             state.clip(self, range, spare)?;
-            let mut freed = 0u64;
-            state.tree.visit_mut(range, |entry| {
-                if entry.user_wired == 0 {
-                    return;
-                }
-                entry.user_wired = entry.user_wired.saturating_sub(1);
-                if entry.user_wired == 0 {
-                    freed = freed.saturating_add(entry.range().len());
-                    self.drop_wiring(map, entry);
-                }
-            });
-            state.user_wired = state.user_wired.saturating_sub(freed);
+            self.drop_wirings(map, &mut state, range);
             state.simplify_range(self, range);
             Ok(())
         })
     }
 
-    /// Bytes that one map's users may wire: `vm.user_wire_limit`.
-    pub fn user_wire_limit(&self) -> u64 {
-        let memory = self.total_pages().0.saturating_mul(M::PAGE_SIZE);
-        (memory / 100).saturating_mul(USER_WIRE_PERCENT)
+    /// Takes one user wiring from each entry of a range that begins and ends with entries.
+    fn drop_wirings(&self, map: &Map<M>, state: &mut MapState<M>, range: Range) {
+        let mut freed = 0u64;
+        state.tree.visit_mut(range, |entry| {
+            if entry.user_wired == 0 {
+                return;
+            }
+            entry.user_wired = entry.user_wired.saturating_sub(1);
+            if entry.user_wired == 0 {
+                freed = freed.saturating_add(entry.range().len());
+                self.drop_wiring(map, entry);
+            }
+        });
+        state.user_wired = state.user_wired.saturating_sub(freed);
     }
 
     fn check_wire(
@@ -118,28 +118,29 @@ impl<M: Machine> Vm<M> {
         if !state.covers(range) {
             return Err(KernReturn::INVALID_ADDRESS);
         }
-        let mut more = 0u64;
+        let mut limit = self.wire_check(state);
         let bad = state.tree.visit(range, |entry| {
             if !entry.attributes.protection.contains(access) {
                 return Some(KernReturn::PROTECTION_FAILURE);
             }
-            if entry.user_wired == u16::MAX || entry.wired == u16::MAX {
-                return Some(KernReturn::FAILURE);
+            let part = entry.range().intersect(range).unwrap_or_default();
+            if entry.submap.is_some()
+                && let Err(code) = state.check_inside(part, access)
+            {
+                return Some(code);
             }
             if entry.user_wired == 0 {
-                let part = entry.range().intersect(range).unwrap_or_default();
-                more = more.saturating_add(part.len());
+                if let Err(over) = limit.add(part.len()) {
+                    self.counters.count(over);
+                    return Some(KernReturn::RESOURCE_SHORTAGE);
+                }
+                if entry.wired == u16::MAX {
+                    return Some(KernReturn::FAILURE);
+                }
             }
-            None
+            (entry.user_wired == u16::MAX).then_some(KernReturn::FAILURE)
         });
-        if let Some(code) = bad {
-            return Err(code);
-        }
-        state.check_inside(range, access)?;
-        if state.user_wired.saturating_add(more) > self.user_wire_limit() {
-            return Err(KernReturn::RESOURCE_SHORTAGE);
-        }
-        Ok(())
+        bad.map_or(Ok(()), Err)
     }
 
     /// Gets every page of the range into the top object of its entry, and mapped. May sleep.
@@ -152,58 +153,66 @@ impl<M: Machine> Vm<M> {
         Ok(())
     }
 
-    /// Whether every page of the range is in its top object, not busy, and mapped.
-    fn all_present(&self, map: &Map<M>, state: &MapState<M>, range: Range) -> bool {
-        let missing = state.tree.visit(range, |entry| {
-            let object = entry.object.as_ref().filter(|_| !entry.needs_copy);
-            let Some(object) = object else {
-                return Some(());
+    /// Whether every page of an entry is in its locked object, which may be written, not busy, and
+    /// mapped.
+    fn all_present(&self, map: &Map<M>, entry: &Entry<M>, object: &ObjectState<M>) -> bool {
+        let hidden = entry.attributes.protection.is_empty();
+        let mut at = entry.start;
+        while at < entry.end && !entry.needs_copy {
+            let Slot::Resident(page) = object.slots.get(entry.index(at)) else {
+                return false;
             };
-            let part = entry.range().intersect(range).unwrap_or_default();
-            let guard = object.read();
-            let mut at = part.start;
-            while at < part.end {
-                let Slot::Resident(page) = guard.slots.get(entry.index(at)) else {
-                    return Some(());
-                };
-                let mapped = self.machine().pmap_extract(self.pmap(map), at);
-                let hidden = entry.attributes.protection.is_empty();
-                if !hidden && mapped.is_none_or(|(there, _)| there != page) {
-                    return Some(());
-                }
-                at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+            let mapped = self.machine().pmap_extract(self.pmap(map), at);
+            if !hidden && mapped.is_none_or(|(there, _)| there != page) {
+                return false;
             }
-            None
-        });
-        missing.is_none()
+            at = VirtAddr(at.0.saturating_add(M::PAGE_SIZE));
+        }
+        !entry.needs_copy
     }
 
-    fn count_wirings(&self, map: &Map<M>, state: &mut MapState<M>, range: Range) {
+    /// Counts one user wiring for each entry of the range, and one for each page of those that had
+    /// none. Stops at an entry that lacks a page; answers where it stopped.
+    fn count_wirings(&self, map: &Map<M>, state: &mut MapState<M>, range: Range) -> VirtAddr {
+        let mut counted = range.start;
         let mut more = 0u64;
         state.tree.visit_mut(range, |entry| {
+            if entry.start != counted || (entry.wired == 0 && !self.wire_pages(map, entry)) {
+                return;
+            }
+            counted = entry.end;
             entry.user_wired = entry.user_wired.saturating_add(1);
-            if entry.user_wired != 1 {
-                return;
-            }
-            more = more.saturating_add(entry.range().len());
-            entry.wired = entry.wired.saturating_add(1);
-            if entry.wired != 1 {
-                return;
-            }
-            let Some(object) = &entry.object else { return };
-            let guard = object.write();
-            let end = entry.offset.saturating_add(entry.pages());
-            for (index, slot) in guard.slots.range(entry.offset, end) {
-                if let Some(page) = slot.page() {
-                    self.wire_page(page);
-                    let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
-                    let at = VirtAddr(entry.start.0.wrapping_add(inside));
-                    self.machine()
-                        .pmap_change_wiring(self.pmap(map), at, Wired::Yes);
-                }
+            if entry.user_wired == 1 {
+                more = more.saturating_add(entry.range().len());
+                entry.wired = entry.wired.saturating_add(1);
             }
         });
         state.user_wired = state.user_wired.saturating_add(more);
+        counted
+    }
+
+    /// Wires the pages of an entry, if all are there. They were brought in while the map was
+    /// shared, so it is looked again, and others who share the object may throw pages away at any
+    /// time, so it is looked under the object's lock.
+    fn wire_pages(&self, map: &Map<M>, entry: &Entry<M>) -> bool {
+        let Some(object) = &entry.object else {
+            return false;
+        };
+        let guard = object.write();
+        if !self.all_present(map, entry, &guard) {
+            return false;
+        }
+        let end = entry.offset.saturating_add(entry.pages());
+        for (index, slot) in guard.slots.range(entry.offset, end) {
+            if let Some(page) = slot.page() {
+                self.wire_page(page);
+                let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
+                let at = VirtAddr(entry.start.0.wrapping_add(inside));
+                self.machine()
+                    .pmap_change_wiring(self.pmap(map), at, Wired::Yes);
+            }
+        }
+        true
     }
 
     /// One wiring more for a page whose object is locked alone.
@@ -211,6 +220,7 @@ impl<M: Machine> Vm<M> {
         if self.frames.pages().get(page).add_wiring() == Some(0) {
             self.queues.dequeue(page);
             self.queues.set_wired(page);
+            self.frames.pages().get(page).clear_reusable();
         }
     }
 
@@ -240,8 +250,25 @@ impl<M: Machine> Vm<M> {
         if entry.wired == 0 {
             return;
         }
+        if entry.attributes.flags.contains(EntryFlags::ZERO_WIRED) {
+            self.zero_pages(entry);
+        }
         (entry.wired, entry.user_wired) = (0, 0);
         self.unwire_pages(map, entry);
+    }
+
+    /// `ZERO_WIRED_PAGES`: who gets to see the pages later finds nothing in them.
+    #[cold]
+    fn zero_pages(&self, entry: &Entry<M>) {
+        let Some(object) = &entry.object else { return };
+        let guard = object.write();
+        let end = entry.offset.saturating_add(entry.pages());
+        for (_, slot) in guard.slots.range(entry.offset, end) {
+            if let Some(page) = slot.page() {
+                self.zero_bytes(page, 0);
+                self.counters.count(Event::ZeroWired);
+            }
+        }
     }
 
     fn unwire_pages(&self, map: &Map<M>, entry: &Entry<M>) {

@@ -21,11 +21,11 @@ const MOVES: u64 = 512;
 const LINKS: u32 = 32;
 
 impl<M: Machine> Vm<M> {
-    /// Shortens the chain below `top`, which the caller has locked alone. `pages` is how many of the
-    /// top object's pages can show. Objects that lost a reference and may be at their end are put
+    /// Shortens the chain below `top`, which is `object`'s state, locked alone by the caller. Objects that lost a reference and may be at their end are put
     /// into `released`; the caller gives them up once it holds no object lock.
     pub(crate) fn collapse(
         &self,
+        object: &ObjRef<M>,
         top: &mut ObjectState<M>,
         batch: &mut TlbBatch<'_, M>,
         released: &mut Option<ObjRef<M>>,
@@ -41,8 +41,10 @@ impl<M: Machine> Vm<M> {
             let mut below = shadow.object.write();
             let changed = if below.refs == 1 {
                 self.merge(top, &mut below, shadow.offset, batch)
+                    && take_place(object, top, &mut below)
             } else {
-                released.is_none() && self.hides(top, &below, shadow.offset)
+                // Past a copy object nothing would be pushed any more.
+                released.is_none() && !below.receives && self.hides(top, &below, shadow.offset)
             };
             if !changed {
                 drop(below);
@@ -80,6 +82,9 @@ impl<M: Machine> Vm<M> {
                     }
                 },
             };
+            if core::mem::take(&mut top.receives) {
+                below.copy = None;
+            }
             drop(below);
             top.shadow = deeper;
             self.counters.count(Event::Bypass);
@@ -97,7 +102,8 @@ impl<M: Machine> Vm<M> {
         batch: &mut TlbBatch<'_, M>,
     ) -> bool {
         // The smaller one moves into the larger one, if the larger one's pages keep their numbers.
-        if offset == 0 && top.slots.len() < below.slots.len() && top.slots.len() <= MOVES {
+        let fewer = top.slots.len() < below.slots.len() && top.slots.len() <= MOVES;
+        if offset == 0 && fewer && top.copy.is_none() {
             return self.merge_down(top, below, batch);
         }
         let size = top.size;
@@ -119,7 +125,11 @@ impl<M: Machine> Vm<M> {
                 if top.slots.insert(target, slot, zones, frames).is_err() {
                     return false;
                 }
-                self.frames.pages().get(page).set_owner(top.number, target);
+                let record = self.frames.pages().get(page);
+                record.set_owner(top.number, target);
+                if top.copy.is_some() {
+                    record.set_owed();
+                }
                 below.slots.remove(index);
             } else if self.frames.pages().get(page).wirings() == 0 {
                 below.slots.remove(index);
@@ -216,4 +226,27 @@ impl<M: Machine> Vm<M> {
             self.machine().page_protect(page, Protection::NONE, batch);
         }
     }
+}
+
+/// The upper object takes the lower one's part in delayed copies: as the copy object of what is deeper,
+/// and, if the lower one was its original, as nobody's. Answers false if that cannot be noted now.
+fn take_place<M: Machine>(
+    object: &ObjRef<M>,
+    top: &mut ObjectState<M>,
+    below: &mut ObjectState<M>,
+) -> bool {
+    if below.receives
+        && let Some(deeper) = &below.shadow
+    {
+        let Ok(newest) = object.try_ref() else {
+            return false;
+        };
+        deeper.object.write().copy = Some(newest);
+        below.receives = false;
+        below.copy = None;
+        top.receives = true;
+    } else if core::mem::take(&mut top.receives) {
+        below.copy = None;
+    }
+    true
 }

@@ -62,6 +62,7 @@ impl<M: Machine> Vm<M> {
         let mut batch = self.frames.batch();
         let rest = Protection::ALL.difference(Protection::WRITE);
         self.machine().page_protect(page, rest, &mut batch);
+        batch.flush_with_others(self.machine());
         self.frames.pages().get(page).clear_written_to();
         self.frames.finish(batch);
     }

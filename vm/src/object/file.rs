@@ -5,11 +5,12 @@
 //! was never written reads as zeros.
 //! Locks: the object's. A resident page is written while it is busy and the object unlocked.
 
+use super::pages::NoMemory;
 use super::slot::Slot;
-use super::{ObjRef, ObjectKind, ObjectRef};
+use super::{CopyStrategy, ObjRef, ObjectKind, ObjectRef};
 use crate::addr::PageId;
 use crate::fault::FaultError;
-use crate::machine::{Machine, RefMod};
+use crate::machine::{CacheMode, Machine, RefMod};
 use crate::vm::Vm;
 use abi::KernReturn;
 
@@ -19,8 +20,43 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE`.
     pub fn object_create(&self, size: u64) -> Result<ObjectRef<M>, KernReturn> {
-        let object = self.new_object(ObjectKind::Named, pages_of::<M>(size))?;
+        self.handle(self.new_object(ObjectKind::Named, pages_of::<M>(size))?)
+    }
+
+    /// A new object of `size` bytes, all zeros, whose pages are mapped with this caching: a frame
+    /// buffer, memory that a device reads.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE`.
+    pub fn object_create_cached(
+        &self,
+        size: u64,
+        cache: CacheMode,
+    ) -> Result<ObjectRef<M>, KernReturn> {
+        self.handle(self.new_uncached(pages_of::<M>(size), cache)?)
+    }
+
+    /// The first handle of a new object.
+    fn handle(&self, object: ObjRef<M>) -> Result<ObjectRef<M>, KernReturn> {
         object.write().handles = 1;
+        self.registry.add_object(self, &object)?;
+        Ok(ObjectRef(object))
+    }
+
+    /// A new object without size for memory that tasks share by name: writes are seen by all who map
+    /// it, and a copy of it is made at once.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE`.
+    pub fn object_create_shared(&self) -> Result<ObjectRef<M>, KernReturn> {
+        let object = self.new_object(ObjectKind::Anonymous, 0)?;
+        {
+            let mut state = object.write();
+            state.handles = 1;
+            state.strategy = CopyStrategy::None;
+            state.true_share = true;
+            state.aliased = true;
+        }
         self.registry.add_object(self, &object)?;
         Ok(ObjectRef(object))
     }
@@ -41,9 +77,14 @@ impl<M: Machine> Vm<M> {
 
     /// Gives a handle up. The object ends when nothing maps it any more.
     pub fn object_release(&self, object: ObjectRef<M>) {
-        {
+        let left = {
             let mut state = object.0.write();
             state.handles = state.handles.saturating_sub(1);
+            state.handles
+        };
+        if left == 0 {
+            // The audit finds it by what maps it from now on.
+            self.registry.remove_object(&object.0);
         }
         let mut batch = self.frames.batch();
         self.release_object(object.0, &mut batch);
@@ -166,6 +207,12 @@ impl<M: Machine> Vm<M> {
         Ok(())
     }
 
+    #[cold]
+    fn no_page(&self) -> FaultError {
+        self.shortage();
+        FaultError::Shortage
+    }
+
     fn write_part(
         &self,
         object: &ObjRef<M>,
@@ -180,9 +227,21 @@ impl<M: Machine> Vm<M> {
                 return Err(FaultError::InvalidAddress);
             }
             match state.slots.get(index) {
+                Slot::Resident(page) if self.frames.pages().get(page).is_owed() => {
+                    drop(guard);
+                    let pushed = self.push(object, index);
+                    pushed.map_err(|NoMemory| self.no_page())?;
+                }
                 Slot::Resident(page) => {
                     state.slots.replace(index, Slot::Busy(page));
                     break page;
+                }
+                Slot::Empty if state.copy.is_some() => {
+                    let (slots, number) = (&mut state.slots, state.number);
+                    let zero = |machine: &M, page| machine.zero_page(page);
+                    let added = self.add_page(object.kind, slots, number, index, zero);
+                    let page = added.map_err(|NoMemory| self.no_page())?;
+                    self.frames.pages().get(page).set_owed();
                 }
                 Slot::Empty => {
                     let (slots, number) = (&mut state.slots, state.number);
@@ -194,10 +253,7 @@ impl<M: Machine> Vm<M> {
                         machine.write_page(page, inside, part);
                     };
                     let added = self.add_page(object.kind, slots, number, index, fill);
-                    return added.map(drop).map_err(|_| {
-                        self.shortage();
-                        FaultError::Shortage
-                    });
+                    return added.map(drop).map_err(|NoMemory| self.no_page());
                 }
                 Slot::Busy(_) => {
                     drop(guard);

@@ -4,19 +4,23 @@
 //! Does not own: mappings (`pmap`), who maps it where (`map`), the merging of chains (`collapse`).
 //! Locks: one spin reader-writer lock per object; an object before its shadow. Lookups share it.
 //! Invariants: I-OBJ-1 (`refs` counts entries, shadows and handles), I-OBJ-2 (only an object that is
-//! an entry's alone, or truly shared, is written), I-OBJ-3 (a truly shared object is no one's shadow).
+//! an entry's alone, or truly shared, is written), I-OBJ-3 (a truly shared object is the shadow of its
+//! copy object only).
 
 pub(crate) mod collapse;
 pub(crate) mod copy;
+pub(crate) mod delayed;
+pub(crate) mod discard;
 pub mod file;
 pub(crate) mod pages;
+pub(crate) mod purgable;
 pub(crate) mod shadow;
 pub mod slot;
 pub(crate) mod split;
 pub mod tree;
 
 use crate::frames::Frames;
-use crate::machine::Machine;
+use crate::machine::{CacheMode, Machine};
 use crate::ranks::ObjectRank;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use slot::Slot;
@@ -38,6 +42,22 @@ pub enum ObjectKind {
     Named,
     /// Wired pages of the kernel map.
     Kernel,
+    /// Memory without a name that is mapped with another caching than ordinary memory: truly
+    /// shared, so that it is copied eagerly and never in a chain.
+    Uncached,
+}
+
+/// How the object's memory is copied (`memory_object_copy_strategy_t`; xnu-vm.md §3.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CopyStrategy {
+    /// At once, page by page.
+    None,
+    /// By a copy object, which gets each page before the original changes.
+    Delay,
+    /// By both sides putting a shadow in front with their first write.
+    Symmetric,
+    /// As `Symmetric` by a fork, as `None` otherwise.
+    DelayFork,
 }
 
 /// An object.
@@ -45,6 +65,8 @@ pub struct Object<M: Machine> {
     /// A number that names the object to people; never used again.
     pub(crate) serial: u64,
     pub(crate) kind: ObjectKind,
+    /// How its pages are cached where they are mapped.
+    pub(crate) cache: CacheMode,
     /// A thread waits for a busy page: set under the lock, shared or not.
     wanted: AtomicBool,
     lock: SpinRwLock<M, ObjectRank, ObjectState<M>>,
@@ -62,7 +84,14 @@ pub(crate) struct Shadow<M: Machine> {
 pub(crate) struct ObjectState<M: Machine> {
     pub slots: Slots<M>,
     pub shadow: Option<Shadow<M>>,
-    /// Pages.
+    /// The copy object that gets this one's pages before they change. It is in front of this one;
+    /// the link counts no reference and goes with it.
+    pub copy: Option<ObjRef<M>>,
+    /// Whether this object is its shadow's `copy`.
+    pub receives: bool,
+    /// How its memory is copied.
+    pub strategy: CopyStrategy,
+    /// Pages that faults reach.
     pub size: u64,
     /// Entries, shadows and handles that refer to the object.
     pub refs: u32,
@@ -76,6 +105,9 @@ pub(crate) struct ObjectState<M: Machine> {
     pub true_share: bool,
     /// Other than by clipping, more than one entry may show the same page.
     pub aliased: bool,
+    /// Of a purgeable object: what else there is to know. Such an object is truly shared, so that
+    /// it is copied eagerly and never in a chain.
+    pub purge: Option<purgable::RecordRef<M>>,
     /// Where the last look for a page that shows through from below stopped.
     pub hint: u64,
 }
@@ -87,17 +119,26 @@ impl<M: Machine> Object<M> {
         Self {
             serial,
             kind,
+            cache: CacheMode::WriteBack,
             wanted: AtomicBool::new(false),
             lock: SpinRwLock::new(ObjectState {
                 slots: Slots::new(size),
                 shadow: None,
+                copy: None,
+                receives: false,
+                strategy: match kind {
+                    ObjectKind::Named => CopyStrategy::Delay,
+                    ObjectKind::Anonymous => CopyStrategy::Symmetric,
+                    ObjectKind::Kernel | ObjectKind::Uncached => CopyStrategy::None,
+                },
                 size,
                 refs: 1,
                 handles: 0,
                 audit: (0, 0),
                 number: (serial & 0xff_ffff) as u32,
-                true_share: kind == ObjectKind::Named,
+                true_share: matches!(kind, ObjectKind::Named | ObjectKind::Uncached),
                 aliased: kind == ObjectKind::Named,
+                purge: None,
                 hint: 0,
             }),
         }
@@ -128,6 +169,11 @@ impl<M: Machine> Object<M> {
         if let Slot::Busy(page) = state.slots.get(index) {
             state.slots.replace(index, Slot::Resident(page));
         }
+        self.wake(state);
+    }
+
+    /// Wakes who waits for a busy page: one has changed.
+    pub(crate) fn wake(&self, _: &mut ObjectState<M>) {
         if self.wanted.swap(false, Relaxed) {
             M::wakeup(sync::Event::of(self));
         }

@@ -5,7 +5,7 @@
 //! [`Vm::release_object`], which takes it. Invariants: I-PAGE-1, I-OBJ-1.
 
 use super::slot::Slot;
-use super::{ObjRef, Object, ObjectKind, ObjectState};
+use super::{ObjRef, ObjectKind, ObjectState};
 use crate::addr::PageId;
 use crate::batch::TlbBatch;
 use crate::frames::Need;
@@ -23,7 +23,7 @@ impl ObjectKind {
     pub(crate) const fn content(self) -> Content {
         match self {
             Self::Named => Content::External,
-            Self::Anonymous | Self::Kernel => Content::Internal,
+            Self::Anonymous | Self::Kernel | Self::Uncached => Content::Internal,
         }
     }
 }
@@ -132,19 +132,30 @@ impl<M: Machine> Vm<M> {
             if state.refs != 0 {
                 return;
             }
+            if core::mem::take(&mut state.receives)
+                && let Some(shadow) = &state.shadow
+            {
+                shadow.object.write().copy = None;
+            }
             let mut slots = core::mem::replace(&mut state.slots, super::Slots::new(0));
             next = state.shadow.take().map(|shadow| shadow.object);
+            let purge = state.purge.take();
             drop(state);
-            self.end_object(&object, &mut slots, batch);
+            if let Some(record) = purge {
+                self.purge_queues.forget(&record);
+            }
+            self.end_object(&mut slots, batch);
         }
     }
 
-    fn end_object(
-        &self,
-        object: &Object<M>,
-        slots: &mut super::Slots<M>,
-        batch: &mut TlbBatch<'_, M>,
-    ) {
+    /// Gives up a reference to an object that no map shows.
+    pub(crate) fn give_object(&self, object: ObjRef<M>) {
+        let mut batch = self.frames.batch();
+        self.release_object(object, &mut batch);
+        self.frames.finish(batch);
+    }
+
+    fn end_object(&self, slots: &mut super::Slots<M>, batch: &mut TlbBatch<'_, M>) {
         if slots.len() != 0 {
             let mut remover = self.queues.remover();
             slots.drain(|_, slot| {
@@ -152,9 +163,6 @@ impl<M: Machine> Vm<M> {
                     self.retire(page, &mut remover, batch);
                 }
             });
-        }
-        if object.kind == ObjectKind::Named {
-            self.registry.remove_object(object);
         }
     }
 }

@@ -35,26 +35,32 @@ impl<M: Machine> Vm<M> {
         let mut target = part.write();
         if let Some(shadow) = &whole.shadow {
             let below = shadow.object.try_ref();
+            let below = below.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
+            // From now on: what is below must not move up into the old object meanwhile.
+            let mut state = below.write();
+            state.refs = state.refs.saturating_add(1);
+            state.aliased = true;
+            drop(state);
             target.shadow = Some(Shadow {
-                object: below.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?,
+                object: below,
                 offset: shadow.offset.saturating_add(from),
             });
         }
-        for (index, slot) in whole.slots.range(from, from.saturating_add(pages)) {
+        let mut named = whole.slots.range(from, from.saturating_add(pages));
+        let all = named.all(|(index, slot)| {
             let (moved, nodes) = (index.wrapping_sub(from), &self.zones.nodes);
-            let inserted = target.slots.insert(moved, slot, nodes, &self.frames);
-            if inserted.is_err() {
-                target.slots.drain(|_, _| ());
-                return Err(self.shortage());
-            }
-        }
-        if let Some(shadow) = &target.shadow {
-            // From now on: nobody merges the object below into the one above it meanwhile.
-            let mut below = shadow.object.write();
-            below.refs = below.refs.saturating_add(1);
-            below.aliased = true;
-        }
+            target
+                .slots
+                .insert(moved, slot, nodes, &self.frames)
+                .is_ok()
+        });
+        drop(named);
         drop((whole, target));
+        if !all {
+            self.abandon_split(&part);
+            self.give_object(part);
+            return Err(self.shortage());
+        }
         Ok(Some(part))
     }
 
@@ -72,7 +78,7 @@ impl<M: Machine> Vm<M> {
         }
     }
 
-    /// The pages are the old object's. The new one is given up like any other.
+    /// The new object never was: the pages are the old object's. The caller gives it up.
     pub(crate) fn abandon_split(&self, part: &ObjRef<M>) {
         part.write().slots.drain(|_, _| ());
     }

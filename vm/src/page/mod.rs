@@ -94,6 +94,10 @@ pub enum Content {
 const FETCHABLE: u8 = 0x80;
 /// Among the marks: some mapping may be writable, though others copy the page.
 const WRITTEN_TO: u8 = 0x40;
+/// Among the marks: an allocator keeps the page and needs nothing of what is in it.
+const REUSABLE: u8 = 0x20;
+/// Among the marks: a copy object may need the contents before they change.
+const OWED: u8 = 0x10;
 const OWNER_INDEX_BITS: u32 = 40;
 const OWNER_INDEX: u64 = (1 << OWNER_INDEX_BITS) - 1;
 
@@ -227,6 +231,42 @@ impl Page {
 
     pub(crate) fn clear_written_to(&self) {
         self.marks.fetch_and(!WRITTEN_TO, Relaxed);
+    }
+
+    /// Whether a copy object may need the page's contents before they change: then it is written
+    /// only after a push (I-OBJ-7).
+    #[inline]
+    pub(crate) fn is_owed(&self) -> bool {
+        self.marks.load(Relaxed) & OWED != 0
+    }
+
+    pub(crate) fn set_owed(&self) {
+        self.marks.fetch_or(OWED, Relaxed);
+    }
+
+    pub(crate) fn clear_owed(&self) {
+        self.marks.fetch_and(!OWED, Relaxed);
+    }
+
+    /// Whether an allocator keeps the page without needing its contents.
+    #[inline]
+    pub fn is_reusable(&self) -> bool {
+        self.marks.load(Relaxed) & REUSABLE != 0
+    }
+
+    /// The contents are not needed, so the page counts as unused and unchanged.
+    pub(crate) fn set_reusable(&self) {
+        self.unmark(RefMod::all());
+        self.marks.fetch_or(REUSABLE, Relaxed);
+    }
+
+    pub(crate) fn clear_reusable(&self) {
+        self.marks.fetch_and(!REUSABLE, Relaxed);
+    }
+
+    /// Forgets a use or a change.
+    pub(crate) fn unmark(&self, marks: RefMod) {
+        self.marks.fetch_and(!marks.bits(), Relaxed);
     }
 
     /// Notes a use or a change.

@@ -5,7 +5,7 @@
 
 use super::tlb::Tlb;
 use crate::addr::PageId;
-use crate::machine::{RefMod, Wired};
+use crate::machine::{CacheMode, RefMod, Wired};
 use abi::Protection;
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,6 +15,7 @@ pub(super) struct Pte {
     pub page: PageId,
     pub protection: Protection,
     pub wired: Wired,
+    pub cache: CacheMode,
     pub tracked: bool,
     pub refmod: RefMod,
 }
@@ -68,6 +69,8 @@ pub struct Counts {
     pub raised_around: u64,
     /// Leaf tables that were retired.
     pub tables_retired: u64,
+    /// Maintenance of caches that was asked for and is had.
+    pub cache_operations: u64,
 }
 
 pub(super) struct Hardware {

@@ -10,7 +10,8 @@ use super::tlb::TlbEntry;
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::{
-    FrameSource, Machine, Mapping, NotEntered, RefMod, Shortage, Tracking, Wired,
+    CacheMode, CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod,
+    Shortage, Tracking, Wired,
 };
 use abi::Protection;
 use std::collections::BTreeMap;
@@ -225,6 +226,7 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
                     page,
                     protection,
                     wired,
+                    cache,
                     tracked,
                     ..
                 },
@@ -236,6 +238,7 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
                     page: *page,
                     protection: *protection,
                     wired: *wired,
+                    cache: *cache,
                     tracking: if *tracked {
                         Tracking::Tracked
                     } else {
@@ -276,6 +279,8 @@ pub struct MappingSeen {
     pub protection: Protection,
     /// Whether it is wired.
     pub wired: Wired,
+    /// How it is cached.
+    pub cache: CacheMode,
     /// Whether it is in the reverse map.
     pub tracking: Tracking,
 }
@@ -323,6 +328,15 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
     }
 
     fn sync_instructions(&self, _page: PageId) {}
+
+    /// A machine with the larger pages is one whose caches programs may maintain.
+    fn page_cache(&self, _: PageId, _: CacheOperation) -> Result<(), NoMaintenance> {
+        if SHIFT <= 12 {
+            return Err(NoMaintenance);
+        }
+        self.hardware().counts.cache_operations += 1;
+        Ok(())
+    }
 
     fn chunk_memory(&self, first: PageId, pages: Pages) -> ChunkMemory {
         let hardware = &mut *self.hardware();

@@ -10,6 +10,7 @@
 //! | `tlb` | what a CPU remembers: translations, and tables it may still walk |
 //! | `pmap` | page-table operations on the hardware |
 //! | `machine` | the trait's calls; the access of a program through a CPU |
+//! | `cpu` | the accesses of the conformance suite's programs |
 //! | `baton` | threads of which one runs at a time; a seed picks which |
 //!
 //! A TLB entry stays until a flush names it. So these faults of `vm` show at once, each as a panic that
@@ -19,6 +20,7 @@
 //! disconnected (I-PAGE-3).
 
 mod baton;
+mod cpu;
 mod hardware;
 mod machine;
 mod pmap;

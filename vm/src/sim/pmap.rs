@@ -121,6 +121,7 @@ impl Hardware {
             page,
             protection: mapping.protection,
             wired: mapping.wired,
+            cache: mapping.cache,
             tracked,
             refmod,
         };
@@ -167,6 +168,7 @@ impl Hardware {
                         page,
                         protection: mapping.protection.difference(Protection::WRITE),
                         wired: Wired::No,
+                        cache: mapping.cache,
                         tracked: true,
                         refmod: RefMod::empty(),
                     };

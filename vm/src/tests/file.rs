@@ -44,3 +44,36 @@ both! {
         }
     }
 }
+
+both! {
+    /// Memory that tasks share by name: written by all, copied at once, and gone with the last of handle
+    /// and mappings.
+    fn shared_by_name(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let used = rig.used();
+        let memory = rig.vm.object_create_shared().expect("memory");
+        assert_eq!(rig.vm.object_resize(&memory, 2 * page), Ok(()));
+        let (a, b) = (rig.task(), rig.task());
+        let enter = |task: &Task<SHIFT>, inherit| {
+            let attributes = attributes(Protection::DEFAULT, inherit);
+            let what = EnterObject { object: Some(&memory), offset: 0, attributes, copy: CopyMode::Shared };
+            rig.vm.enter_object(task, Placement::Anywhere(VirtAddr(0)), 2 * page, &what).expect("space").0
+        };
+        let (in_a, in_b) = (enter(&a, Inherit::Share), enter(&b, Inherit::Copy));
+        rig.write(&a, in_a + page, 7);
+        assert_eq!((rig.read(&b, in_b), rig.read(&b, in_b + page)), (0, 7));
+        let (sharer, copier) = (rig.fork(&a), rig.fork(&b));
+        rig.write(&b, in_b + page, 8);
+        assert_eq!((rig.read(&sharer, in_a + page), rig.read(&copier, in_b + page)), (8, 7));
+        rig.write(&sharer, in_a, 9);
+        rig.audit();
+        rig.vm.object_release(memory);
+        rig.audit();
+        assert_eq!(rig.read(&b, in_b), 9);
+        for task in [a, b, sharer, copier] {
+            rig.end(task);
+        }
+        rig.audit();
+        assert_eq!(rig.used(), used);
+    }
+}

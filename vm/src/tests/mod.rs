@@ -4,14 +4,21 @@
 //! end, and compares free pages with the beginning: a leak is a failure.
 
 mod accounting;
+mod advise;
 mod arguments;
+mod attribute;
+mod conformance;
 mod cow;
+mod enter;
 mod file;
 mod fork;
 mod map;
+mod memory_entry;
 mod protect;
+mod purgable;
 mod shared;
 mod submap;
+mod transfer;
 mod wire;
 
 use crate::counters::Event;

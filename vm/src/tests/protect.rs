@@ -91,3 +91,32 @@ fn write_execute_policy() {
         rig.end(task);
     }
 }
+
+both! {
+    /// After the lockdown nothing new is executable, in a child neither; what is there goes on.
+    fn exec_lockdown_is_for_ever(rig, 256) {
+        const REFUSED: Result<(), KernReturn> = Err(KernReturn::PROTECTION_FAILURE);
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 2);
+        assert_eq!(rig.protect(&task, at, 1, 5), Ok(()));
+        rig.vm.map_exec_lockdown(&task);
+        let child = rig.fork(&task);
+        for map in [&task, &child] {
+            assert_eq!(rig.protect(map, at + page, 1, 5), REFUSED);
+            assert_eq!(rig.protect(map, at, 1, 3), REFUSED, "code must not become writable");
+            assert_eq!(rig.protect(map, at + page, 1, 1), Ok(()));
+            let request = MapRequest {
+                size: UserSize(page),
+                flags: UserFlags(1),
+                current: UserProt(5),
+                maximum: UserProt(7),
+                ..MapRequest::default()
+            };
+            assert_eq!(rig.vm.map(map, &request).map(drop), REFUSED);
+            assert_eq!(rig.region(map, at).protection, Protection::READ | Protection::EXECUTE);
+        }
+        rig.end(task);
+        rig.end(child);
+    }
+}

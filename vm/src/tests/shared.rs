@@ -60,3 +60,102 @@ both! {
         rig.end(task);
     }
 }
+
+both! {
+    /// A copy of memory that goes on being shared keeps the bytes of its moment, page by page.
+    fn a_copy_of_shared_memory_is_put_off(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let first = rig.task();
+        let at = rig.allocate(&first, 4);
+        rig.write_pages(&first, at, 3, 1);
+        rig.inherit(&first, at, 4, Inherit::Share);
+        let second = rig.fork(&first);
+        rig.inherit(&first, at, 4, Inherit::Copy);
+        let before = rig.vm.statistics().internal_page_count;
+        let copy = rig.fork(&first);
+        assert_eq!(rig.vm.statistics().internal_page_count, before, "nothing is copied yet");
+        rig.write(&second, at, 2);
+        assert_eq!(rig.events(Event::Push), 1);
+        assert_eq!((rig.read(&first, at), rig.read(&copy, at)), (2, 1));
+        rig.write(&first, at + page, 3);
+        assert_eq!((rig.read(&second, at + page), rig.read(&copy, at + page)), (3, 1));
+        rig.write(&copy, at + 2 * page, 4);
+        assert_eq!((rig.read(&first, at + 2 * page), rig.read(&second, at + 2 * page)), (1, 1));
+        rig.audit();
+        for task in [copy, second, first] {
+            rig.end(task);
+        }
+    }
+}
+
+both! {
+    /// What was never written when the copy was taken reads zero in it for ever.
+    fn a_copy_taken_before_the_page_exists_reads_zero(rig, 256) {
+        let first = rig.task();
+        let at = rig.allocate(&first, 2);
+        rig.inherit(&first, at, 2, Inherit::Share);
+        let second = rig.fork(&first);
+        rig.inherit(&first, at, 2, Inherit::Copy);
+        let copy = rig.fork(&first);
+        assert_eq!(rig.touch(1, &copy, at, Access::Read), Ok(0));
+        rig.write(&second, at, 7);
+        rig.write(&first, at + Rig::<SHIFT>::PAGE, 8);
+        assert_eq!(rig.touch(1, &copy, at, Access::Read), Ok(0));
+        assert_eq!(rig.read(&copy, at + Rig::<SHIFT>::PAGE), 0);
+        assert_eq!(rig.read(&first, at), 7);
+        for task in [first, second, copy] {
+            rig.end(task);
+        }
+    }
+}
+
+both! {
+    /// Copies of one original at different moments: the newer one stands between the older and it.
+    fn copies_of_different_moments_stay_apart(rig, 256) {
+        let first = rig.task();
+        let at = rig.allocate(&first, 2);
+        rig.inherit(&first, at, 2, Inherit::Share);
+        let second = rig.fork(&first);
+        rig.inherit(&first, at, 2, Inherit::Copy);
+        let mut copies = Vec::new();
+        for moment in 1..=5 {
+            rig.write(&second, at, moment);
+            copies.push((moment, rig.fork(&first)));
+        }
+        rig.write(&second, at, 9);
+        for (moment, copy) in &copies {
+            assert_eq!(rig.read(copy, at), *moment);
+        }
+        let unused = rig.events(Event::DelayedCopy);
+        let again = rig.fork(&first);
+        let twice = rig.fork(&first);
+        assert_eq!(rig.events(Event::DelayedCopy), unused + 2);
+        rig.audit();
+        for task in copies.into_iter().map(|(_, copy)| copy).chain([again, twice, second, first]) {
+            rig.end(task);
+        }
+    }
+}
+
+both! {
+    /// A part of a copy goes, which had been pushed and written: the rest stays what it was (model test,
+    /// seed 156).
+    fn a_part_of_a_written_copy_goes(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let first = rig.task();
+        let at = rig.allocate(&first, 7);
+        rig.inherit(&first, at, 7, Inherit::Share);
+        let second = rig.fork(&first);
+        rig.inherit(&first, at, 7, Inherit::Copy);
+        let copy = rig.fork(&first);
+        rig.write(&first, at + page, 109);
+        rig.write(&copy, at + page, 93);
+        rig.deallocate(&copy, at, 3);
+        rig.audit();
+        rig.write(&first, at + 5 * page, 7);
+        assert_eq!((rig.read(&copy, at + 5 * page), rig.read(&second, at + page)), (0, 109));
+        for task in [copy, second, first] {
+            rig.end(task);
+        }
+    }
+}

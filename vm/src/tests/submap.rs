@@ -326,7 +326,7 @@ both! {
             assert_eq!(advise(&task, at, LIBRARY, advice), Ok(()));
         }
         for advice in [8, 9, 10] {
-            assert_eq!(advise(&task, at, LIBRARY, advice), Err(KernReturn::FAILURE));
+            assert_eq!(advise(&task, at, LIBRARY, advice), Err(KernReturn::INVALID_ADDRESS));
         }
         let kill = UserFlags(8);
         assert_eq!(rig.vm.msync(&task, UserAddr(at), UserSize(LIBRARY * page), kill), Ok(()));

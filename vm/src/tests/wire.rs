@@ -103,3 +103,65 @@ both! {
         rig.end(task);
     }
 }
+
+both! {
+    /// A task's own limit, then the machine's; each refusal is counted, and nothing has changed.
+    fn limits_of_the_task_and_the_machine(rig, 512) {
+        let page = Rig::<SHIFT>::PAGE;
+        let (task, other) = (rig.task(), rig.task());
+        let at = rig.allocate(&task, 400);
+        let there = rig.allocate(&other, 400);
+        let wire = |task: &Task<SHIFT>, at: u64, pages: u64| {
+            rig.vm.wire(task, UserAddr(at), UserSize(pages * page), UserProt(3))
+        };
+        let limits = MapLimits { wired: 3 * page, ..MapLimits::default() };
+        rig.vm.map_set_limits(&task, limits);
+        let short = Err(KernReturn::RESOURCE_SHORTAGE);
+        assert_eq!(wire(&task, at, 4), short);
+        assert_eq!((rig.events(Event::OverUserLimit), rig.region(&task, at).user_wired), (1, 0));
+        assert_eq!(wire(&task, at, 3), Ok(()));
+        assert_eq!(wire(&task, at, 3), Ok(()), "wired pages count once");
+        assert_eq!(wire(&task, at + 3 * page, 1), short);
+        assert_eq!(rig.vm.unwire(&task, UserAddr(at), UserSize(3 * page)), Ok(()));
+        assert_eq!(wire(&task, at + 3 * page, 1), short, "one wiring is left");
+        // 70 % of the machine: 358 pages of 512, with those that the kernel has.
+        assert_eq!(rig.vm.global_user_wire_limit(), 512 * page / 100 * 70);
+        assert_eq!(rig.vm.global_no_user_wire_amount(), 512 * page - 512 * page / 100 * 70);
+        assert_eq!(wire(&other, there, 357), short);
+        assert_eq!(rig.events(Event::OverGlobalLimit), 1);
+        assert_eq!(wire(&other, there, 300), Ok(()));
+        rig.end(other);
+        rig.end(task);
+    }
+}
+
+#[test]
+fn a_count_of_wirings_that_is_full_is_a_failure() {
+    let rig = Rig::<12>::new(256);
+    let task = rig.task();
+    let at = rig.allocate(&task, 1);
+    let wire = || rig.vm.wire(&task, UserAddr(at), UserSize(1), UserProt(1));
+    for _ in 0..u16::MAX {
+        assert_eq!(wire(), Ok(()));
+    }
+    assert_eq!(wire(), Err(KernReturn::FAILURE));
+    assert_eq!(rig.region(&task, at).user_wired, u16::MAX);
+    rig.end(task);
+    rig.audit();
+}
+
+both! {
+    /// Rights come before limits, page by page; `mlock` asks for none.
+    fn rights_are_checked_first(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 2);
+        assert_eq!(rig.protect(&task, at, 1, 0), Ok(()));
+        rig.vm.map_set_limits(&task, MapLimits { wired: 0, ..MapLimits::default() });
+        let wire = |prot| rig.vm.wire(&task, UserAddr(at), UserSize(2 * page), UserProt(prot));
+        assert_eq!(wire(1), Err(KernReturn::PROTECTION_FAILURE));
+        assert_eq!(wire(0), Err(KernReturn::RESOURCE_SHORTAGE));
+        assert_eq!(wire(8), Err(KernReturn::INVALID_ARGUMENT));
+        rig.end(task);
+    }
+}

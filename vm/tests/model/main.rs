@@ -4,15 +4,21 @@
 //! |---|---|
 //! | `reference` | what tasks see, said naively |
 //! | `op` | the operations of a program |
+//! | `care` | those about memory that may go, and about limits |
 //! | `system` | both sides of each operation, and the comparison |
+//! | `share` | the same for those that move memory between tasks |
 //! | `run` | programs by seed, shrinking, coverage |
 //! | `threads` | several CPUs in one map, by a seeded baton |
+//! | `purging` | purges while several CPUs use the memory |
 //! | `main` | the tests |
 
+mod care;
 mod op;
+mod purging;
 mod random;
 mod reference;
 mod run;
+mod share;
 mod system;
 mod threads;
 
@@ -40,7 +46,8 @@ const TIGHT: Setup = Setup {
 };
 
 /// What the core meets in any mix of operations on one thread at a time.
-const USUAL: [Event; 11] = [
+const USUAL: &[Event] = &[
+    Event::VirtualCopy,
     Event::CowFault,
     Event::ZeroFill,
     Event::ZeroRead,
@@ -52,6 +59,15 @@ const USUAL: [Event; 11] = [
     Event::ForkCopy,
     Event::Through,
     Event::CopyUp,
+    Event::DelayedCopy,
+    Event::Push,
+    Event::Purge,
+    Event::PurgedPage,
+    Event::WillNeed,
+    Event::Reusable,
+    Event::SharedKill,
+    Event::ZeroWired,
+    Event::OverUserLimit,
 ];
 
 mod model {
@@ -61,7 +77,7 @@ mod model {
     fn agree<const SHIFT: u32>(test: &str, setup: Setup) {
         let mut coverage = Coverage::default();
         run_all::<SHIFT>(test, setup, (200, 500, Op::random), &mut coverage);
-        coverage.require(&USUAL);
+        coverage.require(USUAL);
         coverage.require_refusals(&["INVALID_ADDRESS", "NO_SPACE", "PROTECTION_FAILURE"]);
         coverage.require_refusals(&["INVALID_ARGUMENT"]);
         coverage.require_refusals(&["InvalidAddress", "ProtectionFailure"]);
@@ -92,7 +108,7 @@ mod model {
         let mut coverage = Coverage::default();
         let test = "random_programs_agree_when_memory_is_short";
         run_all::<12>(test, TIGHT, (60, 500, Op::random), &mut coverage);
-        coverage.require(&[Event::Shortage]);
+        coverage.require(&[Event::Shortage, Event::Relief]);
         coverage.require_refusals(&["RESOURCE_SHORTAGE", "Shortage"]);
         coverage.require_shortages(20);
     }
@@ -175,6 +191,26 @@ mod model {
             threads::run::<14>(seed, &mut coverage);
         }
         coverage.require(&[Event::CowFault, Event::Retry, Event::Through, Event::CopyUp]);
+        assert!(coverage.switches > 1_000, "{coverage:?}");
+    }
+
+    /// Three CPUs in purgeable memory at once: nothing old comes back, nothing needed goes.
+    #[test]
+    fn purges_agree() {
+        let mut coverage = Coverage::default();
+        for seed in seeds(200) {
+            purging::run::<12>(seed, &mut coverage);
+            purging::run::<14>(seed, &mut coverage);
+        }
+        println!("coverage: {coverage:?}");
+        let count = |event| coverage.events.iter().find(|(known, _)| *known == event);
+        for event in [Event::Purge, Event::PurgedPage, Event::BusyWait] {
+            let met = count(event).is_some_and(|(_, count)| *count > 0);
+            assert!(
+                met || std::env::var("VELLUM_SEED").is_ok(),
+                "never met {event:?}"
+            );
+        }
         assert!(coverage.switches > 1_000, "{coverage:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! What a random program does.
 
+use super::care::{self, Care};
 use super::random::Random;
 use vm::{Inherit, Protection};
 
@@ -70,11 +71,50 @@ pub enum Op {
         spot: u8,
         value: u8,
     },
+    /// `mach_vm_copy` and `mach_vm_read_overwrite`: bytes of one task over another's.
+    Copy {
+        task: u8,
+        at: u64,
+        pages: u64,
+        /// Both ends are moved by these many bytes.
+        skew: (u8, u8),
+        into: u8,
+        to: u64,
+    },
+    /// `mach_vm_remap`, to wherever there is room.
+    Remap {
+        task: u8,
+        at: u64,
+        pages: u64,
+        into: u8,
+        copy: bool,
+    },
+    /// `mach_make_memory_entry`; there is one at a time.
+    MakeEntry {
+        task: u8,
+        at: u64,
+        pages: u64,
+        mode: EntryMode,
+    },
+    /// `mach_vm_map` of it.
+    MapEntry {
+        task: u8,
+        from: u64,
+        pages: u64,
+        copy: bool,
+    },
     Fork {
         task: u8,
     },
     Exit {
         task: u8,
+    },
+    /// Purgeable memory, advice, limits.
+    Care {
+        task: u8,
+        at: u64,
+        pages: u64,
+        care: Care,
     },
     /// Compares the regions of a task.
     Regions {
@@ -95,6 +135,15 @@ pub enum Place {
     Anywhere,
 }
 
+/// What a memory entry is made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EntryMode {
+    Plain,
+    Share,
+    Copy,
+    Create,
+}
+
 const PROTECTIONS: [Protection; 6] = [
     Protection::NONE,
     Protection::READ,
@@ -113,6 +162,9 @@ impl Op {
         let at = if r.one_in(3) { r.below(WINDOW) } else { hot };
         let most = r.pick(&[1, 1, 2, 4, 8, 16]);
         let pages = 1 + r.below(most);
+        if r.one_in(7) {
+            return care::random(r, task, at, pages);
+        }
         match r.below(103) {
             0..=6 => {
                 let place = r.pick(&[
@@ -184,7 +236,39 @@ impl Op {
                     place: r.pick(&[Place::Fixed, Place::Overwrite]),
                 }
             }
-            34..=59 => Op::Read {
+            34..=35 => Op::Copy {
+                task,
+                at,
+                pages,
+                skew: r.pick(&[(0, 0), (0, 0), (0, 0), (3, 0), (0, 5), (7, 7)]),
+                into: r.pick(&[task, task, 0, 1, 2]),
+                to: if r.one_in(2) { r.below(WINDOW) } else { hot },
+            },
+            36 => Op::Remap {
+                task,
+                at,
+                pages: pages.min(8),
+                into: r.pick(&[task, 0, 1, 2]),
+                copy: r.one_in(2),
+            },
+            37 if r.one_in(2) => Op::MakeEntry {
+                task,
+                at,
+                pages,
+                mode: r.pick(&[
+                    EntryMode::Plain,
+                    EntryMode::Share,
+                    EntryMode::Copy,
+                    EntryMode::Create,
+                ]),
+            },
+            37 => Op::MapEntry {
+                task,
+                from: r.below(3),
+                pages: pages.min(6),
+                copy: r.one_in(3),
+            },
+            38..=59 => Op::Read {
                 task,
                 cpu,
                 at,
@@ -237,10 +321,15 @@ impl Op {
     /// Whether a failure must leave even the counts as they were. An access or a wiring that fails may
     /// have brought in pages before.
     pub fn is_atomic(self) -> bool {
-        !matches!(
-            self,
-            Op::Wire { .. } | Op::Read { .. } | Op::Write { .. } | Op::Contents { .. }
-        )
+        !matches!(self, Op::Care { care, .. } if !care.is_atomic())
+            && !matches!(
+                self,
+                Op::Wire { .. }
+                    | Op::Read { .. }
+                    | Op::Write { .. }
+                    | Op::Copy { .. }
+                    | Op::Contents { .. }
+            )
     }
 
     /// Smaller operations in its place, for the shrinker.
@@ -326,9 +415,57 @@ impl Op {
                 pages,
                 access,
             })),
+            Op::Care {
+                task,
+                at,
+                pages,
+                care,
+            } => all.extend(fewer(pages).map(|pages| Op::Care {
+                task,
+                at,
+                pages,
+                care,
+            })),
             Op::Unwire { task, at, pages } => {
                 all.extend(fewer(pages).map(|pages| Op::Unwire { task, at, pages }))
             }
+            Op::Copy {
+                task,
+                at,
+                pages,
+                skew,
+                into,
+                to,
+            } => {
+                let simple = fewer(pages)
+                    .map(|pages| (pages, skew))
+                    .chain([(pages, (0, 0))]);
+                all.extend(
+                    simple
+                        .filter(|new| *new != (pages, skew))
+                        .map(|(pages, skew)| Op::Copy {
+                            task,
+                            at,
+                            pages,
+                            skew,
+                            into,
+                            to,
+                        }),
+                );
+            }
+            Op::Remap {
+                task,
+                at,
+                pages,
+                into,
+                copy,
+            } => all.extend(fewer(pages).map(|pages| Op::Remap {
+                task,
+                at,
+                pages,
+                into,
+                copy,
+            })),
             Op::Read {
                 task,
                 cpu,

@@ -20,14 +20,38 @@ pub struct Page {
     pub inherit: Inherit,
     /// How often the task has wired it.
     pub wired: u32,
+    /// It is zeroed if it goes while it is wired.
+    pub zero_wired: bool,
+    /// The purgeable object that it is in.
+    pub group: Option<Rc<Group>>,
     /// It came from a submap, and may still be shown by it.
     pub over: bool,
 }
 
+/// A purgeable object: its state.
+#[derive(Default)]
+pub struct Group {
+    pub state: std::cell::Cell<i32>,
+}
+
 /// A task's memory, by page number.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Task {
     pub pages: BTreeMap<u64, Page>,
+    /// Pages that it may have.
+    pub size_limit: u64,
+    /// Pages that it may wire.
+    pub wire_limit: u64,
+}
+
+impl Default for Task {
+    fn default() -> Self {
+        Task {
+            pages: BTreeMap::new(),
+            size_limit: u64::MAX,
+            wire_limit: u64::MAX,
+        }
+    }
 }
 
 /// What a call answers.
@@ -50,6 +74,11 @@ impl Rules {
     fn inside(self, start: u64, count: u64) -> bool {
         start >= self.first && start + count <= self.end
     }
+}
+
+/// A copy of the bytes.
+pub fn fresh(cell: &Cell) -> Cell {
+    Rc::new(RefCell::new(cell.borrow().clone()))
 }
 
 impl Task {
@@ -76,15 +105,22 @@ impl Task {
     pub fn check_allocate(&self, rules: Rules, start: u64, count: u64, overwrite: bool) -> Answer {
         if !rules.inside(start, count) {
             Err(KernReturn::INVALID_ADDRESS)
-        } else if !overwrite && !self.is_free(start, count) {
+        } else if (!overwrite && !self.is_free(start, count)) || self.over_size(start, count) {
             Err(KernReturn::NO_SPACE)
         } else {
             Ok(())
         }
     }
 
+    /// Whether the task would have more than it may, if the range were all mapped.
+    pub fn over_size(&self, start: u64, count: u64) -> bool {
+        let there = self.pages.range(start..start + count).count() as u64;
+        self.pages.len() as u64 - there + count > self.size_limit
+    }
+
     /// Fresh zeros in the range, whatever was there.
     pub fn allocate(&mut self, rules: Rules, start: u64, count: u64) {
+        self.leave(start, count);
         for page in start..start + count {
             let cell = Rc::new(RefCell::new(vec![0; rules.page_bytes]));
             let attributes = Page {
@@ -93,6 +129,8 @@ impl Task {
                 maximum: Protection::ALL,
                 inherit: Inherit::Copy,
                 wired: 0,
+                zero_wired: false,
+                group: None,
                 over: false,
             };
             self.pages.insert(page, attributes);
@@ -101,6 +139,7 @@ impl Task {
 
     /// A copy of a submap's pages, which allow as much as they ever will.
     pub fn enter(&mut self, start: u64, library: &[(Protection, Vec<u8>)]) {
+        self.leave(start, library.len() as u64);
         for (page, (protection, bytes)) in (start..).zip(library) {
             let shown = Page {
                 cell: Rc::new(RefCell::new(bytes.clone())),
@@ -108,6 +147,8 @@ impl Task {
                 maximum: *protection,
                 inherit: Inherit::Copy,
                 wired: 0,
+                zero_wired: false,
+                group: None,
                 over: true,
             };
             self.pages.insert(page, shown);
@@ -124,7 +165,23 @@ impl Task {
         }
     }
 
+    /// Marks pages as to be zeroed if they go wired.
+    pub fn zero_wired(&mut self, start: u64, count: u64) {
+        let pages = self.pages.range_mut(start..start + count);
+        pages.for_each(|(_, page)| page.zero_wired = true);
+    }
+
+    /// The pages of a range go: who shares those that were wired may find zeros.
+    pub fn leave(&self, start: u64, count: u64) {
+        for (_, page) in self.pages.range(start..start.saturating_add(count)) {
+            if page.wired > 0 && page.zero_wired {
+                page.cell.borrow_mut().fill(0);
+            }
+        }
+    }
+
     pub fn deallocate(&mut self, start: u64, count: u64) {
+        self.leave(start, count);
         self.pages
             .retain(|page, _| *page < start || *page >= start + count);
     }
@@ -181,6 +238,21 @@ impl Task {
         }
     }
 
+    /// The same, page by page with the task's limit, of a range without holes.
+    pub fn check_wire_limit(&self, start: u64, count: u64, access: Protection) -> Answer {
+        let wired = self.pages.values().filter(|page| page.wired > 0).count() as u64;
+        let mut left = self.wire_limit.saturating_sub(wired);
+        for (_, page) in self.pages.range(start..start + count) {
+            if !page.protection.contains(access) {
+                return Err(KernReturn::PROTECTION_FAILURE);
+            }
+            if page.wired == 0 {
+                left = left.checked_sub(1).ok_or(KernReturn::RESOURCE_SHORTAGE)?;
+            }
+        }
+        Ok(())
+    }
+
     pub fn wire(&mut self, start: u64, count: u64) {
         self.pages
             .range_mut(start..start + count)
@@ -193,9 +265,63 @@ impl Task {
             .for_each(|(_, page)| page.wired = page.wired.saturating_sub(1));
     }
 
+    /// Whether every page of the range has a right: the first that does not is the answer.
+    pub fn check_right(&self, start: u64, count: u64, right: Protection) -> Answer {
+        for page in start..start + count {
+            match self.pages.get(&page) {
+                None => return Err(KernReturn::INVALID_ADDRESS),
+                Some(page) if !page.protection.contains(right) => {
+                    return Err(KernReturn::PROTECTION_FAILURE);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What all mapped pages of the range may be given.
+    pub fn maximum(&self, start: u64, count: u64) -> Protection {
+        self.pages
+            .range(start..start + count)
+            .fold(Protection::ALL, |all, (_, page)| all & page.maximum)
+    }
+
+    /// The bytes of a range of mapped pages, from `skew` bytes on.
+    pub fn bytes(&self, rules: Rules, start: u64, skew: usize, count: usize) -> Vec<u8> {
+        let size = rules.page_bytes;
+        let byte = |n: usize| self.pages[&(start + (n / size) as u64)].cell.borrow()[n % size];
+        (skew..skew + count).map(byte).collect()
+    }
+
+    pub fn write(&mut self, rules: Rules, start: u64, skew: usize, bytes: &[u8]) {
+        let size = rules.page_bytes;
+        for (n, byte) in (skew..).zip(bytes) {
+            self.pages[&(start + (n / size) as u64)].cell.borrow_mut()[n % size] = *byte;
+        }
+    }
+
+    /// A page as it is mapped elsewhere: the same memory, or a copy of it.
+    pub fn twin(&self, page: u64, copy: bool) -> Page {
+        let page = &self.pages[&page];
+        Page {
+            cell: if copy {
+                fresh(&page.cell)
+            } else {
+                page.cell.clone()
+            },
+            inherit: Inherit::Copy,
+            wired: 0,
+            ..page.clone()
+        }
+    }
+
     /// The child's memory.
     pub fn fork(&self) -> Task {
-        let mut child = Task::default();
+        let mut child = Task {
+            pages: BTreeMap::new(),
+            size_limit: self.size_limit,
+            wire_limit: self.wire_limit,
+        };
         for (number, page) in &self.pages {
             let cell = match page.inherit {
                 Inherit::None => continue,
@@ -207,6 +333,11 @@ impl Task {
                 Page {
                     cell,
                     wired: 0,
+                    // A copy is ordinary memory.
+                    group: page
+                        .group
+                        .clone()
+                        .filter(|_| page.inherit == Inherit::Share),
                     ..page.clone()
                 },
             );

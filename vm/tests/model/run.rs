@@ -27,7 +27,7 @@ pub struct Coverage {
 impl Coverage {
     pub fn add<const SHIFT: u32>(&mut self, system: &System<SHIFT>) {
         for event in EVENTS {
-            self.count(event, system.vm.counters().get(event));
+            self.count(*event, system.vm.counters().get(*event));
         }
         for (reason, count) in &system.refusals {
             *self.refusals.entry(reason.clone()).or_default() += count;
@@ -101,7 +101,10 @@ impl Coverage {
     }
 }
 
-pub const EVENTS: [Event; 20] = [
+pub const EVENTS: &[Event] = &[
+    Event::VirtualCopy,
+    Event::DelayedCopy,
+    Event::Push,
     Event::Fault,
     Event::CowFault,
     Event::ZeroFill,
@@ -121,6 +124,16 @@ pub const EVENTS: [Event; 20] = [
     Event::ChainStep,
     Event::Through,
     Event::CopyUp,
+    Event::Chunk,
+    Event::WillNeed,
+    Event::Reusable,
+    Event::SharedKill,
+    Event::ZeroWired,
+    Event::OverUserLimit,
+    Event::OverGlobalLimit,
+    Event::Purge,
+    Event::PurgedPage,
+    Event::Relief,
     Event::Shortage,
 ];
 

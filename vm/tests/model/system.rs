@@ -3,8 +3,10 @@
 //!
 //! Owns: a `Vm` over a simulated machine, tasks, and the accesses of programs through CPUs.
 
+use super::care::Purged;
 use super::op::{LIBRARY, Op, Place, WINDOW};
-use super::reference::{Answer, Rules, Task};
+use super::reference::{Answer, Cell, Rules, Task};
+use super::share::Named;
 use std::collections::BTreeMap;
 use vm::fault::FaultError;
 use vm::map::MapRef;
@@ -40,7 +42,7 @@ pub struct Setup {
     pub may_run_short: bool,
 }
 
-type Failure = String;
+pub type Failure = String;
 
 /// A task of the system and of the reference.
 pub struct Pair<const SHIFT: u32> {
@@ -53,6 +55,8 @@ pub struct Pair<const SHIFT: u32> {
 pub struct System<const SHIFT: u32> {
     pub vm: Vm<SimMachine<SHIFT>>,
     pub tasks: Vec<Pair<SHIFT>>,
+    /// The memory entry that was made last.
+    pub named: Option<Named<SHIFT>>,
     pub rules: Rules,
     pub setup: Setup,
     /// Calls and accesses that were refused, by reason.
@@ -60,6 +64,8 @@ pub struct System<const SHIFT: u32> {
     /// A submap, and what its pages allow and hold.
     pub submap: Option<MapRef<SimMachine<SHIFT>>>,
     pub library: Vec<(Protection, Vec<u8>)>,
+    /// Pages that may have become zeros.
+    pub doubts: Vec<Cell>,
 }
 
 /// What must be the same before and after an operation that failed.
@@ -100,11 +106,13 @@ impl<const SHIFT: u32> System<SHIFT> {
         let mut system = System {
             vm,
             tasks: Vec::new(),
+            named: None,
             rules,
             setup,
             refusals: BTreeMap::new(),
             submap: None,
             library: Vec::new(),
+            doubts: Vec::new(),
         };
         system.new_library();
         let map = system.new_map();
@@ -310,11 +318,17 @@ impl<const SHIFT: u32> System<SHIFT> {
                     size,
                     UserProt(u32::from(access.bits())),
                 );
+                // Those that are wired now were not yet when memory was short.
+                self.notice_purges(Purged::IfShort)?;
                 // Beyond the map the range is cut off.
                 let pages = pages.min(self.rules.end - (first + at));
-                let expected = self.tasks[n]
-                    .model
-                    .check_wire(first + at, pages, access, answer);
+                let model = &self.tasks[n].model;
+                let expected = model.check_wire(first + at, pages, access, answer);
+                let expected = match expected {
+                    Err(KernReturn::INVALID_ADDRESS) => expected,
+                    _ if expected == answer && answer.is_err() => expected,
+                    _ => model.check_wire_limit(first + at, pages, access),
+                };
                 self.settle(answer, expected, n, |task| {
                     task.model.wire(first + at, pages)
                 })
@@ -329,6 +343,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 }
                 let (addr, size) = self.user(first + at, pages);
                 let answer = self.vm.unwire(&self.tasks[n].map, addr, size);
+                self.notice_purges(Purged::IfShort)?;
                 self.settle(answer, Ok(()), n, |task| {
                     task.model.unwire(first + at, pages);
                     task.forget_frames(first + at, pages);
@@ -353,14 +368,56 @@ impl<const SHIFT: u32> System<SHIFT> {
                 spot,
                 Access::Write(value),
             ),
+            Op::Copy {
+                task,
+                at,
+                pages,
+                skew,
+                into,
+                to,
+            } => self.copy(
+                (pick(task, count), first + at),
+                (pick(into, count), first + to),
+                pages,
+                skew,
+            ),
+            Op::Remap {
+                task,
+                at,
+                pages,
+                into,
+                copy,
+            } => {
+                let source = (pick(task, count), first + at);
+                self.remap(source, pages, pick(into, count), copy)
+            }
+            Op::MakeEntry {
+                task,
+                at,
+                pages,
+                mode,
+            } => self.make_entry(pick(task, count), first + at, pages, mode),
+            Op::MapEntry {
+                task,
+                from,
+                pages,
+                copy,
+            } => self.map_entry(pick(task, count), from, pages, copy),
             Op::Fork { task } => self.fork(pick(task, count)),
             Op::Exit { task } => {
                 if count > 1 {
                     let task = self.tasks.swap_remove(pick(task, count));
+                    task.model.leave(0, u64::MAX);
                     self.vm.map_terminate(task.map);
                 }
                 Ok(Outcome::Agreed)
             }
+            Op::Care {
+                task,
+                at,
+                pages,
+                care,
+            } => self.care(pick(task, count), first + at, pages, care),
             Op::Regions { task } => self
                 .check_regions(pick(task, count))
                 .map(|()| Outcome::Agreed),
@@ -369,7 +426,7 @@ impl<const SHIFT: u32> System<SHIFT> {
     }
 
     /// Compares an answer with the reference's; if both agree that it is done, does it there.
-    fn settle(
+    pub fn settle(
         &mut self,
         answer: Answer,
         expected: Answer,
@@ -391,6 +448,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         if answer.is_ok() {
             apply(&mut self.tasks[task]);
         }
+        self.notice_purges(Purged::IfShort)?;
         Ok(Outcome::Agreed)
     }
 
@@ -425,7 +483,12 @@ impl<const SHIFT: u32> System<SHIFT> {
             _ => at,
         };
         let expected = match place {
-            Place::Anywhere if model.longest_hole(rules) < pages => Err(KernReturn::NO_SPACE),
+            Place::Anywhere
+                if model.longest_hole(rules) < pages
+                    || model.over_size(u64::MAX - pages, pages) =>
+            {
+                Err(KernReturn::NO_SPACE)
+            }
             Place::Anywhere => Ok(()),
             Place::Fixed | Place::Overwrite => {
                 model.check_allocate(rules, start, pages, place == Place::Overwrite)
@@ -444,7 +507,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         self.observe(n);
         match self.vm.map_fork(&self.tasks[n].map) {
             Ok(map) => {
+                self.notice_purges(Purged::IfShort)?;
                 let model = self.tasks[n].model.fork();
+                self.doubt_copies(n, &model);
                 self.tasks.push(Pair {
                     map,
                     model,
@@ -498,6 +563,12 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(known) = known else {
             return Err("unreachable".into());
         };
+        self.notice_purges(Purged::IfShort)?;
+        let written = match access {
+            Access::Write(value) => Some((offset as usize, value)),
+            Access::Read => None,
+        };
+        self.resolve(&known.cell, seen.1, written)?;
         let byte = &mut known.cell.borrow_mut()[offset as usize];
         if let Access::Write(value) = access {
             *byte = value;
@@ -619,6 +690,8 @@ impl<const SHIFT: u32> System<SHIFT> {
             }
             match self.access(n, cpu, VirtAddr(page << SHIFT), Access::Read) {
                 Ok((_, frame)) => {
+                    self.notice_purges(Purged::IfShort)?;
+                    self.resolve(&known.cell, frame, None)?;
                     let mut bytes = vec![0; 1 << SHIFT];
                     self.vm.machine().read_page(frame, 0, &mut bytes);
                     if let Some(at) =
@@ -697,6 +770,7 @@ impl<const SHIFT: u32> System<SHIFT> {
 
     /// Ends all tasks; everything must come back.
     pub fn finish(mut self) -> Result<(), Failure> {
+        self.release_entry();
         for task in self.tasks.drain(..) {
             self.vm.map_terminate(task.map);
         }
@@ -738,7 +812,8 @@ pub fn library_from<const SHIFT: u32>(
     }
 }
 
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
+    "mem_obj_memory_entries",
     "maps",
     "VM map entries",
     "vm objects",

@@ -1,9 +1,10 @@
 //! The conformance suite over the three formats.
 
-use crate::pmap::conformance::{Blind, Met, Program, run};
+use crate::pmap::Paging;
 use crate::pmap::format::{Aarch64Granule4K, Aarch64Granule16K, PteFormat, X86_64};
-use crate::pmap::simulated::{Watch, machine, window};
+use crate::pmap::simulated::{Simulated, Watch, machine, window};
 use std::vec::Vec;
+use vm::conformance::{Blind, Met, run};
 use vm::page::{Page, PageArray};
 
 const FRAMES: usize = if cfg!(miri) { 130 } else { 400 };
@@ -11,11 +12,7 @@ const FRAMES: usize = if cfg!(miri) { 130 } else { 400 };
 fn conform<F: PteFormat>(seed: u64, steps: u32) -> Met {
     let (paging, mut frames) = machine::<F>(FRAMES, 8);
     let storage: Vec<Page> = (0..FRAMES).map(|_| Page::new()).collect();
-    let program = Program {
-        seed,
-        steps,
-        kernel_window: window::<F>(),
-    };
+    let program = Paging::<F, Simulated>::conformance(seed, steps, window::<F>());
     let met = run(
         &paging,
         PageArray::new(&storage),
@@ -76,11 +73,7 @@ fn conformance_aarch64_16k() {
 fn conformance_without_an_observer() {
     let (paging, mut frames) = machine::<X86_64>(FRAMES, 0);
     let storage: Vec<Page> = (0..FRAMES).map(|_| Page::new()).collect();
-    let program = Program {
-        seed: 99,
-        steps: 200,
-        kernel_window: window::<X86_64>(),
-    };
+    let program = Paging::<X86_64, Simulated>::conformance(99, 200, window::<X86_64>());
     run(
         &paging,
         PageArray::new(&storage),

@@ -1,9 +1,9 @@
-//! mach/mach.h: ports of this task, host figures, error texts.
+//! mach/mach.h: ports of this task, error texts.
 //!
-//! Owns: the port names and page size that are asked for once. Does not own: memory calls (`mach_vm`).
+//! Owns: the port names and page size that are asked for once. Does not own: memory calls (`mach_vm`),
+//! the host's figures (`mach_host`).
 
 use abi::KernReturn;
-use abi::region::{HOST_VM_INFO64, VmStatistics64, ZoneInfo};
 use core::ffi::{c_char, c_int, c_uint};
 
 /// `mach_port_t`.
@@ -85,64 +85,6 @@ pub unsafe extern "C" fn task_info(
     mach!(TASK_INFO, task, flavor, info, count)
 }
 
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn host_page_size(host: Port, size: *mut usize) -> c_int {
-    mach!(HOST_PAGE_SIZE, host, size)
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn host_info(
-    host: Port,
-    flavor: c_int,
-    info: *mut c_int,
-    count: *mut c_uint,
-) -> c_int {
-    mach!(HOST_INFO, host, flavor, info, count)
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn host_statistics64(
-    host: Port,
-    flavor: c_int,
-    info: *mut c_int,
-    count: *mut c_uint,
-) -> c_int {
-    mach!(HOST_STATISTICS64, host, flavor, info, count)
-}
-
-/// The system's memory figures.
-pub fn vm_statistics() -> Result<VmStatistics64, KernReturn> {
-    let mut statistics = VmStatistics64::default();
-    let mut count = abi::region::HOST_VM_INFO64_COUNT;
-    // SAFETY: the record has `count` words.
-    let code = unsafe {
-        host_statistics64(
-            mach_host_self(),
-            HOST_VM_INFO64,
-            (&raw mut statistics).cast(),
-            &mut count,
-        )
-    };
-    KernReturn(code).ok().map(|()| statistics)
-}
-
-/// Fills `count` names of 80 bytes and records; answers in `count` how many there are.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn vellum_zone_info(
-    host: Port,
-    names: *mut c_char,
-    info: *mut ZoneInfo,
-    count: *mut c_uint,
-) -> c_int {
-    mach!(MACH_ZONE_INFO, host, names, info, count)
-}
-
-/// Recounts every page and reference of the system (root only).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn vellum_audit(report: *mut u64) -> c_int {
-    mach!(AUDIT, report)
-}
-
 /// Texts of the codes from 0 on.
 const TEXTS: [&core::ffi::CStr; 57] = [
     c"(os/kern) successful",
@@ -211,6 +153,7 @@ pub extern "C" fn mach_error_string(code: c_int) -> *mut c_char {
         .and_then(|index| TEXTS.get(index))
     {
         Some(text) => text,
+        None if code == KernReturn::SEND_INVALID_MEMORY.0 => c"(ipc/send) invalid memory",
         None if code == KernReturn::SEND_INVALID_DEST.0 => c"(ipc/send) invalid destination port",
         None => c"unknown error code",
     };

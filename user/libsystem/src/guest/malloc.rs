@@ -51,7 +51,8 @@ unsafe impl Pages for Task {
         }
     }
     fn unmap(&mut self, address: usize, size: usize) {
-        mach_vm::mach_vm_deallocate(mach::mach_task_self(), address as u64, size as u64);
+        // SAFETY: the heap's own memory, which nothing refers to any more.
+        unsafe { mach_vm::mach_vm_deallocate(mach::mach_task_self(), address as u64, size as u64) };
     }
 }
 

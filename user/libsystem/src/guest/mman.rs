@@ -99,3 +99,18 @@ pub extern "C" fn mlockall(flags: c_int) -> c_int {
 pub extern "C" fn munlockall() -> c_int {
     unix!(SYS_MUNLOCKALL) as c_int
 }
+
+/// `shm_open` after its entry stub, which finds the optional argument.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn libsystem_shm_open(
+    name: *const c_char,
+    flags: c_int,
+    mode: c_int,
+) -> c_int {
+    unix!(SYS_SHM_OPEN, name, flags, mode) as c_int
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn shm_unlink(name: *const c_char) -> c_int {
+    unix!(SYS_SHM_UNLINK, name) as c_int
+}

@@ -244,6 +244,11 @@ pub extern "C" fn setsid() -> c_int {
 }
 
 #[unsafe(no_mangle)]
+pub extern "C" fn setuid(user: c_uint) -> c_int {
+    unix!(SYS_SETUID, user) as c_int
+}
+
+#[unsafe(no_mangle)]
 pub extern "C" fn getuid() -> c_uint {
     unix!(SYS_GETUID) as c_uint
 }

@@ -8,6 +8,10 @@
 #include <mach/mach_init.h>
 #include <mach/mach_error.h>
 #include <mach/vm_map.h>
+#include <mach/mach_host.h>
+#include <mach/host_priv.h>
+#include <mach/memory_entry.h>
+#include <mach/task.h>
 #include <mach/vm_param.h>
 #include <mach/vm_page_size.h>
 

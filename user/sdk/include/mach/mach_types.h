@@ -11,6 +11,10 @@
 #include <mach/task_info.h>
 #include <mach/host_info.h>
 #include <mach/vm_region.h>
+#include <mach/vm_purgable.h>
+#include <mach/vm_sync.h>
+#include <mach/vm_attributes.h>
+#include <mach/memory_object_types.h>
 
 __BEGIN_DECLS
 

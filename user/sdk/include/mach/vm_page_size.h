@@ -14,6 +14,9 @@ extern vm_size_t vm_kernel_page_size;
 extern vm_size_t vm_kernel_page_mask;
 extern int vm_kernel_page_shift;
 
+#define trunc_page_kernel(x) ((x) & ~vm_kernel_page_mask)
+#define round_page_kernel(x) trunc_page_kernel((x) + vm_kernel_page_mask)
+
 __END_DECLS
 
 #endif

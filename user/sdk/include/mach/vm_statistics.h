@@ -36,16 +36,46 @@ struct vm_statistics64 {
 typedef struct vm_statistics64 *vm_statistics64_t;
 typedef struct vm_statistics64 vm_statistics64_data_t;
 
+/* The older form: words. */
+struct vm_statistics {
+	natural_t free_count;
+	natural_t active_count;
+	natural_t inactive_count;
+	natural_t wire_count;
+	natural_t zero_fill_count;
+	natural_t reactivations;
+	natural_t pageins;
+	natural_t pageouts;
+	natural_t faults;
+	natural_t cow_faults;
+	natural_t lookups;
+	natural_t hits;
+	natural_t purgeable_count;
+	natural_t purges;
+	natural_t speculative_count;
+};
+typedef struct vm_statistics *vm_statistics_t;
+typedef struct vm_statistics vm_statistics_data_t;
+
 #define VM_FLAGS_FIXED 0x0
 #define VM_FLAGS_ANYWHERE 0x1
 #define VM_FLAGS_PURGABLE 0x2
 #define VM_FLAGS_4GB_CHUNK 0x4
 #define VM_FLAGS_RANDOM_ADDR 0x8
 #define VM_FLAGS_NO_CACHE 0x10
+#define VM_FLAGS_RESILIENT_CODESIGN 0x20
+#define VM_FLAGS_RESILIENT_MEDIA 0x40
 #define VM_FLAGS_PERMANENT 0x80
 #define VM_FLAGS_TPRO 0x1000
 #define VM_FLAGS_OVERWRITE 0x4000
+#define VM_FLAGS_SUPERPAGE_SHIFT 16
+#define SUPERPAGE_NONE 0
+#define SUPERPAGE_SIZE_ANY 1
+#define SUPERPAGE_SIZE_2MB 2
 #define VM_FLAGS_SUPERPAGE_MASK 0x70000
+#define VM_FLAGS_SUPERPAGE_NONE (SUPERPAGE_NONE << VM_FLAGS_SUPERPAGE_SHIFT)
+#define VM_FLAGS_SUPERPAGE_SIZE_ANY (SUPERPAGE_SIZE_ANY << VM_FLAGS_SUPERPAGE_SHIFT)
+#define VM_FLAGS_SUPERPAGE_SIZE_2MB (SUPERPAGE_SIZE_2MB << VM_FLAGS_SUPERPAGE_SHIFT)
 #define VM_FLAGS_RETURN_DATA_ADDR 0x100000
 #define VM_FLAGS_RETURN_4K_DATA_ADDR 0x800000
 #define VM_FLAGS_ALIAS_MASK 0xff000000

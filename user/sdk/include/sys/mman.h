@@ -81,6 +81,8 @@ int mincore(const void *address, size_t length, char *vector);
 int minherit(void *address, size_t length, int inheritance);
 int mlock(const void *address, size_t length);
 int munlock(const void *address, size_t length);
+int shm_open(const char *name, int flags, ...);
+int shm_unlink(const char *name);
 int mlockall(int flags);
 int munlockall(void);
 

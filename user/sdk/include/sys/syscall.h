@@ -17,6 +17,7 @@
 #define SYS_fchdir                 13
 #define SYS_chmod                  15
 #define SYS_getpid                 20
+#define SYS_setuid                 23
 #define SYS_getuid                 24
 #define SYS_geteuid                25
 #define SYS_access                 33
@@ -66,6 +67,8 @@
 #define SYS_munlock                204
 #define SYS_posix_spawn            244
 #define SYS_minherit               250
+#define SYS_shm_open               266
+#define SYS_shm_unlink             267
 #define SYS_sysctlbyname           274
 #define SYS_mlockall               324
 #define SYS_munlockall             325

@@ -50,9 +50,25 @@ unsafe extern "C" {
     pub fn tcgetattr(fd: c_int, to: *mut Termios) -> c_int;
     pub fn tcsetattr(fd: c_int, action: c_int, from: *const Termios) -> c_int;
     pub fn kill(pid: c_int, signal: c_int) -> c_int;
+    pub fn sched_yield() -> c_int;
     pub fn sigaction(signal: c_int, new: *const OldAction, old: *mut OldAction) -> c_int;
     pub fn nanosleep(wanted: *const Timespec, left: *mut Timespec) -> c_int;
     pub fn time(to: *mut i64) -> i64;
+
+    pub fn mmap(
+        address: *mut c_void,
+        length: usize,
+        protection: c_int,
+        flags: c_int,
+        fd: c_int,
+        offset: i64,
+    ) -> *mut c_void;
+    pub fn mprotect(address: *mut c_void, length: usize, protection: c_int) -> c_int;
+    pub fn minherit(address: *mut c_void, length: usize, inheritance: c_int) -> c_int;
+    pub fn shm_unlink(name: *const c_char) -> c_int;
+    pub fn vellum_unix(number: c_uint, args: *const [u64; 6], result: *mut u64) -> c_int;
+    pub fn vellum_mach(number: c_uint, args: *const [u64; 6]) -> c_int;
+    pub fn vellum_audit(report: *mut u64) -> c_int;
 
     pub fn mach_host_self() -> c_uint;
     pub fn mach_task_self() -> c_uint;

@@ -17,6 +17,7 @@ mod pagesize;
 mod processes;
 mod sh;
 mod sleep;
+mod stress;
 mod sys;
 mod sysctl;
 mod vm_stat;

@@ -4,11 +4,9 @@ use super::options::{number, parse, program};
 use super::out::{complain, print};
 use super::{c, sys};
 use crate::ps::{Chosen, DEFAULT, Process, choose, json, keywords, table};
-use abi::proc::{
-    KinfoProc, MACH_TASK_BASIC_INFO, MachTaskBasicInfo, PROC_PIDTASKINFO, ProcTaskInfo, SIDL, SRUN,
-    SSTOP, SZOMB, TASK_VM_INFO, TaskVmInfo,
-};
+use abi::proc::{KinfoProc, PROC_PIDTASKINFO, ProcTaskInfo, SIDL, SRUN, SSTOP, SZOMB};
 use abi::sysctl::{CTL_KERN, KERN_PROC, KERN_PROC_ALL, KERN_PROCARGS2};
+use abi::task_info::{MACH_TASK_BASIC_INFO, MachTaskBasicInfo, TASK_VM_INFO, TaskVmInfo};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;

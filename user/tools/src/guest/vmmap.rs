@@ -7,10 +7,9 @@ use super::out::{complain, print};
 use super::processes::{name, path, records, task, task_info};
 use super::{c, sys};
 use crate::vmmap::{Options, Process, Region, json, report};
-use abi::proc::{
-    KinfoProc, PROC_PIDREGIONPATHINFO, ProcRegionWithPathInfo, TASK_VM_INFO, TaskVmInfo,
-};
+use abi::proc::{KinfoProc, PROC_PIDREGIONPATHINFO, ProcRegionWithPathInfo};
 use abi::region::RegionSubmapInfo64;
+use abi::task_info::{TASK_VM_INFO, TaskVmInfo};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;

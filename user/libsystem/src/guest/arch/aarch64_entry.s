@@ -148,3 +148,8 @@ _fcntl:
 _ioctl:
     ldr x2, [sp]
     b _libsystem_ioctl
+    .globl _shm_open
+    .p2align 2
+_shm_open:
+    ldr x2, [sp]
+    b _libsystem_shm_open

@@ -167,3 +167,6 @@ _fcntl:
     .globl _ioctl
 _ioctl:
     jmp _libsystem_ioctl
+    .globl _shm_open
+_shm_open:
+    jmp _libsystem_shm_open

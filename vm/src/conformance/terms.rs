@@ -3,38 +3,41 @@
 //! Owns: the program's description, the counts of what it met, the failure, the [`Observer`].
 //! Does not own: the run.
 
-use crate::pmap::hardware::Hardware;
-use crate::pmap::{Paging, Pmap, PteFormat};
+use crate::addr::{Range, VirtAddr};
+use crate::machine::Machine;
 use core::fmt;
-use vm::addr::{Range, VirtAddr};
 
 /// Sees what a processor would: told of every pmap before and after a batch is done.
-pub trait Observer<F: PteFormat, H: Hardware> {
+pub trait Observer<M: Machine> {
     /// The pmap is about to change: a CPU runs on it and may keep any translation of these addresses.
-    fn run(
-        &mut self,
-        paging: &Paging<F, H>,
-        pmap: &Pmap<H>,
-        addresses: &mut dyn Iterator<Item = VirtAddr>,
-    );
+    fn run(&mut self, machine: &M, pmap: &M::Pmap, addresses: &mut dyn Iterator<Item = VirtAddr>);
     /// The tables changed, and the batch is not done yet. Errors: what must not be even now.
-    fn changed(&mut self, paging: &Paging<F, H>) -> Result<(), &'static str>;
+    fn changed(&mut self, machine: &M) -> Result<(), &'static str>;
     /// The batch is done. Errors: a translation is still kept that the tables no longer give.
-    fn synced(&mut self, paging: &Paging<F, H>, pmap: &Pmap<H>) -> Result<(), &'static str>;
+    fn synced(&mut self, machine: &M, pmap: &M::Pmap) -> Result<(), &'static str>;
 }
 
 /// Sees nothing: for machines whose TLBs cannot be looked into.
 #[derive(Debug)]
 pub struct Blind;
 
-impl<F: PteFormat, H: Hardware> Observer<F, H> for Blind {
-    fn run(&mut self, _: &Paging<F, H>, _: &Pmap<H>, _: &mut dyn Iterator<Item = VirtAddr>) {}
-    fn changed(&mut self, _: &Paging<F, H>) -> Result<(), &'static str> {
+impl<M: Machine> Observer<M> for Blind {
+    fn run(&mut self, _: &M, _: &M::Pmap, _: &mut dyn Iterator<Item = VirtAddr>) {}
+    fn changed(&mut self, _: &M) -> Result<(), &'static str> {
         Ok(())
     }
-    fn synced(&mut self, _: &Paging<F, H>, _: &Pmap<H>) -> Result<(), &'static str> {
+    fn synced(&mut self, _: &M, _: &M::Pmap) -> Result<(), &'static str> {
         Ok(())
     }
+}
+
+/// How a machine comes to know that a page was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notes {
+    /// The hardware notes it in the entry; software may note it early.
+    Hardware,
+    /// By a fault: who may write counts as having written, and to forget it takes the permission away.
+    Faults,
 }
 
 /// What a program shall be.
@@ -46,6 +49,10 @@ pub struct Program {
     pub steps: u32,
     /// Kernel addresses that nobody else uses, at least four leaf tables long.
     pub kernel_window: Range,
+    /// Addresses that a user pmap may have, at least four leaf tables long, from a leaf table's start on.
+    pub user_window: Range,
+    /// What the model expects of `RefMod::MODIFIED`.
+    pub notes: Notes,
 }
 
 /// How often each kind of step was taken, so that a run which met too little can fail.

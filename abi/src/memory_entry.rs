@@ -1,0 +1,29 @@
+//! The permission word of `mach_make_memory_entry` (`MAP_MEM_*`) and the words of purgeable memory's
+//! ledgers.
+
+/// Charged to a ledger by tag.
+pub const MAP_MEM_LEDGER_TAGGED: u32 = 0x2000;
+/// Only the kernel may purge.
+pub const MAP_MEM_PURGABLE_KERNEL_ONLY: u32 = 0x4000;
+/// From the secluded pool.
+pub const MAP_MEM_GRAB_SECLUDED: u32 = 0x8000;
+/// Changes the parent's cache mode only.
+pub const MAP_MEM_ONLY: u32 = 0x1_0000;
+/// A new object.
+pub const MAP_MEM_NAMED_CREATE: u32 = 0x2_0000;
+/// A new object that may be purged.
+pub const MAP_MEM_PURGABLE: u32 = 0x4_0000;
+/// The parent, if it names the same memory.
+pub const MAP_MEM_NAMED_REUSE: u32 = 0x8_0000;
+/// The offset within the page counts.
+pub const MAP_MEM_USE_DATA_ADDR: u32 = 0x10_0000;
+/// A copy of the memory as it is now.
+pub const MAP_MEM_VM_COPY: u32 = 0x20_0000;
+/// The whole range, over several map entries.
+pub const MAP_MEM_VM_SHARE: u32 = 0x40_0000;
+/// The offset within 4 KiB counts.
+pub const MAP_MEM_4K_DATA_ADDR: u32 = 0x80_0000;
+/// Bits that mean nothing: `INVALID_VALUE`.
+pub const MAP_MEM_UNKNOWN: u32 = 0x1f00;
+/// Where the cache mode begins.
+pub const MAP_MEM_ACCESS_SHIFT: u32 = 24;

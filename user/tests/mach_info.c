@@ -1,0 +1,232 @@
+/* What a task, the host and the kernel tell of themselves: every flavor, its revisions, short counts; and who may
+ * have whose port. */
+#include "test.h"
+#include <vellum.h>
+
+static mach_port_t me;
+
+static kern_return_t task(task_flavor_t flavor, void *info, mach_msg_type_number_t *count)
+{
+	return task_info(me, flavor, info, count);
+}
+
+static void tasks(void)
+{
+	task_basic_info_32_data_t small;
+	task_basic_info_data_t basic;
+	mach_task_basic_info_data_t mach;
+	task_vm_info_data_t vm;
+	mach_msg_type_number_t count = TASK_BASIC_INFO_32_COUNT;
+	CHECK_EQ(task(TASK_BASIC_INFO_32, &small, &count), KERN_SUCCESS);
+	CHECK_EQ(count, TASK_BASIC_INFO_32_COUNT);
+	count = TASK_BASIC_INFO_COUNT;
+	CHECK_EQ(task(TASK_BASIC_INFO, &basic, &count), KERN_SUCCESS);
+	count = MACH_TASK_BASIC_INFO_COUNT;
+	CHECK_EQ(task(MACH_TASK_BASIC_INFO, &mach, &count), KERN_SUCCESS);
+	CHECK_EQ(mach.virtual_size, basic.virtual_size);
+	CHECK_EQ(small.virtual_size, (uint32_t)basic.virtual_size);
+	CHECK(basic.resident_size > 0 && basic.resident_size % vm_page_size == 0);
+	CHECK(mach.resident_size_max >= mach.resident_size);
+
+	/* Memory that is mapped and written shows in both sizes. */
+	char *p = pages(8);
+	memset(p, 1, 8 * vm_page_size);
+	count = TASK_VM_INFO_COUNT;
+	CHECK_EQ(task(TASK_VM_INFO, &vm, &count), KERN_SUCCESS);
+	CHECK_EQ(count, TASK_VM_INFO_COUNT);
+	CHECK_EQ(vm.virtual_size, basic.virtual_size + 8 * vm_page_size);
+	CHECK(vm.resident_size >= basic.resident_size + 8 * vm_page_size);
+	CHECK_EQ(vm.page_size, vm_page_size);
+	CHECK_EQ(vm.max_address, USER_END);
+	CHECK(vm.min_address > 0 && vm.min_address < (uintptr_t)p);
+	CHECK(vm.ledger_phys_footprint_peak >= (int64_t)vm.phys_footprint);
+
+	/* Each revision by its length; a length in between gives the one below. */
+	static const mach_msg_type_number_t revisions[] = {
+		TASK_VM_INFO_REV0_COUNT, TASK_VM_INFO_REV1_COUNT, TASK_VM_INFO_REV2_COUNT, TASK_VM_INFO_REV3_COUNT,
+		TASK_VM_INFO_REV4_COUNT, TASK_VM_INFO_REV5_COUNT, TASK_VM_INFO_REV6_COUNT, TASK_VM_INFO_REV7_COUNT,
+	};
+	CHECK_EQ(TASK_VM_INFO_REV0_COUNT, 36);
+	uint32_t words[TASK_VM_INFO_COUNT + 1];
+	for (size_t i = 0; i < sizeof revisions / sizeof *revisions; i++)
+		for (int more = 0; more < 2; more++) {
+			mach_msg_type_number_t next = i < 7 ? revisions[i + 1] : ~0u;
+			if (revisions[i] + more >= next)
+				continue;
+			memset(words, 0xa5, sizeof words);
+			count = revisions[i] + more;
+			CHECK_EQ(task(TASK_VM_INFO, words, &count), KERN_SUCCESS);
+			CHECK_EQ(count, revisions[i]);
+			CHECK_EQ(words[count], 0xa5a5a5a5);
+		}
+	memset(words, 0xa5, sizeof words);
+	count = TASK_VM_INFO_REV0_COUNT - 1;
+	CHECK_EQ(task(TASK_VM_INFO, words, &count), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(count, TASK_VM_INFO_REV0_COUNT - 1);
+	CHECK_EQ(words[0], 0xa5a5a5a5);
+	count = TASK_BASIC_INFO_COUNT - 1;
+	CHECK_EQ(task(TASK_BASIC_INFO, words, &count), KERN_INVALID_ARGUMENT);
+	count = TASK_VM_INFO_COUNT;
+	CHECK_EQ(task(77, words, &count), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(task_info(MACH_PORT_NULL, TASK_VM_INFO, (task_info_t)words, &count), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(task_wire(me, TRUE), KERN_NOT_SUPPORTED);
+	CHECK_EQ(task_wire(MACH_PORT_NULL, TRUE), MACH_SEND_INVALID_DEST);
+}
+
+static void host(void)
+{
+	host_t h = mach_host_self();
+	host_basic_info_data_t basic;
+	mach_msg_type_number_t count = HOST_BASIC_INFO_COUNT;
+	CHECK_EQ(host_info(h, HOST_BASIC_INFO, (host_info_t)&basic, &count), KERN_SUCCESS);
+	CHECK_EQ(count, HOST_BASIC_INFO_COUNT);
+	CHECK_EQ(basic.max_mem, number_of("hw.memsize"));
+#if defined(__x86_64__)
+	CHECK_EQ(basic.cpu_type, CPU_TYPE_X86_64);
+#else
+	CHECK_EQ(basic.cpu_type, CPU_TYPE_ARM64);
+#endif
+	uint32_t words[64];
+	memset(words, 0xa5, sizeof words);
+	count = HOST_BASIC_INFO_COUNT - 1;
+	CHECK_EQ(host_info(h, HOST_BASIC_INFO, (host_info_t)words, &count), KERN_SUCCESS);
+	CHECK_EQ(count, 5);
+	CHECK_EQ(words[5], 0xa5a5a5a5);
+	count = 4;
+	CHECK_EQ(host_info(h, HOST_BASIC_INFO, (host_info_t)words, &count), KERN_FAILURE);
+	CHECK_EQ(count, 4);
+	count = 64;
+	CHECK_EQ(host_info(h, HOST_SCHED_INFO, (host_info_t)words, &count), KERN_SUCCESS);
+	CHECK_EQ(count, HOST_SCHED_INFO_COUNT);
+	CHECK(words[1] > 0);
+	CHECK_EQ(host_info(h, HOST_PREFERRED_USER_ARCH, (host_info_t)words, &count), KERN_SUCCESS);
+	CHECK_EQ(words[0], basic.cpu_type);
+	count = 64;
+	CHECK_EQ(host_info(h, HOST_MACH_MSG_TRAP, (host_info_t)words, &count), KERN_SUCCESS);
+	CHECK_EQ(count, 0);
+	count = 64;
+	CHECK_EQ(host_info(h, 77, (host_info_t)words, &count), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(host_info(me, HOST_BASIC_INFO, (host_info_t)words, &count), KERN_INVALID_HOST);
+
+	/* The older statistics are the newer ones in words. */
+	vm_statistics_data_t older;
+	count = HOST_VM_INFO_COUNT;
+	CHECK_EQ(host_statistics(h, HOST_VM_INFO, (host_info_t)&older, &count), KERN_SUCCESS);
+	CHECK_EQ(count, 15);
+	struct vm_statistics64 newer = counters();
+	CHECK(older.zero_fill_count <= (uint32_t)newer.zero_fill_count && older.wire_count > 0);
+	count = 14;
+	CHECK_EQ(host_statistics(h, HOST_VM_INFO, (host_info_t)words, &count), KERN_SUCCESS);
+	CHECK_EQ(count, 14);
+	count = 11;
+	CHECK_EQ(host_statistics(h, HOST_VM_INFO, (host_info_t)words, &count), KERN_FAILURE);
+	count = 64;
+	CHECK_EQ(host_statistics64(h, 77, (host_info64_t)words, &count), KERN_INVALID_ARGUMENT);
+}
+
+static void zones(void)
+{
+	mach_zone_name_t *names, *more_names;
+	mach_zone_info_t *info, *more_info;
+	mach_memory_info_t *memory;
+	mach_msg_type_number_t names_count, count, memory_count;
+	CHECK_EQ(mach_zone_info(mach_host_self(), &names, &names_count, &info, &count), KERN_SUCCESS);
+	CHECK(count > 4 && names_count == count);
+	int entries = 0;
+	for (unsigned i = 0; i < count; i++)
+		if (!strcmp(names[i].mzn_name, "VM map entries")) {
+			entries++;
+			CHECK(info[i].mzi_count > 0 && info[i].mzi_count * info[i].mzi_elem_size <= info[i].mzi_cur_size);
+		}
+	CHECK_EQ(entries, 1);
+	mach_msg_type_number_t again;
+	CHECK_EQ(mach_memory_info(mach_host_self(), &more_names, &again, &more_info, &names_count, &memory, &memory_count),
+		 KERN_SUCCESS);
+	CHECK_EQ(again, count);
+	CHECK_EQ(names_count, count);
+	CHECK_EQ(sizeof *memory, 176);
+	uint64_t managed = 0, wired = 0, zone_bytes = 0, sum = 0;
+	for (unsigned i = 0; i < memory_count; i++) {
+		if ((memory[i].flags & VM_KERN_SITE_TYPE) != VM_KERN_SITE_COUNTER)
+			continue;
+		managed += memory[i].site == VM_KERN_COUNT_MANAGED ? memory[i].size : 0;
+		wired += memory[i].site == VM_KERN_COUNT_WIRED ? memory[i].size : 0;
+		zone_bytes += memory[i].site == VM_KERN_COUNT_MAP_ZONE ? memory[i].size : 0;
+	}
+	for (unsigned i = 0; i < count; i++)
+		sum += more_info[i].mzi_cur_size;
+	CHECK(managed > wired && wired > zone_bytes);
+	CHECK_EQ(zone_bytes, sum);
+	CHECK_EQ(vm_deallocate(me, (vm_address_t)memory, memory_count * sizeof *memory), KERN_SUCCESS);
+	CHECK_EQ(mach_zone_info(MACH_PORT_NULL, &names, &names_count, &info, &count), KERN_INVALID_HOST);
+}
+
+static void refused(void)
+{
+	mach_vm_address_t ring = 1;
+	uint64_t period = 2;
+	CHECK_EQ(mach_vm_deferred_reclamation_buffer_allocate(me, &ring, &period, 0, 4), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(mach_vm_deferred_reclamation_buffer_allocate(me, &ring, &period, 4, 0), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(mach_vm_deferred_reclamation_buffer_allocate(me, &ring, &period, 4, 3), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(mach_vm_deferred_reclamation_buffer_allocate(me, &ring, &period, 4, 4), VM_RECLAIM_NOT_SUPPORTED);
+	CHECK(ring == 1 && period == 2);
+	CHECK_EQ(mach_vm_range_create(me, MACH_VM_RANGE_FLAVOR_V1, NULL, 0), KERN_NOT_SUPPORTED);
+	CHECK_EQ(mach_vm_range_create(MACH_PORT_NULL, MACH_VM_RANGE_FLAVOR_V1, NULL, 0), MACH_SEND_INVALID_DEST);
+}
+
+/* After the lockdown nothing new is executable. */
+static void locked_down(void)
+{
+	char *p = pages(1);
+	CHECK_EQ(vm_map_exec_lockdown(MACH_PORT_NULL), MACH_SEND_INVALID_DEST);
+	CHECK_EQ(vm_map_exec_lockdown(mach_task_self()), KERN_SUCCESS);
+	CHECK_ERRNO(mprotect(p, vm_page_size, PROT_READ | PROT_EXEC), EACCES);
+	CHECK(mmap(NULL, vm_page_size, PROT_READ | PROT_EXEC, MAP_ANON | MAP_PRIVATE, -1, 0) == MAP_FAILED && errno == EACCES);
+	CHECK_EQ(mprotect(p, vm_page_size, PROT_READ), 0);
+}
+
+/* As another user: no port but of those that are the same user's and descend from here. */
+static void as_another_user(void)
+{
+	mach_port_t port = 7;
+	uint64_t report[5];
+	pid_t parent = getppid();
+	CHECK_EQ(setuid(501), 0);
+	CHECK_EQ(task_for_pid(mach_task_self(), parent, &port), KERN_FAILURE);
+	CHECK_EQ(port, 0);
+	CHECK_EQ(task_for_pid(mach_task_self(), getpid(), &port), KERN_SUCCESS);
+	CHECK_EQ(port, mach_task_self());
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		CHECK_EQ(task_for_pid(mach_task_self(), getppid(), &port), KERN_FAILURE);
+		for (;;)
+			pause();
+	}
+	CHECK_EQ(task_for_pid(mach_task_self(), pid, &port), KERN_SUCCESS);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	mach_zone_name_t *names;
+	mach_zone_info_t *info;
+	mach_memory_info_t *memory;
+	mach_msg_type_number_t a, b, c;
+	CHECK_EQ(mach_memory_info(mach_host_self(), &names, &a, &info, &b, &memory, &c), KERN_NO_ACCESS);
+	CHECK_EQ(vellum_audit(report), KERN_NO_ACCESS);
+}
+
+int main(void)
+{
+	mach_port_t port = 7;
+	me = mach_task_self();
+	tasks();
+	host();
+	zones();
+	refused();
+	CHECK_EQ(child_status(as_another_user), 0);
+	CHECK_EQ(child_status(locked_down), 0);
+	/* The superuser names everybody but the kernel. */
+	CHECK_EQ(task_for_pid(me, 0, &port), KERN_FAILURE);
+	CHECK_EQ(task_for_pid(me, 1, &port), KERN_FAILURE);
+	CHECK_EQ(task_for_pid(me, getppid(), &port) == KERN_SUCCESS, getppid() != 1);
+	return 0;
+}

@@ -1,0 +1,318 @@
+//! The conformance suite, for whoever writes a [`Machine`]: random programs against naive models.
+//!
+//! Owns: programs of pmap calls, against a table of what each address maps, compared after every step: on
+//! the host, with an [`Observer`] that keeps stale translations where the processor is played ([`run`]), and
+//! in a kernel on the machine's own tables ([`conform`]). And programs of tasks over a whole [`Vm`], against
+//! a table of bytes ([`agree`]).
+//! Does not own: what is special to one machine.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `mod`, `steps` | a run of pmap calls; what each call means to the model |
+//! | `tasks` | a run of tasks |
+//! | `cpu` | a program's loads and stores |
+//! | `terms` | what a run of pmap calls is given and what it answers |
+//!
+//! Nothing is allocated but frames of the given source, which has all of them back at the end, but for
+//! tables of the kernel's pmap that a machine keeps. No CPU may run in the program's pmaps but by the
+//! observer, and nobody else may use its kernel window.
+//!
+//! What the hardware decides, and the model takes as it is: a mapping that permits anything can be read.
+//!
+//! The numbers here are the suite's own and small, so their arithmetic is plain.
+#![allow(clippy::arithmetic_side_effects)]
+
+use crate::addr::{PageId, Range, VirtAddr};
+use crate::batch::TlbBatch;
+use crate::machine::{FrameSource, Machine};
+use crate::page::PageArray;
+use crate::vm::Vm;
+use abi::Protection;
+
+mod cpu;
+mod steps;
+mod tasks;
+mod terms;
+
+pub use cpu::{Cpu, PageFault, load, store};
+pub use tasks::{Done, agree};
+pub use terms::{Blind, Failure, Met, Notes, Observer, Program};
+
+/// User pmaps in a program; the kernel's is one more.
+const SPACES: usize = 3;
+/// Addresses in play of each pmap, in three clusters.
+const SLOTS: usize = 3 * CLUSTER;
+const CLUSTER: usize = 24;
+/// Pages in play.
+const PAGES: usize = 12;
+
+/// What the model knows of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Mapped {
+    page: usize,
+    protection: Protection,
+    wired: bool,
+    tracked: bool,
+    /// Entered, since it was last forgotten, in a way that must be or may have been noted.
+    written: bool,
+}
+
+/// A generator (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed ^ 0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn below(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % below
+    }
+}
+
+struct Run<'a, 'p, M: Machine, O> {
+    machine: &'a M,
+    array: PageArray<'p>,
+    observer: &'a mut O,
+    random: Random,
+    program: Program,
+    users: [Option<M::Pmap>; SPACES],
+    model: [[Option<Mapped>; SLOTS]; SPACES + 1],
+    pages: [PageId; PAGES],
+    /// What the kernel's pmap mapped before: in the kernel, its own memory.
+    others: u64,
+    met: Met,
+    step: u32,
+    doing: &'static str,
+}
+
+/// Runs a program with a kernel's own frames, which has nothing else to do with `vm` meanwhile that the
+/// window of the program covers. No lock may be held.
+///
+/// # Errors
+/// The first difference; frames are lost then.
+pub fn conform<M: Machine, O: Observer<M>>(
+    vm: &Vm<M>,
+    observer: &mut O,
+    program: Program,
+) -> Result<Met, Failure> {
+    let pages = vm.frames().pages();
+    run(vm.machine(), pages, &mut vm.tables(), observer, program)
+}
+
+/// Runs a program with frames of any source.
+///
+/// # Errors
+/// The first difference; frames are lost then.
+pub fn run<M: Machine, O: Observer<M>>(
+    machine: &M,
+    array: PageArray<'_>,
+    frames: &mut dyn FrameSource,
+    observer: &mut O,
+    program: Program,
+) -> Result<Met, Failure> {
+    let lost = Failure {
+        step: 0,
+        doing: "start",
+        what: "not enough frames",
+        at: 0,
+    };
+    let mut pages = [PageId(0); PAGES];
+    for page in &mut pages {
+        *page = frames.take().ok_or(lost)?;
+    }
+    let mut run = Run {
+        machine,
+        array,
+        observer,
+        random: Random::new(program.seed),
+        program,
+        users: [const { None }; SPACES],
+        model: [[None; SLOTS]; SPACES + 1],
+        pages,
+        others: machine.pmap_resident(machine.kernel_pmap()).0,
+        met: Met::default(),
+        step: 0,
+        doing: "start",
+    };
+    for user in &mut run.users {
+        *user = Some(machine.pmap_create(frames).map_err(|_| lost)?);
+    }
+    for step in 1..=program.steps {
+        run.step = step;
+        run.one(frames)?;
+    }
+    run.end(frames)?;
+    for page in pages {
+        frames.give(page);
+    }
+    Ok(run.met)
+}
+
+impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
+    fn random(&mut self, below: usize) -> usize {
+        self.random.below(below)
+    }
+
+    fn fail<T>(&self, what: &'static str, at: u64) -> Result<T, Failure> {
+        Err(Failure {
+            step: self.step,
+            doing: self.doing,
+            what,
+            at,
+        })
+    }
+
+    fn pmap(&self, space: usize) -> &M::Pmap {
+        self.users
+            .get(space)
+            .and_then(Option::as_ref)
+            .unwrap_or(self.machine.kernel_pmap())
+    }
+
+    /// The address of a slot: a cluster at the start, one across two leaf tables, one at the end.
+    fn address(&self, space: usize, slot: usize) -> VirtAddr {
+        let page = M::PAGE_SIZE;
+        // A leaf table is a page of words.
+        let leaf = page << (M::PAGE_SHIFT - 3);
+        let window = if space == SPACES {
+            self.program.kernel_window
+        } else {
+            self.program.user_window
+        };
+        let (start, end) = (window.start.0, window.end.0);
+        let inside = (slot % CLUSTER) as u64 * page;
+        VirtAddr(match slot / CLUSTER {
+            0 => start + inside,
+            1 => start + 2 * leaf - CLUSTER as u64 / 2 * page + inside,
+            _ => end - CLUSTER as u64 * page + inside,
+        })
+    }
+
+    /// Some slots that follow each other, and the range that covers them.
+    fn some_slots(&mut self, space: usize) -> (core::ops::Range<usize>, Range) {
+        let (mut first, mut last) = match self.random(8) {
+            0 => (0, SLOTS - 1),
+            1..4 => {
+                let one = self.random(SLOTS);
+                (one, one)
+            }
+            _ => (self.random(SLOTS), self.random(SLOTS)),
+        };
+        if first > last {
+            (first, last) = (last, first);
+        }
+        let end = VirtAddr(self.address(space, last).0 + M::PAGE_SIZE);
+        (
+            first..last + 1,
+            Range {
+                start: self.address(space, first),
+                end,
+            },
+        )
+    }
+
+    fn one(&mut self, frames: &mut dyn FrameSource) -> Result<(), Failure> {
+        let space = self.random(SPACES + 1);
+        for other in 0..=SPACES {
+            let mut addresses = [VirtAddr(0); SLOTS];
+            for (slot, address) in addresses.iter_mut().enumerate() {
+                *address = self.address(other, slot);
+            }
+            let pmap = match self.users.get(other) {
+                Some(user) => user.as_ref().unwrap_or(self.machine.kernel_pmap()),
+                None => self.machine.kernel_pmap(),
+            };
+            self.observer
+                .run(self.machine, pmap, &mut addresses.into_iter());
+        }
+        let mut batch = TlbBatch::new(self.array);
+        match self.random(16) {
+            0..8 => self.enter(space, frames, &mut batch)?,
+            8 => self.remove(space, &mut batch)?,
+            9 | 10 => self.protect(space, &mut batch)?,
+            11 => self.protect_page(&mut batch)?,
+            12 => self.wire(space)?,
+            13 => self.forget(&mut batch)?,
+            14 => self.disconnect(&mut batch)?,
+            _ => {
+                if self.random(4) == 0 && space < SPACES {
+                    self.recreate(space, frames)?;
+                }
+            }
+        }
+        if let Err(what) = self.observer.changed(self.machine) {
+            return self.fail(what, 0);
+        }
+        batch.sync(self.machine, frames);
+        for space in 0..=SPACES {
+            let pmap = match self.users.get(space) {
+                Some(user) => user.as_ref().unwrap_or(self.machine.kernel_pmap()),
+                None => self.machine.kernel_pmap(),
+            };
+            if let Err(what) = self.observer.synced(self.machine, pmap) {
+                return self.fail(what, 0);
+            }
+        }
+        self.compare()
+    }
+
+    /// Every address, every page, every count.
+    fn compare(&mut self) -> Result<(), Failure> {
+        let mut mappings = [0; PAGES];
+        for space in 0..=SPACES {
+            let mut resident = if space == SPACES { self.others } else { 0 };
+            for slot in 0..SLOTS {
+                let at = self.address(space, slot);
+                let expected = self.model[space][slot];
+                let found = self.machine.pmap_extract(self.pmap(space), at);
+                if found != expected.map(|mapped| (self.pages[mapped.page], mapped.protection)) {
+                    return self.fail("extract differs", at.0);
+                }
+                if let Some(mapped) = expected {
+                    resident += 1;
+                    mappings[mapped.page] += usize::from(mapped.tracked);
+                }
+            }
+            if self.machine.pmap_resident(self.pmap(space)).0 != resident {
+                return self.fail("the resident count differs", resident);
+            }
+        }
+        for (index, &count) in mappings.iter().enumerate() {
+            let page = self.pages[index];
+            if self.machine.page_mappings(page) != count
+                || self.machine.page_is_mapped(page) != (count != 0)
+            {
+                return self.fail("the reverse map differs", count as u64);
+            }
+            self.met.most_mappers = self.met.most_mappers.max(count as u32);
+        }
+        Ok(())
+    }
+
+    /// Unmaps everything: all frames go back.
+    fn end(&mut self, frames: &mut dyn FrameSource) -> Result<(), Failure> {
+        self.doing = "end";
+        let mut batch = TlbBatch::new(self.array);
+        self.machine.pmap_remove(
+            self.machine.kernel_pmap(),
+            self.program.kernel_window,
+            &mut batch,
+        );
+        batch.sync(self.machine, frames);
+        self.model[SPACES] = [None; SLOTS];
+        for space in 0..SPACES {
+            self.recreate(space, frames)?;
+        }
+        self.compare()?;
+        for user in &mut self.users {
+            if let Some(pmap) = user.take() {
+                self.machine.pmap_destroy(pmap, frames);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,131 @@
+//! `mach_vm_purgable_control`: memory that its program says it can do without.
+//!
+//! Owns: the call's checks and their order (xnu-vm.md §12.2), and purging for the kernel.
+//! Does not own: the queues (`object::purgable`), how pages leave (`object::discard`).
+//! Locks: the map shared while the object is looked up; then the queues', then the object's.
+
+use super::Map;
+use crate::addr::Pages;
+use crate::machine::Machine;
+use crate::object::ObjRef;
+use crate::object::purgable::{PurgeState, Refuse};
+use crate::sanitize::{self, UserAddr};
+use crate::vm::Vm;
+use abi::purgable::{
+    VM_PURGABLE_ALL_MASKS, VM_PURGABLE_DEBUG_EMPTY, VM_PURGABLE_DEBUG_FAULT, VM_PURGABLE_DENY,
+    VM_PURGABLE_EMPTY, VM_PURGABLE_GET_STATE, VM_PURGABLE_PURGE_ALL, VM_PURGABLE_SET_STATE,
+    VM_PURGABLE_STATE_MASK, VM_PURGABLE_VOLATILE,
+};
+use abi::{KernReturn, Protection};
+
+/// What a checked call asks of an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Control {
+    Get,
+    Set(i32),
+    PurgeAll,
+}
+
+impl Control {
+    /// What the arguments ask for; control, then the bits of the state word.
+    pub(crate) const fn new(control: u32, state: i32) -> Result<Self, KernReturn> {
+        match control {
+            VM_PURGABLE_PURGE_ALL => Ok(Self::PurgeAll),
+            VM_PURGABLE_GET_STATE => Ok(Self::Get),
+            VM_PURGABLE_SET_STATE if state & !VM_PURGABLE_ALL_MASKS == 0 => Ok(Self::Set(state)),
+            _ => Err(KernReturn::INVALID_ARGUMENT),
+        }
+    }
+}
+
+impl<M: Machine> Vm<M> {
+    /// `mach_vm_purgable_control`. Answers the state for `GET`, the old state for `SET`, the word
+    /// that came for `PURGE_ALL`.
+    ///
+    /// # Errors
+    /// XNU's, in XNU's order: control, state bits, address, right to write, an object that is
+    /// purgeable, a state that may be set.
+    pub fn purgable_control(
+        &self,
+        map: &Map<M>,
+        addr: UserAddr,
+        control: u32,
+        state: i32,
+    ) -> Result<i32, KernReturn> {
+        let control = Control::new(control, state)?;
+        if control == Control::PurgeAll {
+            self.purge_all();
+            return Ok(state);
+        }
+        let object = {
+            let map = map.read();
+            let entry = map.tree.find(sanitize::page::<M>(addr));
+            let entry = entry.filter(|entry| entry.submap.is_none());
+            let entry = entry.ok_or(KernReturn::INVALID_ADDRESS)?;
+            let may_write = entry.attributes.protection.contains(Protection::WRITE);
+            if !may_write && control != Control::Get {
+                return Err(KernReturn::PROTECTION_FAILURE);
+            }
+            let object = entry
+                .object
+                .as_ref()
+                .and_then(|object| object.try_ref().ok());
+            object.ok_or(KernReturn::INVALID_ARGUMENT)?
+        };
+        self.control_object(&object, control)
+    }
+
+    /// The same for an object that is known.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` if it is not purgeable, or the state is none that may be set.
+    pub(crate) fn control_object(
+        &self,
+        object: &ObjRef<M>,
+        control: Control,
+    ) -> Result<i32, KernReturn> {
+        let record = object.purge_record();
+        let record = record.ok_or(KernReturn::INVALID_ARGUMENT)?;
+        let word = match control {
+            Control::Set(word) => word,
+            Control::Get | Control::PurgeAll => return Ok(self.purge_state(&record).word()),
+        };
+        let new = match word & VM_PURGABLE_STATE_MASK {
+            VM_PURGABLE_DENY => return Err(KernReturn::INVALID_ARGUMENT),
+            VM_PURGABLE_VOLATILE if word & VM_PURGABLE_DEBUG_EMPTY != 0 => PurgeState::Empty,
+            VM_PURGABLE_VOLATILE => PurgeState::Volatile,
+            VM_PURGABLE_EMPTY => PurgeState::Empty,
+            _ => PurgeState::Nonvolatile,
+        };
+        let refuse = if word & VM_PURGABLE_DEBUG_FAULT != 0 {
+            Refuse::Faults
+        } else {
+            Refuse::Nothing
+        };
+        self.set_purge_state(object, &record, (new, word), refuse)
+            .map(PurgeState::word)
+    }
+
+    /// Empties every object that is volatile at this moment.
+    pub(crate) fn purge_all(&self) {
+        self.purge(Pages(u64::MAX), crate::object::purgable::GROUPS);
+    }
+
+    /// Purges volatile objects until `pages` pages are free that were not, or none is left: those of
+    /// ripe queues, and, ripe or not, those of groups below `force_below` (8: all). Answers how many
+    /// pages came free. No lock may be held.
+    pub fn purge(&self, pages: Pages, force_below: u8) -> Pages {
+        let mut freed = Pages(0);
+        // What becomes volatile meanwhile is not waited for.
+        for _ in 0..self.purge_queues.len() {
+            if freed >= pages {
+                break;
+            }
+            let Some(more) = self.purge_one(force_below) else {
+                break;
+            };
+            freed = Pages(freed.0.saturating_add(more));
+        }
+        freed
+    }
+}
