@@ -152,10 +152,9 @@ impl<M: Machine> Vm<M> {
         inside.tree.visit(window, |inner| {
             if let Ok(Some(shown)) = entry.show(inner)
                 && let Some(object) = &shown.object
+                && let Some(pmap) = self.shown_by(map)
             {
-                if let Some(pmap) = self.shown_by(map) {
-                    self.audit_mappings(pmap, &shown, object, audit);
-                }
+                self.audit_mappings(pmap, &shown, object, audit);
             }
             None::<()>
         });
