@@ -232,7 +232,11 @@ fn value_of(kind: Kind, random: &mut Random, context: &Context) -> u64 {
             1 => random.below(HOT_PAGES) * context.page,
             _ => size(random, context),
         },
-        Kind::InOutAddress => wild_or(random, context, place(context, ADDRESS_WORD)),
+        // Nor may an address be read from just anywhere: from where nothing can be read, now and then.
+        Kind::InOutAddress if wild => {
+            random.pick(&[0, USER_END - 8, USER_END, KERNEL, u64::MAX - 7])
+        }
+        Kind::InOutAddress => place(context, ADDRESS_WORD),
         // What is at a wild place could be any size of any memory.
         Kind::InOutSize => place(context, SIZE_WORD),
         Kind::OutName => wild_or(random, context, place(context, NAME_WORD)),
