@@ -236,6 +236,16 @@ fn direct(task: Task) -> Result<(String, bool), &'static str> {
         counts.add(unsafe { &(*progress_of(task, shared, process)).counts });
     }
     let whole = counts.total() == task.calls;
+    if !whole {
+        for process in 0..task.processes {
+            // SAFETY: as above.
+            let at = unsafe { &*progress_of(task, shared, process) };
+            let (next, total) = (at.next, at.counts.total());
+            complain(&format!(
+                "stress: process {process} is at call {next} and has counted {total}"
+            ));
+        }
+    }
     let verdict = match (healthy, changed, whole) {
         (false, ..) => "a victim's memory changed",
         (_, 1.., _) => "memory of this process changed",

@@ -33,6 +33,8 @@ pub enum Kind {
     Offset,
     /// Where an address goes in and out.
     InOutAddress,
+    /// Where a number of bytes goes in and out.
+    InOutSize,
     /// Where a name comes out.
     OutName,
     /// Where anything comes out, or numbers go in.
@@ -118,7 +120,7 @@ calls! {
     Mach mach_vm_region_recurse = trap::MACH_VM_REGION_RECURSE, [Task, InOutAddress, Place, Place, Place, Place];
     Mach mach_vm_wire = trap::MACH_VM_WIRE, [Host, Task, Address, Size, Protection];
     Mach mach_vm_unwire = trap::MACH_VM_WIRE, [Host, Task, Address, Size, Below(1)];
-    Mach mach_make_memory_entry = trap::MACH_MAKE_MEMORY_ENTRY, [Task, Place, Address, Permission, OutName, Entry];
+    Mach mach_make_memory_entry = trap::MACH_MAKE_MEMORY_ENTRY, [Task, InOutSize, Address, Permission, OutName, Entry];
     Mach mach_memory_entry_purgable_control = trap::MEMORY_ENTRY_PURGABLE_CONTROL, [Entry, Below(3), Place];
     Mach mach_memory_entry_ownership = trap::MEMORY_ENTRY_OWNERSHIP, [Entry, OtherTask, Below(6), Bits(7)];
     Mach mach_memory_entry_map_size = trap::MEMORY_ENTRY_MAP_SIZE, [Entry, OtherTask, Offset, Size, Place];

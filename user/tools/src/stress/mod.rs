@@ -91,6 +91,8 @@ pub const SCRATCH_WORDS: usize = 512;
 pub const ADDRESS_WORD: usize = 0;
 /// The word of it where names come out.
 pub const NAME_WORD: usize = 1;
+/// The word of it where a size goes in and out.
+pub const SIZE_WORD: usize = 2;
 /// The first word of a record or list that goes in.
 pub const RECORD_WORD: usize = 16;
 

@@ -1,7 +1,7 @@
 //! Values of arguments: what is right, what is nearly right, what never is.
 
 use super::calls::{Call, Class, Kind};
-use super::{ADDRESS_WORD, Context, NAME_WORD, RECORD_WORD, Random, SCRATCH_WORDS};
+use super::{ADDRESS_WORD, Context, NAME_WORD, RECORD_WORD, Random, SCRATCH_WORDS, SIZE_WORD};
 use abi::trap::{VmMapArgs, VmRemapArgs};
 
 /// One past the last address of a program.
@@ -41,6 +41,7 @@ pub fn prepare(call: &Call, random: &mut Random, context: &Context) -> Option<Pr
         };
     }
     made.words[ADDRESS_WORD] = value_of(Kind::Address, random, context);
+    made.words[SIZE_WORD] = value_of(Kind::Size, random, context);
     for _ in 0..TRIES {
         for (at, &kind) in call.arguments.iter().enumerate() {
             made.args[at] = match kind {
@@ -55,6 +56,7 @@ pub fn prepare(call: &Call, random: &mut Random, context: &Context) -> Option<Pr
             return Some(made);
         }
         made.words[ADDRESS_WORD] = value_of(Kind::Address, random, context);
+        made.words[SIZE_WORD] = value_of(Kind::Size, random, context);
     }
     None
 }
@@ -86,8 +88,7 @@ fn hurts(call: &Call, made: &Prepared, context: &Context) -> bool {
                     add(pair[0]);
                 }
             }
-            // The size of a new memory entry is in scratch memory, and any.
-            Kind::Permission => size = size.max(context.page * HOT_PAGES),
+            Kind::InOutSize => size = size.max(made.words[SIZE_WORD]),
             _ => {}
         }
     }
@@ -231,7 +232,13 @@ fn value_of(kind: Kind, random: &mut Random, context: &Context) -> u64 {
             1 => random.below(HOT_PAGES) * context.page,
             _ => size(random, context),
         },
-        Kind::InOutAddress => wild_or(random, context, place(context, ADDRESS_WORD)),
+        // Nor may an address be read from just anywhere: from where nothing can be read, now and then.
+        Kind::InOutAddress if wild => {
+            random.pick(&[0, USER_END - 8, USER_END, KERNEL, u64::MAX - 7])
+        }
+        Kind::InOutAddress => place(context, ADDRESS_WORD),
+        // What is at a wild place could be any size of any memory.
+        Kind::InOutSize => place(context, SIZE_WORD),
         Kind::OutName => wild_or(random, context, place(context, NAME_WORD)),
         Kind::Scratch => scratch(random, context),
         Kind::Place | Kind::List | Kind::MapRecord | Kind::RemapRecord | Kind::Text => {

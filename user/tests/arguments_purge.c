@@ -104,7 +104,7 @@ static void infos(void)
 		{ "flavor 0", { SELF, A, 0, full }, ARG },
 		{ "flavor 2", { SELF, A, 2, full }, ARG },
 		{ "count 0", { SELF, A, basic, 0 }, ARG },
-		{ "short count", { SELF, A, basic, full - 1 }, ARG },
+		{ "short count", { SELF, A, basic, full - 2 }, ARG }, /* one less is the record without its padding */
 		{ "the last page", { SELF, LAST, basic, full }, ADDRESS },
 		{ "the last address", { SELF, TOP, basic, full }, ADDRESS },
 		{ "null port", { NULL_PORT, A, basic, full }, DEST },
