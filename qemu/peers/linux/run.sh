@@ -14,7 +14,8 @@
 #   LP_RUNS     the counted runs of the step main            (default: "r1 r2")
 #
 # Needs: qemu-system-x86 qemu-system-arm gcc gcc-aarch64-linux-gnu
-#        libc6-dev-arm64-cross cpio xz-utils zstd lz4 python3, a Debian apt.
+#        libc6-dev-arm64-cross binutils cpio bc xz-utils zstd lz4 python3, a Debian
+#        apt; what is missing it names before it begins.
 # Installs nothing, adds no foreign architecture.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -211,7 +212,28 @@ plugin() {      # virtual clock against the plugin's count; boot by address
 figures() { python3 "$here/collate.py" "$B/res" "$here/figures.json"; }
 tables() { python3 "$here/collate.py" "$B/res" | tee "$B/res/tables.md"; }
 
-[ $# -gt 0 ] || { sed -n '2,20p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,19p' "$0"; exit 2; }
+
+missing=
+while read -r program package; do
+	command -v "$program" >/dev/null 2>&1 || missing="$missing $package"
+done <<< "qemu-system-x86_64 qemu-system-x86
+qemu-system-aarch64 qemu-system-arm
+gcc gcc
+aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+strip binutils
+cpio cpio
+bc bc
+xz xz-utils
+zstd zstd
+lz4 lz4
+python3 python3
+apt-get apt
+dpkg dpkg"
+if [ -n "$missing" ]; then
+	echo "run.sh: missing; type:  sudo apt-get install -y --no-install-recommends$missing" >&2
+	exit 1
+fi
 for step in "$@"; do
 	case $step in
 	all) for s in fetch build main thp zram wsmax boot minram plugin wall tables; do $s || exit 1; done;;
