@@ -23,7 +23,7 @@ const MEMORY: &str = "512M";
 const LIMIT: Duration = Duration::from_secs(3600);
 
 /// What the peer's script does: its kernels, its program, the counted runs, `figures.json` anew.
-const LINUX_STEPS: [&str; 4] = ["fetch", "build", "main", "figures"];
+const LINUX_STEPS: [&str; 5] = ["fetch", "build", "main", "bootcount", "figures"];
 
 /// One measured figure.
 #[derive(Clone, Debug, PartialEq)]

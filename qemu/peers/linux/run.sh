@@ -4,7 +4,8 @@
 #
 #   ./run.sh all                 everything (about two hours on two cores)
 #   ./run.sh fetch build main    single steps, in this order
-#   steps: fetch build main thp zram wsmax boot minram wall plugin tables figures
+#   steps: fetch build main thp zram wsmax boot (bootcount: its counted part)
+#   minram wall plugin tables figures
 #
 # Environment:
 #   LP_BUILD    where kernels, initramfs and results go      (default ./build)
@@ -175,9 +176,12 @@ wsmax() {       # the search is long: twice at 128 MiB, once elsewhere
 	  each wsmax256 r1 256M 5400 icount "transparent_hugepage=never lp.tests=wsmax lp.wslimit=768" |
 		only '(6.12-noerms|arm(16)?-6.12-stock)'; } | pool
 }
-boot()  {
+bootcount() {
 	{ each boot "r1 r2" 512M 600 icount "transparent_hugepage=never lp.tests=off" | sed "s/$A/max/"
 	  each boot-pvh "r1 r2" 512M 600 icount "transparent_hugepage=never lp.tests=off" | only ' x86-6'; } | pool
+}
+boot()  {
+	bootcount
 	each bootwall "w1 w2 w3" 512M 600 wall "transparent_hugepage=never lp.tests=off" | JOBS=1 pool
 	each bootwall-pvh "w1 w2 w3" 512M 600 wall "transparent_hugepage=never lp.tests=off" | only ' x86-6' | JOBS=1 pool
 }
@@ -212,7 +216,7 @@ plugin() {      # virtual clock against the plugin's count; boot by address
 figures() { python3 "$here/collate.py" "$B/res" "$here/figures.json"; }
 tables() { python3 "$here/collate.py" "$B/res" | tee "$B/res/tables.md"; }
 
-[ $# -gt 0 ] || { sed -n '2,19p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,20p' "$0"; exit 2; }
 
 missing=
 while read -r program package; do
@@ -237,7 +241,7 @@ fi
 for step in "$@"; do
 	case $step in
 	all) for s in fetch build main thp zram wsmax boot minram plugin wall tables; do $s || exit 1; done;;
-	fetch|build|main|thp|zram|wsmax|boot|minram|wall|plugin|tables|figures) $step || exit 1;;
+	fetch|build|main|thp|zram|wsmax|bootcount|boot|minram|wall|plugin|tables|figures) $step || exit 1;;
 	*) echo "unknown step $step"; exit 2;;
 	esac
 done
