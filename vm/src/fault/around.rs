@@ -44,12 +44,13 @@ impl<M: Machine> Vm<M> {
             let mut pages = [None; WINDOW];
             let window = &slots[place.wrapping_sub(low)..place.wrapping_add(high)];
             let executes = mapping.protection.contains(Protection::EXECUTE);
-            let writes = mapping.protection.contains(Protection::WRITE);
+            // Without a copy object nothing is owed.
+            let copied = top.copy.is_some() && mapping.protection.contains(Protection::WRITE);
             let mut found = false;
             for (page, slot) in pages.iter_mut().zip(window) {
                 if let Slot::Resident(neighbour) = slot.slot()
                     && (!executes || self.frames.pages().get(neighbour).is_fetchable())
-                    && (!writes || !self.frames.pages().get(neighbour).is_owed())
+                    && (!copied || !self.frames.pages().get(neighbour).is_owed())
                 {
                     *page = Some(neighbour);
                     found = true;

@@ -97,6 +97,8 @@ struct Hands<'a, 'vm, M: Machine> {
     released: &'a mut Removed<M>,
     /// No copy is put off.
     at_once: bool,
+    /// Some copy is, and its copy object is still to be linked.
+    delayed: bool,
     batch: &'a mut TlbBatch<'vm, M>,
 }
 
@@ -128,6 +130,7 @@ impl<M: Machine> Vm<M> {
                     entries: &mut entries,
                     released: &mut released,
                     at_once,
+                    delayed: false,
                     batch: &mut batch,
                 };
                 state
@@ -190,7 +193,10 @@ impl<M: Machine> Vm<M> {
         };
         let planned = self
             .plan(state, range, &mut twins, how, hands)
-            .and_then(|()| self.link(state, &mut twins.tree, how, hands.batch));
+            .and_then(|()| match hands.delayed {
+                true => self.link(state, &mut twins.tree, how, hands.batch),
+                false => Ok(()),
+            });
         if let Err(stop) = planned {
             hands.batch.flush_now(self.machine());
             self.abandon(state, twins.tree, how, hands.released);
@@ -329,6 +335,7 @@ impl<M: Machine> Vm<M> {
             return Ok((Some(self.copy_slowly(entry, object)?), false));
         }
         if is_delayed(entry, strategy) {
+            hands.delayed = true;
             let new = self.new_object(ObjectKind::Anonymous, entry.pages());
             return Ok((Some(new.map_err(Unplanned::Code)?), true));
         }
