@@ -66,10 +66,10 @@ impl<M: Machine> Vm<M> {
         if !entry.needs_copy {
             return true;
         }
-        if object.read().is_exclusive() {
-            // Whoever shared it is gone, unless a copy object is being used again.
+        {
             let mut state = object.write();
             if state.is_exclusive() {
+                // Whoever shared it is gone; nor does anybody use it again as a copy object from now on.
                 state.aliased = false;
                 entry.needs_copy = false;
                 return true;

@@ -14,7 +14,6 @@ use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
-use crate::memory_entry::{MemoryEntry, MemoryKind};
 use crate::object::{ObjRef, ObjectKind, ObjectRef};
 use crate::sanitize::{
     self, Flags, FlagsOf, RangeError, Realign, UserAddr, UserFlags, UserInherit, UserProt, UserSize,
@@ -22,8 +21,7 @@ use crate::sanitize::{
 use crate::vm::{Vm, WriteExecute};
 use abi::vm_flags::{
     VM_FLAGS_4GB_CHUNK, VM_FLAGS_ANYWHERE, VM_FLAGS_NO_CACHE, VM_FLAGS_OVERWRITE,
-    VM_FLAGS_PERMANENT, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_RETURN_4K_DATA_ADDR,
-    VM_FLAGS_RETURN_DATA_ADDR, VM_FLAGS_TPRO, VM_MEMORY_REALLOC,
+    VM_FLAGS_PERMANENT, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_TPRO, VM_MEMORY_REALLOC,
 };
 use abi::{Inherit, KernReturn, Protection};
 
@@ -131,91 +129,6 @@ impl<M: Machine> Vm<M> {
         let mut new = NewEntry::zeros(placement, size, attributes);
         new.flags = flags;
         self.enter_as_asked(map, &mut new)
-    }
-
-    /// `mach_vm_map` of a memory entry, from `offset` bytes on. Answers the address.
-    ///
-    /// # Errors
-    /// XNU's, in XNU's order: flags, protections, inheritance, range, the entry's range and rights.
-    pub fn map_entry(
-        &self,
-        map: &Map<M>,
-        request: &MapRequest,
-        entry: &MemoryEntry<M>,
-        (offset, copy): (u64, CopyMode),
-    ) -> Result<VirtAddr, KernReturn> {
-        let flags = sanitize::flags(request.flags, FlagsOf::Map)?;
-        let is_mask = abi::prot::VM_PROT_IS_MASK;
-        let (mut current, mask) = sanitize::protection(request.current, is_mask)?;
-        let (mut max, max_mask) = sanitize::protection(request.maximum, is_mask)?;
-        let inherit = sanitize::inherit(request.inherit)?;
-        let argument = KernReturn::INVALID_ARGUMENT;
-        if sanitize::is_zero(request.size) {
-            return Err(argument);
-        }
-        let (placement, size) = placement::<M>(request.addr, request.size, flags, argument)?;
-        let copied = entry.kind() == MemoryKind::Copied;
-        let plain = VM_FLAGS_ANYWHERE
-            | VM_FLAGS_OVERWRITE
-            | VM_FLAGS_RETURN_DATA_ADDR
-            | VM_FLAGS_RETURN_4K_DATA_ADDR;
-        if copied && flags.beyond(plain) || flags.has(VM_FLAGS_PURGABLE) {
-            return Err(argument);
-        }
-        let data = flags.has(VM_FLAGS_RETURN_DATA_ADDR | VM_FLAGS_RETURN_4K_DATA_ADDR);
-        let from = offset
-            .checked_add(if data { entry.inside() } else { 0 })
-            .ok_or(argument)?;
-        let inside = from & M::PAGE_SIZE.wrapping_sub(1);
-        if inside != 0 && !data {
-            return Err(argument);
-        }
-        let start = UserAddr(from.wrapping_sub(inside));
-        let end = inside.checked_add(size).ok_or(argument)?;
-        let range = sanitize::range::<M>(start, UserSize(end), Realign::No);
-        let range = range.map_err(|_| argument)?;
-        if range.end.0 > entry.size() {
-            return Err(argument);
-        }
-        // Who maps with a copy may write it, whatever the entry gives.
-        let given = if copy == CopyMode::Private {
-            entry.protection().union(Protection::WRITE)
-        } else {
-            entry.protection()
-        };
-        if max_mask != 0 {
-            max = max.intersection(given);
-        }
-        if mask != 0 {
-            current = current.intersection(max);
-        }
-        if !given.contains(current) || !given.contains(max) {
-            return Err(KernReturn::INVALID_RIGHT);
-        }
-        let current = current.intersection(max);
-        self.check_write_execute(current)?;
-        let attributes = Attributes {
-            protection: current,
-            max,
-            inherit,
-            tag: flags.tag(),
-            flags: entry_flags(flags),
-            ..Attributes::default()
-        };
-        let twins = self.twins_of_entry(entry, range, copy)?;
-        let change = |new: &mut Attributes| {
-            let shared = new.flags & EntryFlags::SHARED;
-            *new = attributes;
-            new.flags |= shared;
-        };
-        let place = match placement {
-            Placement::Anywhere(_) if flags.has(VM_FLAGS_RANDOM_ADDR) => Placement::Random,
-            placement => placement,
-        };
-        let place = (place, request.mask);
-        let entered = self.insert(map, place, twins, range, |_| Ok(()), change);
-        let at = self.or_discard(entered)?;
-        Ok(VirtAddr(at.0.saturating_add(inside)))
     }
 
     /// `mach_vm_map` of no object. Answers the address.
@@ -536,7 +449,7 @@ impl<M: Machine> NewEntry<'_, M> {
 }
 
 /// The flags that an entry remembers.
-fn entry_flags(flags: Flags) -> EntryFlags {
+pub(super) fn entry_flags(flags: Flags) -> EntryFlags {
     let mut entry = EntryFlags::empty();
     if flags.has(VM_FLAGS_PERMANENT | VM_FLAGS_NO_CACHE) {
         entry.set(EntryFlags::PERMANENT, flags.has(VM_FLAGS_PERMANENT));
@@ -547,7 +460,7 @@ fn entry_flags(flags: Flags) -> EntryFlags {
 
 /// Where a call wants its memory, and how much, in whole pages. `size` is not 0; `wrap` is the code
 /// of a fixed range that wraps.
-fn placement<M: Machine>(
+pub(super) fn placement<M: Machine>(
     addr: UserAddr,
     size: UserSize,
     flags: Flags,

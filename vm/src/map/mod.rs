@@ -22,6 +22,7 @@ pub mod enter;
 pub mod entry;
 pub mod fork;
 pub(crate) mod insert;
+pub mod named;
 pub mod place;
 pub mod protect;
 pub mod purgable;

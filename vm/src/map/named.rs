@@ -1,0 +1,106 @@
+//! `mach_vm_map` of a memory entry.
+//!
+//! Owns: its checks, in XNU's order (xnu-vm.md §12.2), and what the new memory may do.
+//! Does not own: what the entry holds (`memory_entry`), sharing and copying (`duplicate`), the place
+//! (`insert`). Locks: the entry's map alone, then the target's; never both.
+
+use super::Map;
+use super::enter::{CopyMode, MapRequest, Placement, entry_flags, placement};
+use super::entry::{Attributes, EntryFlags};
+use crate::addr::VirtAddr;
+use crate::machine::Machine;
+use crate::memory_entry::{MemoryEntry, MemoryKind};
+use crate::sanitize::{self, FlagsOf, Realign, UserAddr, UserSize};
+use crate::vm::Vm;
+use abi::vm_flags::{
+    VM_FLAGS_ANYWHERE, VM_FLAGS_OVERWRITE, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR,
+    VM_FLAGS_RETURN_4K_DATA_ADDR, VM_FLAGS_RETURN_DATA_ADDR,
+};
+use abi::{KernReturn, Protection};
+
+impl<M: Machine> Vm<M> {
+    /// `mach_vm_map` of a memory entry, from `offset` bytes on. Answers the address.
+    ///
+    /// # Errors
+    /// XNU's, in XNU's order: flags, protections, inheritance, range, the entry's range and rights.
+    pub fn map_entry(
+        &self,
+        map: &Map<M>,
+        request: &MapRequest,
+        entry: &MemoryEntry<M>,
+        (offset, copy): (u64, CopyMode),
+    ) -> Result<VirtAddr, KernReturn> {
+        let flags = sanitize::flags(request.flags, FlagsOf::Map)?;
+        let is_mask = abi::prot::VM_PROT_IS_MASK;
+        let (mut current, mask) = sanitize::protection(request.current, is_mask)?;
+        let (mut max, max_mask) = sanitize::protection(request.maximum, is_mask)?;
+        let inherit = sanitize::inherit(request.inherit)?;
+        let argument = KernReturn::INVALID_ARGUMENT;
+        if sanitize::is_zero(request.size) {
+            return Err(argument);
+        }
+        let (placement, size) = placement::<M>(request.addr, request.size, flags, argument)?;
+        let copied = entry.kind() == MemoryKind::Copied;
+        let plain = VM_FLAGS_ANYWHERE
+            | VM_FLAGS_OVERWRITE
+            | VM_FLAGS_RETURN_DATA_ADDR
+            | VM_FLAGS_RETURN_4K_DATA_ADDR;
+        if copied && flags.beyond(plain) || flags.has(VM_FLAGS_PURGABLE) {
+            return Err(argument);
+        }
+        let data = flags.has(VM_FLAGS_RETURN_DATA_ADDR | VM_FLAGS_RETURN_4K_DATA_ADDR);
+        let from = offset
+            .checked_add(if data { entry.inside() } else { 0 })
+            .ok_or(argument)?;
+        let inside = from & M::PAGE_SIZE.wrapping_sub(1);
+        if inside != 0 && !data {
+            return Err(argument);
+        }
+        let start = UserAddr(from.wrapping_sub(inside));
+        let end = inside.checked_add(size).ok_or(argument)?;
+        let range = sanitize::range::<M>(start, UserSize(end), Realign::No);
+        let range = range.map_err(|_| argument)?;
+        if range.end.0 > entry.size() {
+            return Err(argument);
+        }
+        // Who maps with a copy may write it, whatever the entry gives.
+        let given = if copy == CopyMode::Private {
+            entry.protection().union(Protection::WRITE)
+        } else {
+            entry.protection()
+        };
+        if max_mask != 0 {
+            max = max.intersection(given);
+        }
+        if mask != 0 {
+            current = current.intersection(max);
+        }
+        if !given.contains(current) || !given.contains(max) {
+            return Err(KernReturn::INVALID_RIGHT);
+        }
+        let current = current.intersection(max);
+        self.check_write_execute(current)?;
+        let attributes = Attributes {
+            protection: current,
+            max,
+            inherit,
+            tag: flags.tag(),
+            flags: entry_flags(flags),
+            ..Attributes::default()
+        };
+        let twins = self.twins_of_entry(entry, range, copy)?;
+        let change = |new: &mut Attributes| {
+            let shared = new.flags & EntryFlags::SHARED;
+            *new = attributes;
+            new.flags |= shared;
+        };
+        let place = match placement {
+            Placement::Anywhere(_) if flags.has(VM_FLAGS_RANDOM_ADDR) => Placement::Random,
+            placement => placement,
+        };
+        let place = (place, request.mask);
+        let entered = self.insert(map, place, twins, range, |_| Ok(()), change);
+        let at = self.or_discard(entered)?;
+        Ok(VirtAddr(at.0.saturating_add(inside)))
+    }
+}
