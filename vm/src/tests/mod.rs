@@ -7,6 +7,7 @@ mod accounting;
 mod advise;
 mod arguments;
 mod attribute;
+mod batch;
 mod conformance;
 mod cow;
 mod enter;

@@ -113,7 +113,6 @@ fn map_record(made: &mut Prepared, random: &mut Random, context: &Context) -> u6
         inheritance: value(Kind::Below(3)) as u32,
         reserved: 0,
     };
-    let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
     put(
         made,
         &[
@@ -128,6 +127,11 @@ fn map_record(made: &mut Prepared, random: &mut Random, context: &Context) -> u6
         ],
     );
     place(context, RECORD_WORD)
+}
+
+/// Two words of a record as the one that a program stores.
+fn pair(low: u32, high: u32) -> u64 {
+    u64::from(low) | u64::from(high) << 32
 }
 
 fn remap_record(made: &mut Prepared, random: &mut Random, context: &Context) -> u64 {
@@ -146,7 +150,6 @@ fn remap_record(made: &mut Prepared, random: &mut Random, context: &Context) -> 
         inheritance: value(Kind::Below(3)) as u32,
         reserved: 0,
     };
-    let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
     put(
         made,
         &[
