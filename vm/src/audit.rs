@@ -236,6 +236,9 @@ impl<M: Machine> Vm<M> {
                     u64::from(page.0),
                 );
             }
+            if wired && record.is_owed() {
+                audit.fail("I-OBJ-7: a wired page is owed", u64::from(page.0));
+            }
             let mappings = self.machine().page_mappings(page) as u64;
             audit.report.mappings = audit.report.mappings.saturating_add(mappings);
         }

@@ -1,7 +1,7 @@
 //! Threads of which one runs at a time.
 //!
-//! Owns: a baton that goes from thread to thread at points that the machine marks and wherever a
-//! thread spins or sleeps; a seed picks who gets it, so a run repeats exactly. Thread *n* is CPU *n*.
+//! Owns: a baton that goes from thread to thread at points that the machine marks, before locks, and
+//! wherever a thread spins or sleeps; a seed picks who gets it, so a run repeats exactly. Thread *n* is CPU *n*.
 //! Does not own: what the threads do.
 
 use std::cell::RefCell;
@@ -37,6 +37,9 @@ thread_local! {
 type Reason = Box<dyn std::any::Any + Send>;
 const STOPPED: &str = "another thread of the run failed, or all that are left sleep";
 
+/// Before one lock of so many the baton goes on.
+const LOCK_POINTS: u64 = 8;
+
 /// Runs are one after the other: two of them could wait for each other's CPUs.
 static ONE_RUN: Mutex<()> = Mutex::new(());
 
@@ -44,12 +47,7 @@ static ONE_RUN: Mutex<()> = Mutex::new(());
 pub(super) fn point() {
     let mine = MINE.with_borrow(Clone::clone);
     if let Some((me, baton)) = mine {
-        let mut state = baton.lock();
-        if state.next_random().is_multiple_of(3) {
-            baton.pass(state, me);
-        } else {
-            drop(state);
-        }
+        baton.pass_one_in(3, me);
     }
 }
 
@@ -119,6 +117,14 @@ impl Baton {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Passes the baton at one point of so many.
+    fn pass_one_in(&self, points: u64, me: usize) {
+        let mut state = self.lock();
+        if state.next_random().is_multiple_of(points) {
+            self.pass(state, me);
+        }
+    }
+
     /// Gives the baton to a thread that can run, and returns when it comes back.
     fn pass(&self, mut state: MutexGuard<'_, State>, me: usize) {
         state.choose(me);
@@ -175,6 +181,10 @@ impl State {
 struct Mine(usize, Arc<Baton>);
 
 impl Scheduler for Mine {
+    fn point(&self) {
+        self.1.pass_one_in(LOCK_POINTS, self.0);
+    }
+
     fn relax(&self) {
         self.1.pass(self.1.lock(), self.0);
     }

@@ -7,7 +7,7 @@ const READ: u32 = 1;
 const READ_WRITE: u32 = 3;
 const ANYWHERE: UserFlags = UserFlags(1);
 
-fn remap<const SHIFT: u32>(
+pub(super) fn remap<const SHIFT: u32>(
     rig: &Rig<SHIFT>,
     (from, at): (&Task<SHIFT>, u64),
     pages: u64,

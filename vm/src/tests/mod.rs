@@ -123,8 +123,20 @@ impl<const SHIFT: u32> Rig<SHIFT> {
         at: u64,
         access: Access,
     ) -> Result<u8, FaultError> {
+        self.touch_within(3, cpu, task, at, access)
+    }
+
+    /// The same with so many tries: another CPU may take a mapping away that a fault has just made.
+    fn touch_within(
+        &self,
+        tries: u32,
+        cpu: usize,
+        task: &Task<SHIFT>,
+        at: u64,
+        access: Access,
+    ) -> Result<u8, FaultError> {
         let pmap = self.vm.pmap(task);
-        for _ in 0..3 {
+        for _ in 0..tries {
             match self.vm.machine().access(cpu, pmap, VirtAddr(at), access) {
                 Ok((byte, _)) => return Ok(byte),
                 Err(_) => self.vm.fault(task, VirtAddr(at), access.protection())?,

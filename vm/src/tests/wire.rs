@@ -1,6 +1,8 @@
 //! Wired memory.
 
+use super::memory_entry::remap;
 use super::*;
+use crate::sim::Baton;
 
 fn wire<const SHIFT: u32>(
     rig: &Rig<SHIFT>,
@@ -163,5 +165,42 @@ both! {
         assert_eq!(wire(0), Err(KernReturn::RESOURCE_SHORTAGE));
         assert_eq!(wire(8), Err(KernReturn::INVALID_ARGUMENT));
         rig.end(task);
+    }
+}
+
+both! {
+    /// I-OBJ-7: a copy object that is linked while pages are on their way to be wired gets them pushed.
+    fn a_copy_made_while_pages_are_wired_keeps_its_moment(rig, 600) {
+        let page = Rig::<SHIFT>::PAGE;
+        let (task, other) = (rig.task(), rig.task());
+        let at = rig.allocate(&task, 2);
+        rig.write_pages(&task, at, 2, 1);
+        let share = |copy| remap(&rig, (&task, at), 2, (&other, copy)).expect("mapped").at.0;
+        // Truly shared: its copies are delayed.
+        share(CopyMode::Shared);
+        let touch = |cpu, task, at, access| rig.touch_within(100, cpu, task, at, access).expect("mapped");
+        for seed in 0..200 {
+            rig.write_pages(&task, at, 2, 1);
+            let wires = || {
+                assert_eq!(wire(&rig, &task, at, 2), Ok(()));
+                for n in 0..2 {
+                    assert_eq!(touch(1, &task, at + n * page, Access::Write(2)), 2);
+                }
+                rig.vm.unwire(&task, UserAddr(at), UserSize(2 * page)).expect("wired");
+            };
+            let moment = std::sync::Mutex::new(None);
+            let see = |copy| [0, 1].map(|n| touch(0, &other, copy + n * page, Access::Read));
+            let copies = || {
+                let copy = share(CopyMode::Private);
+                *moment.lock().expect("one thread") = Some((copy, see(copy)));
+            };
+            Baton::run(seed, vec![Box::new(copies), Box::new(wires)]);
+            let (copy, first) = moment.into_inner().expect("ended").expect("copied");
+            assert_eq!(see(copy), first, "the copy changed; seed {seed}");
+            rig.audit();
+            rig.deallocate(&other, copy, 2);
+        }
+        rig.end(task);
+        rig.end(other);
     }
 }

@@ -21,6 +21,8 @@ pub const CPUS: usize = 8;
 
 /// How a simulator takes part: it decides who runs. The calls mean what [`Platform`]'s mean.
 pub trait Scheduler {
+    /// The calling thread is about to turn preemption off, as for a lock: another one may come first.
+    fn point(&self);
     /// The calling thread spins.
     fn relax(&self);
     /// The calling thread will sleep on `event`.
@@ -102,6 +104,9 @@ unsafe impl<M: HostMachine> Platform for M {
 
     fn preempt_disable() {
         if DEPTH.get() == 0 {
+            if let Some(scheduler) = scheduler() {
+                scheduler.point();
+            }
             HERE.set(occupy());
         }
         DEPTH.set(DEPTH.get() + 1);
