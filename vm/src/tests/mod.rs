@@ -17,6 +17,7 @@ mod map;
 mod memory_entry;
 mod protect;
 mod purgable;
+mod scenarios;
 mod shared;
 mod submap;
 mod transfer;
@@ -66,9 +67,13 @@ impl<const SHIFT: u32> Rig<SHIFT> {
             .expect("memory for a map")
     }
 
-    /// Frames that are not free, without the chunks that zones keep.
+    /// Frames that are not free, without the chunks that zones keep: each CPU has some.
     fn used(&self) -> u64 {
-        self.vm.zone_registry().gc(self.vm.frames());
+        for cpu in 0..sync::host::CPUS {
+            sync::host::enter(Some(cpu), None);
+            self.vm.zone_registry().gc(self.vm.frames());
+        }
+        sync::host::enter(None, None);
         self.vm.total_pages().0 - self.vm.frames.free_count().0
     }
 
