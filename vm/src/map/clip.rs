@@ -82,8 +82,17 @@ impl<M: Machine> Vm<M> {
 impl<M: Machine> MapState<M> {
     /// How many entries the splits at both ends of `range` need.
     pub(crate) fn clips(&self, range: Range) -> usize {
-        let splits = |at: VirtAddr| usize::from(self.tree.find(at).is_some_and(|e| e.start < at));
-        splits(range.start).saturating_add(splits(range.end))
+        let Some(first) = self.tree.find_from(range.start) else {
+            return 0;
+        };
+        let last = if first.end < range.end {
+            self.tree.find(range.end)
+        } else {
+            Some(first).filter(|first| first.end > range.end)
+        };
+        let at_start = first.start < range.start;
+        let at_end = last.is_some_and(|last| last.start < range.end);
+        usize::from(at_start).saturating_add(usize::from(at_end))
     }
 
     /// Splits the entries that `range` begins or ends in. Asks for spare entries before it changes

@@ -149,8 +149,7 @@ impl<M: Machine> MapState<M> {
                     return Err(KernReturn::INVALID_ADDRESS);
                 }
                 let range = Range::new(at, VirtAddr(end));
-                let taken = self.tree.find_from(at).is_some_and(|e| e.start < range.end);
-                if taken && matches!(placement, Placement::Fixed(_)) {
+                if matches!(placement, Placement::Fixed(_)) && !self.tree.is_free(range) {
                     return Err(KernReturn::NO_SPACE);
                 }
                 Ok(range)

@@ -72,35 +72,30 @@ impl<M: Machine> Vm<M> {
         }
         state.check_permanent(range)?;
         state.clip(self, range, spare)?;
-        let mut from = range.start;
         let mut touched: Option<Range> = None;
-        while let Some(entry) = state.tree.find_from(from).filter(|e| e.start < range.end) {
+        let MapState {
+            tree,
+            size,
+            user_wired,
+            ..
+        } = state;
+        tree.take(range, |mut entry| {
             let here = entry.range();
-            let permanent = entry.attributes.flags.contains(EntryFlags::PERMANENT);
-            touched = Some(Range::new(
-                touched.map_or(here.start, |t| t.start),
-                here.end,
-            ));
-            from = here.end;
-            if permanent {
-                if let Some(entry) = state.tree.find_mut(here.start) {
-                    let wired = entry.user_wired_bytes();
-                    self.unwire_all(map, entry);
-                    entry.attributes.protection = Protection::NONE;
-                    entry.attributes.max = Protection::NONE;
-                    state.user_wired = state.user_wired.saturating_sub(wired);
-                }
-                continue;
+            let start = touched.map_or(here.start, |touched| touched.start);
+            touched = Some(Range::new(start, here.end));
+            if entry.wired != 0 {
+                *user_wired = user_wired.saturating_sub(entry.user_wired_bytes());
+                self.unwire_all(map, &mut entry);
             }
-            if let Some(mut entry) = state.tree.remove(here.start) {
-                if entry.wired != 0 {
-                    state.user_wired = state.user_wired.saturating_sub(entry.user_wired_bytes());
-                    self.unwire_all(map, &mut entry);
-                }
-                state.size = state.size.saturating_sub(here.len());
-                removed.push(entry);
+            if entry.attributes.flags.contains(EntryFlags::PERMANENT) {
+                entry.attributes.protection = Protection::NONE;
+                entry.attributes.max = Protection::NONE;
+                return Some(entry);
             }
-        }
+            *size = size.saturating_sub(here.len());
+            removed.push(entry);
+            None
+        });
         if let Some(touched) = touched {
             self.machine().pmap_remove(self.pmap(map), touched, batch);
         }

@@ -182,3 +182,47 @@ both! {
         rig.end(task);
     }
 }
+
+both! {
+    /// I-MAP-1, I-MAP-2: whatever ranges go from among many entries, the others stay, and the lowest
+    /// hole is found.
+    fn ranges_of_many_entries_go_at_once(rig, 600) {
+        let page = Rig::<SHIFT>::PAGE;
+        const PAGES: usize = 400;
+        let task = rig.task();
+        let base = rig.allocate(&task, PAGES as u64);
+        rig.deallocate(&task, base, PAGES as u64);
+        let mut mapped = [false; PAGES];
+        let mut random = 1u64;
+        let mut below = |limit: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % limit
+        };
+        for round in 0..300 {
+            let from = below(PAGES);
+            let to = (from + 1 + below(if round % 8 == 0 { PAGES } else { 12 })).min(PAGES);
+            if round % 2 == 0 {
+                // Tags differ, so that each page is an entry.
+                for n in (from..to).filter(|&n| !mapped[n]) {
+                    let tag = (n as u32 % 2 + 1) << 24;
+                    let at = UserAddr(base + n as u64 * page);
+                    assert!(rig.vm.allocate(&task, at, UserSize(page), UserFlags(tag)).is_ok());
+                }
+                mapped[from..to].fill(true);
+            } else {
+                rig.deallocate(&task, base + from as u64 * page, (to - from) as u64);
+                mapped[from..to].fill(false);
+            }
+            assert_eq!(task.entry_count(), mapped.iter().filter(|&&one| one).count(), "round {round}");
+            rig.audit();
+            let hole = (0..PAGES - 1).find(|&n| !mapped[n] && !mapped[n + 1]);
+            let found = rig.vm.allocate(&task, UserAddr(0), UserSize(2 * page), UserFlags(1));
+            let found = found.expect("a place").0;
+            if let Some(hole) = hole {
+                assert_eq!(found, base + hole as u64 * page, "round {round}");
+            }
+            rig.deallocate(&task, found, 2);
+        }
+        rig.end(task);
+    }
+}

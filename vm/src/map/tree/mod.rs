@@ -4,9 +4,19 @@
 //! Does not own: what an entry means (`entry`), the order of locks (`map`).
 //! Locks: the map's. Invariant: I-MAP-1 (entries do not overlap and are in order).
 
+mod about;
+mod balance;
+mod hole;
+mod removed;
+
 use super::entry::{Entry, EntryBox};
 use crate::addr::{Range, VirtAddr};
 use crate::machine::Machine;
+use about::height;
+use hole::find_hole;
+
+pub(crate) use hole::Hole;
+pub(crate) use removed::Removed;
 
 type Link<M> = Option<EntryBox<M>>;
 
@@ -46,166 +56,6 @@ impl<M: Machine> Default for Tree<M> {
             submaps: 0,
         }
     }
-}
-
-#[inline]
-fn height<M: Machine>(link: &Link<M>) -> u8 {
-    link.as_ref().map_or(0, |node| node.height)
-}
-
-/// Recomputes what a node says about its subtree, and answers whether that changed: if not, no
-/// node above it needs a look.
-fn refresh<M: Machine>(node: &mut Entry<M>) -> bool {
-    let (mut first, mut last, mut hole, mut tall) = (node.start.0, node.end.0, 0, 0);
-    if let Some(left) = &node.links.left {
-        first = left.links.first;
-        hole = left
-            .links
-            .hole
-            .max(node.start.0.wrapping_sub(left.links.last));
-        tall = left.height;
-    }
-    if let Some(right) = &node.links.right {
-        last = right.links.last;
-        let gap = right.links.first.wrapping_sub(node.end.0);
-        hole = hole.max(right.links.hole).max(gap);
-        tall = tall.max(right.height);
-    }
-    let links = &mut node.links;
-    let old = (links.first, links.last, links.hole, node.height);
-    (links.first, links.last, links.hole) = (first, last, hole);
-    node.height = tall.wrapping_add(1);
-    old != (links.first, links.last, links.hole, node.height)
-}
-
-fn rotate_right<M: Machine>(link: &mut Link<M>) {
-    let Some(mut node) = link.take() else { return };
-    if let Some(mut top) = node.links.left.take() {
-        node.links.left = top.links.right.take();
-        refresh(&mut node);
-        top.links.right = Some(node);
-        refresh(&mut top);
-        *link = Some(top);
-    } else {
-        *link = Some(node);
-    }
-}
-
-fn rotate_left<M: Machine>(link: &mut Link<M>) {
-    let Some(mut node) = link.take() else { return };
-    if let Some(mut top) = node.links.right.take() {
-        node.links.right = top.links.left.take();
-        refresh(&mut node);
-        top.links.left = Some(node);
-        refresh(&mut top);
-        *link = Some(top);
-    } else {
-        *link = Some(node);
-    }
-}
-
-/// Refreshes a node whose subtrees changed, and turns it if one became two higher. Answers whether
-/// the node above has to be looked at too.
-fn balance<M: Machine>(link: &mut Link<M>) -> bool {
-    let Some(node) = link else { return true };
-    let (left, right) = (height(&node.links.left), height(&node.links.right));
-    if left > right.wrapping_add(1) {
-        let child = &mut node.links.left;
-        if leans(child, |links| (&links.right, &links.left)) {
-            rotate_left(child);
-        }
-        rotate_right(link);
-        return true;
-    }
-    if right > left.wrapping_add(1) {
-        let child = &mut node.links.right;
-        if leans(child, |links| (&links.left, &links.right)) {
-            rotate_right(child);
-        }
-        rotate_left(link);
-        return true;
-    }
-    refresh(node)
-}
-
-/// Whether the first of the two subtrees that `pick` names is higher.
-fn leans<M: Machine>(link: &Link<M>, pick: impl Fn(&Links<M>) -> (&Link<M>, &Link<M>)) -> bool {
-    link.as_ref().is_some_and(|node| {
-        let (one, other) = pick(&node.links);
-        height(one) > height(other)
-    })
-}
-
-/// Puts an entry into a subtree. Answers whether the node above has to be looked at, as do the
-/// next two.
-fn insert<M: Machine>(link: &mut Link<M>, mut new: EntryBox<M>) -> bool {
-    let Some(node) = link else {
-        refresh(&mut new);
-        *link = Some(new);
-        return true;
-    };
-    let below = if new.start < node.start {
-        &mut node.links.left
-    } else {
-        &mut node.links.right
-    };
-    insert(below, new) && balance(link)
-}
-
-/// Takes the first node out of a subtree.
-fn take_first<M: Machine>(link: &mut Link<M>) -> Link<M> {
-    let node = link.as_mut()?;
-    if node.links.left.is_some() {
-        let first = take_first(&mut node.links.left);
-        balance(link);
-        return first;
-    }
-    let mut first = link.take()?;
-    *link = first.links.right.take();
-    Some(first)
-}
-
-/// Takes the node that begins at `start` out of a subtree, into `out`.
-fn remove<M: Machine>(link: &mut Link<M>, start: VirtAddr, out: &mut Link<M>) -> bool {
-    let Some(node) = link else { return false };
-    if start != node.start {
-        let below = if start < node.start {
-            &mut node.links.left
-        } else {
-            &mut node.links.right
-        };
-        return remove(below, start, out) && balance(link);
-    }
-    let left = node.links.left.take();
-    let mut right = node.links.right.take();
-    *out = link.take();
-    *link = match take_first(&mut right) {
-        Some(mut first) => {
-            first.links.left = left;
-            first.links.right = right;
-            Some(first)
-        }
-        None => left,
-    };
-    balance(link);
-    true
-}
-
-/// Changes the node that begins at `start`.
-fn update<M: Machine, R>(
-    node: &mut Entry<M>,
-    start: VirtAddr,
-    change: impl FnOnce(&mut Entry<M>) -> R,
-) -> Option<(R, bool)> {
-    let (result, changed) = if start < node.start {
-        update(node.links.left.as_mut()?, start, change)?
-    } else if start > node.start {
-        update(node.links.right.as_mut()?, start, change)?
-    } else {
-        (change(node), true)
-    };
-    let changed = changed && refresh(node);
-    Some((result, changed))
 }
 
 fn visit<'a, M: Machine, R>(
@@ -248,48 +98,6 @@ fn visit_mut<M: Machine>(link: &mut Link<M>, range: Range, each: &mut impl FnMut
     if node.end < range.end {
         visit_mut(&mut node.links.right, range, each);
     }
-}
-
-/// What a hole must be like.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Hole {
-    /// Bytes, a multiple of the page size, not 0.
-    pub size: u64,
-    /// Address bits that must be zero.
-    pub mask: u64,
-    /// The hole ends at or before this.
-    pub limit: u64,
-}
-
-impl Hole {
-    /// Where it begins between `from` and `to`, if it fits there.
-    fn fits(self, from: u64, to: u64) -> Option<u64> {
-        let at = from.checked_add(self.mask)? & !self.mask;
-        (at.checked_add(self.size)? <= to.min(self.limit)).then_some(at)
-    }
-}
-
-/// Looks in a subtree for a hole at or after `from`, which moves to the end of what was passed.
-fn find_hole<M: Machine>(link: &Link<M>, from: &mut u64, hole: Hole) -> Option<u64> {
-    let node = link.as_ref()?;
-    if node.links.last <= *from {
-        return None;
-    }
-    if let Some(at) = hole.fits(*from, node.links.first) {
-        return Some(at);
-    }
-    if node.links.hole < hole.size {
-        *from = (*from).max(node.links.last);
-        return None;
-    }
-    if let Some(at) = find_hole(&node.links.left, from, hole) {
-        return Some(at);
-    }
-    if let Some(at) = hole.fits(*from, node.start.0) {
-        return Some(at);
-    }
-    *from = (*from).max(node.end.0);
-    find_hole(&node.links.right, from, hole)
 }
 
 impl<M: Machine> Tree<M> {
@@ -373,22 +181,48 @@ impl<M: Machine> Tree<M> {
     pub(crate) fn insert(&mut self, new: EntryBox<M>) {
         debug_assert!(self.is_free(new.range()), "I-MAP-1: entries overlap");
         self.submaps = self.submaps.wrapping_add(usize::from(new.submap.is_some()));
-        insert(&mut self.root, new);
+        balance::insert(&mut self.root, new);
         self.count = self.count.wrapping_add(1);
     }
 
     /// Takes the entry out that begins at `start`.
     pub(crate) fn remove(&mut self, start: VirtAddr) -> Link<M> {
         let mut out = None;
-        remove(&mut self.root, start, &mut out);
+        balance::remove(&mut self.root, start, &mut out);
         if let Some(entry) = &mut out {
             entry.height = 1;
-            self.count = self.count.wrapping_sub(1);
-            self.submaps = self
-                .submaps
-                .wrapping_sub(usize::from(entry.submap.is_some()));
+            self.forget(entry);
         }
         out
+    }
+
+    /// Takes the entries of `range` out, in order; none crosses its ends. What `each` answers goes back
+    /// in.
+    pub(crate) fn take(&mut self, range: Range, mut each: impl FnMut(EntryBox<M>) -> Link<M>) {
+        let first = self.find_from(range.start);
+        let Some(first) = first.filter(|first| first.start < range.end) else {
+            return;
+        };
+        if first.end >= range.end {
+            let start = first.start;
+            let kept = self.remove(start).and_then(each);
+            kept.into_iter().for_each(|kept| self.insert(kept));
+            return;
+        }
+        let (before, rest) = balance::split(self.root.take(), range.start);
+        let (within, after) = balance::split(rest, range.end);
+        self.root = balance::concat(before, after);
+        balance::drain(within, &mut |entry| {
+            self.forget(&entry);
+            each(entry).into_iter().for_each(|kept| self.insert(kept));
+        });
+    }
+
+    /// Counts an entry no more.
+    fn forget(&mut self, entry: &Entry<M>) {
+        self.count = self.count.wrapping_sub(1);
+        let submaps = usize::from(entry.submap.is_some());
+        self.submaps = self.submaps.wrapping_sub(submaps);
     }
 
     /// Changes the entry that begins at `start`, its range too (it stays between its neighbours).
@@ -397,7 +231,7 @@ impl<M: Machine> Tree<M> {
         start: VirtAddr,
         change: impl FnOnce(&mut Entry<M>) -> R,
     ) -> Option<R> {
-        update(self.root.as_mut()?, start, change).map(|(result, _)| result)
+        balance::update(self.root.as_mut()?, start, change).map(|(result, _)| result)
     }
 
     /// Calls `each` with the entries that meet `range`, in order, until it answers something.
@@ -422,16 +256,9 @@ impl<M: Machine> Tree<M> {
             .map(VirtAddr)
     }
 
-    /// Calls `each` with every entry, in no order, and keeps none.
+    /// Calls `each` with every entry, in order, and keeps none.
     pub(crate) fn drain(self, mut each: impl FnMut(EntryBox<M>)) {
-        fn below<M: Machine>(link: Link<M>, each: &mut impl FnMut(EntryBox<M>)) {
-            if let Some(mut node) = link {
-                below(node.links.left.take(), each);
-                below(node.links.right.take(), each);
-                each(node);
-            }
-        }
-        below(self.root, &mut each);
+        balance::drain(self.root, &mut each);
     }
 
     /// Checks order, balance and what the nodes say about their subtrees.
@@ -472,32 +299,5 @@ impl<M: Machine> Tree<M> {
             return Err("I-MAP-1: entries and their count differ");
         }
         Ok(())
-    }
-}
-
-/// Entries that have left their map and wait to be taken apart, in a list through themselves.
-pub(crate) struct Removed<M: Machine>(Link<M>);
-
-impl<M: Machine> Default for Removed<M> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<M: Machine> Removed<M> {
-    pub(crate) fn push(&mut self, mut entry: EntryBox<M>) {
-        entry.links.right = self.0.take();
-        self.0 = Some(entry);
-    }
-
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    pub(crate) fn pop(&mut self) -> Link<M> {
-        let mut entry = self.0.take()?;
-        self.0 = entry.links.right.take();
-        Some(entry)
     }
 }
