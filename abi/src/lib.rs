@@ -9,6 +9,7 @@ pub mod errno;
 pub mod host_info;
 pub mod kern_return;
 pub mod memory_entry;
+pub mod objects;
 pub mod proc;
 pub mod prot;
 pub mod purgable;

@@ -58,7 +58,7 @@ traps! {
     MEMORY_ENTRY_MAP_SIZE = 569, "(entry, target, offset, size, *map_size u64)";
     MEMORY_OBJECT_MEMORY_ENTRY = 570, "(host, internal, size, permission, pager, *entry)";
     MACH_MEMORY_INFO = 571, "(host, *names, *zone_info, *zone_count, *memory_info, *memory_count)";
-    VM_OBJECTS = 572, "(target, *bytes, *size u64): maps, entries, objects and pages as records";
+    VM_OBJECTS = 572, "(target, *addr, *depth, *bytes, *size u64): an entry, its chain of objects, their pages";
     TASK_WIRE = 573, "(target, must_wire): NOT_SUPPORTED";
     VM_MAP_EXEC_LOCKDOWN = 574, "(target): no executable memory any more";
     AUDIT = 566, "(*report): recounts every page and reference; root only";

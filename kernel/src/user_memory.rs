@@ -55,6 +55,7 @@ plain!(
     abi::host_info::HostBasicInfo, abi::host_info::VmStatistics, abi::host_info::MemoryInfo,
     abi::region::RegionBasicInfo64, abi::region::RegionExtendedInfo, abi::region::RegionTopInfo,
     abi::region::RegionSubmapInfo64, abi::region::VmStatistics64, abi::region::ZoneInfo,
+    abi::objects::VmEntryRecord, abi::objects::VmObjectRecord, abi::objects::VmPageRun,
     abi::sysctl::XswUsage, abi::sysctl::LoadAvg,
 );
 

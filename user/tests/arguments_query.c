@@ -1,5 +1,7 @@
-/* Bad arguments of mach_vm_region, mach_vm_region_recurse, mach_vm_page_query and mach_vm_page_range_query. */
+/* Bad arguments of mach_vm_region, mach_vm_region_recurse, mach_vm_page_query, mach_vm_page_range_query and
+ * vellum_vm_objects. */
 #include "arguments.h"
+#include <vellum.h>
 
 #define CANARY 0x5a5a5a5a
 
@@ -86,6 +88,39 @@ static int range(const uint64_t *a)
 	return is_clean() ? code : TOUCHED;
 }
 
+/* task, address, size, depth, where */
+static int objects(const uint64_t *a)
+{
+	static uint64_t answer[512];
+	mach_vm_address_t address = a[1];
+	mach_vm_size_t size = a[2];
+	natural_t depth = (natural_t)a[3];
+	memset(answer, 0x5a, sizeof answer);
+	int code = vellum_vm_objects((mach_port_t)a[0], &address, &depth, a[4] ? (void *)a[4] : answer, &size);
+	if (code == OK) {
+		CHECK(size >= sizeof(struct vellum_vm_entry) && size <= a[2] && depth <= a[3]);
+		return OK;
+	}
+	for (size_t i = 0; i < 512; i++)
+		if (answer[i] != 0x5a5a5a5a5a5a5a5aull)
+			return TOUCHED;
+	/* Too little room: the size is what there must be. */
+	if (code == SPACE ? size <= a[2] : size != a[2])
+		return TOUCHED;
+	return address == a[1] && depth == a[3] ? code : TOUCHED;
+}
+
+/* where: one of the four places is bad */
+static int objects_places(const uint64_t *a)
+{
+	static uint64_t answer[512];
+	mach_vm_address_t address = A;
+	mach_vm_size_t size = sizeof answer;
+	natural_t depth = 0;
+	return vellum_vm_objects(SELF, a[0] == 0 ? (void *)a[1] : &address, a[0] == 1 ? (void *)a[1] : &depth,
+				 a[0] == 2 ? (void *)a[1] : answer, a[0] == 3 ? (void *)a[1] : &size);
+}
+
 static void regions(void)
 {
 	const uint64_t basic = VM_REGION_BASIC_INFO_64, full = 40;
@@ -167,10 +202,46 @@ static void range_queries(void)
 		{ "dead port", { DEAD_PORT, A, P, 1, 0 }, DEST });
 }
 
+static void object_queries(void)
+{
+	const uint64_t room = 4096;
+	RUN(objects,
+		{ "a hole gives what follows", { SELF, HOLE, room, 0, 0 }, OK },
+		{ "misaligned", { SELF, A + 1, room, 5, 0 }, OK },
+		{ "address 0", { SELF, 0, room, 0xffffffff, 0 }, OK },
+		{ "nothing follows", { SELF, USER_END - P, room, 0, 0 }, ADDRESS },
+		{ "off the map", { SELF, USER_END, room, 0, 0 }, ADDRESS },
+		{ "the kernel's", { SELF, KERNEL_ADDRESS, room, 0, 0 }, ADDRESS },
+		{ "the last address", { SELF, TOP, room, 1, 0 }, ADDRESS },
+		{ "no room", { SELF, A, 0, 0, 0 }, SPACE },
+		{ "too little room", { SELF, A, sizeof(struct vellum_vm_entry), 0, 0 }, SPACE },
+		{ "just room enough", { SELF, FRESH, sizeof(struct vellum_vm_entry), 0, 0 }, OK },
+		{ "a byte less", { SELF, FRESH, sizeof(struct vellum_vm_entry) - 1, 0, 0 }, SPACE },
+		{ "the answer is off the map", { SELF, A, room, 0, USER_END }, ADDRESS },
+		{ "the answer crosses the end", { SELF, A, room, 0, USER_END - 8 }, ADDRESS },
+		{ "the answer is the kernel's", { SELF, A, room, 0, KERNEL_ADDRESS }, ADDRESS },
+		{ "the answer wraps", { SELF, A, room, 0, TOP - 7 }, ADDRESS },
+		{ "the answer is read-only", { SELF, A, room, 0, READ_ONLY }, ADDRESS },
+		{ "wild room, and the answer is off the map", { SELF, A, TOP, 0, USER_END }, ADDRESS },
+		{ "null port", { NULL_PORT, A, room, 0, 0 }, DEST },
+		{ "dead port", { DEAD_PORT, A, room, 0, 0 }, DEST });
+	for (uint64_t place = 0; place < 4; place++)
+		RUN(objects_places,
+			{ "null", { place, 0 }, ADDRESS },
+			{ "off the map", { place, USER_END }, ADDRESS },
+			{ "the kernel's", { place, KERNEL_ADDRESS }, ADDRESS },
+			{ "the last address", { place, TOP }, ADDRESS },
+			{ "unmapped", { place, HOLE }, ADDRESS });
+	RUN(objects_places,
+		{ "the address is read-only", { 0, READ_ONLY }, ADDRESS },
+		{ "the depth is read-only", { 1, READ_ONLY }, ADDRESS });
+}
+
 int main(void)
 {
 	regions();
 	page_queries();
 	range_queries();
+	object_queries();
 	return finish();
 }

@@ -95,6 +95,17 @@ int main(void)
 	expect("SM=COW");
 	expect("\nTOTAL ");
 	CHECK_EQ(run("vmmap 99999 2>/dev/null"), 255);
+	CHECK_EQ(run("vmmap --objects $$"), 0);
+	expect("digraph objects {\n");
+	expect("[label=\"__TEXT /bin/sh\\n");
+	expect(" -> object");
+	expect(", resident ");
+	CHECK_EQ(run("copies entry"), 0);
+	expect("refs 3, copied delay, true share\\nOROO....");
+	expect(" [label=\"copy\", style=dashed, constraint=false];\n");
+	CHECK_EQ(run("vmmap --objects 0x1000 2>/dev/null"), 1);
+	CHECK_EQ(run("vmmap --objects $$ 99999 2>/dev/null"), 255);
+	CHECK_EQ(run("vmmap --objects $$ 0x1000 | grep -c entry"), 1);
 
 	CHECK_EQ(run("zprint -w"), 0);
 	expect("zone name ");
@@ -129,6 +140,7 @@ int main(void)
 
 	check_json("vm_stat --json");
 	check_json("vmmap --json $$");
+	check_json("vmmap --objects --json $$");
 	check_json("zprint --json");
 	check_json("ps --json");
 	check_json("sysctl --json -a");

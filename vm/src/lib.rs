@@ -43,6 +43,7 @@ pub use machine::{
 };
 pub use map::enter::{CopyMode, EnterObject, MapRequest, Placement};
 pub use map::entry::{Attributes, Behavior, EntryFlags};
+pub use map::objects::ObjectsRoom;
 pub use map::place::MapLimits;
 pub use map::protect::SetMax;
 pub use map::query::{Disposition, PageInfo};

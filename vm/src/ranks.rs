@@ -24,7 +24,7 @@ ranks! {
     PurgeRank = rank::MAP + 2, "purgeable queues", nests false;
     /// An object's lock; an object before its shadow.
     ObjectRank = rank::OBJECT, "object", nests true;
-    /// What is known of a purgeable object: behind the queues' lock, so never waited for.
+    /// What is known of a purgeable object: changed behind the queues' lock only, so hardly waited for.
     RecordRank = rank::OBJECT + 1, "purgeable record", nests false;
     /// A page queue.
     QueueRank = rank::PAGE_QUEUES, "page queue", nests false;

@@ -3,6 +3,7 @@
 //! Owns: port names into tasks, records in and out. Does not own: what the calls mean (`vm`).
 
 pub mod host;
+pub mod objects;
 pub mod port;
 pub mod purgable;
 pub mod region;

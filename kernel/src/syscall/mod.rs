@@ -151,7 +151,7 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MACH_VM_PAGE_INFO => mach::purgable::page_info;
     abi::trap::MACH_MEMORY_INFO => mach::host::memory_info; abi::trap::TASK_WIRE => mach::task::wire;
     abi::trap::MACH_VM_RECLAIM_ALLOCATE => mach::task::reclaim_allocate;
-    abi::trap::MACH_VM_RANGE_CREATE => mach::task::range_create;
+    abi::trap::MACH_VM_RANGE_CREATE => mach::task::range_create; abi::trap::VM_OBJECTS => mach::objects::objects;
     abi::trap::TASK_INFO => mach::task::task_info; abi::trap::AUDIT => mach::host::audit;
 }
 

@@ -1,7 +1,7 @@
 //! Maps: what an address means to a task.
 //!
 //! Owns: the entries of an address space, its pmap, its size. Each verb has its file: `enter`
-//! (allocate, map), `remove`, `protect`, `fork`, `wire`, `region`, `query`, `advise`, `submap`.
+//! (allocate, map), `remove`, `protect`, `fork`, `wire`, `region`, `query`, `objects`, `advise`, `submap`.
 //! Does not own: pages (`object`), how a fault goes (`fault`).
 //! Locks: one sleeping reader-writer lock per map. Faults share it; a verb that changes entries has
 //! it alone. Of two maps the one at the lower address comes first, but a parent before the submap
@@ -23,6 +23,7 @@ pub mod entry;
 pub mod fork;
 pub(crate) mod insert;
 pub mod named;
+pub mod objects;
 pub mod place;
 pub mod protect;
 pub mod purgable;

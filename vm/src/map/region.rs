@@ -77,6 +77,18 @@ pub struct RegionPages {
     pub reusable: u32,
 }
 
+/// An entry, and where it is.
+pub(super) struct Shown<'a, M: Machine> {
+    /// The map that has it.
+    pub map: &'a Map<M>,
+    /// What that map's lock guards.
+    pub state: &'a MapState<M>,
+    /// At the addresses of the map that was asked.
+    pub entry: &'a Entry<M>,
+    /// 0 in the map that was asked, 1 in a submap.
+    pub depth: u32,
+}
+
 /// An object of a chain, and those above it.
 struct Level<'a, M: Machine> {
     slots: &'a Slots<M>,
@@ -109,10 +121,7 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `INVALID_ADDRESS` if there is none.
     pub fn region(&self, map: &Map<M>, addr: UserAddr) -> Result<Region, KernReturn> {
-        let state = map.read();
-        let entry = state.tree.find_from(sanitize::page::<M>(addr));
-        let entry = entry.ok_or(KernReturn::INVALID_ADDRESS)?;
-        Ok(self.describe(&state, entry))
+        self.region_recurse(map, addr, 0).map(|(region, _)| region)
     }
 
     /// The same for `mach_vm_region_recurse`: with a `depth` of 1 or more, what a submap shows takes the
@@ -126,13 +135,32 @@ impl<M: Machine> Vm<M> {
         addr: UserAddr,
         depth: u32,
     ) -> Result<(Region, u32), KernReturn> {
+        self.with_shown(map, addr, depth, |shown| {
+            (self.describe(shown.state, shown.entry), shown.depth)
+        })
+    }
+
+    /// Calls `then` with the entry that contains `addr` or the next one; with a `depth` of 1 or more
+    /// that of a submap at the addresses of `map`. The maps are locked shared meanwhile.
+    pub(super) fn with_shown<R>(
+        &self,
+        map: &Map<M>,
+        addr: UserAddr,
+        depth: u32,
+        then: impl FnOnce(Shown<'_, M>) -> R,
+    ) -> Result<R, KernReturn> {
         let state = map.read();
         let mut at = sanitize::page::<M>(addr);
         loop {
             let entry = state.tree.find_from(at);
             let entry = entry.ok_or(KernReturn::INVALID_ADDRESS)?;
             let Some(submap) = entry.submap.as_ref().filter(|_| depth > 0) else {
-                return Ok((self.describe(&state, entry), 0));
+                return Ok(then(Shown {
+                    map,
+                    state: &state,
+                    entry,
+                    depth: 0,
+                }));
             };
             let inside = submap.read();
             let from = entry.inside(at.max(entry.start));
@@ -142,7 +170,12 @@ impl<M: Machine> Vm<M> {
                 shown.attributes = inner.attributes;
                 shown.needs_copy = inner.needs_copy;
                 shown.user_wired = inner.user_wired;
-                return Ok((self.describe(&inside, &shown), 1));
+                return Ok(then(Shown {
+                    map: submap,
+                    state: &inside,
+                    entry: &shown,
+                    depth: 1,
+                }));
             }
             at = entry.end;
         }

@@ -55,6 +55,14 @@ pub(crate) type RecordRef<M> = ZRef<Record<M>, Frames<M>>;
 /// What there is to know of a purgeable object, and its place among the volatile ones.
 pub struct Record<M: Machine>(SpinLock<M, RecordRank, Known<M>>);
 
+impl<M: Machine> Record<M> {
+    /// The state at this moment, for who looks at the object and does not hold the queues' lock: it may
+    /// be another one at once.
+    pub(crate) fn glimpse(&self) -> PurgeState {
+        self.0.lock().state
+    }
+}
+
 /// The chains that a record is in: its group's, and the tokens of its queue by age.
 #[derive(Clone, Copy)]
 enum Chain {

@@ -23,6 +23,10 @@ trap! {
     vellum_zone_info => MACH_ZONE_INFO(
         host: Port, names: *mut c_char, info: *mut ZoneInfo, count: *mut c_uint,
     );
+    // An entry, the objects of its chain and their pages; `size` is the room and the answer's bytes.
+    vellum_vm_objects => VM_OBJECTS(
+        task: Port, address: *mut u64, depth: *mut c_uint, bytes: *mut u8, size: *mut u64,
+    );
     // Recounts every page and reference of the system; root only.
     vellum_audit => AUDIT(report: *mut u64);
 }

@@ -68,6 +68,13 @@ unsafe extern "C" {
     pub fn shm_unlink(name: *const c_char) -> c_int;
     pub fn vellum_unix(number: c_uint, args: *const [u64; 6], result: *mut u64) -> c_int;
     pub fn vellum_mach(number: c_uint, args: *const [u64; 6]) -> c_int;
+    pub fn vellum_vm_objects(
+        task: c_uint,
+        address: *mut u64,
+        depth: *mut c_uint,
+        bytes: *mut u8,
+        size: *mut u64,
+    ) -> c_int;
     pub fn vellum_audit(report: *mut u64) -> c_int;
 
     pub fn mach_host_self() -> c_uint;

@@ -11,6 +11,7 @@ mod heap;
 mod kill;
 mod lines;
 mod list;
+mod objects;
 mod options;
 mod out;
 mod pagesize;

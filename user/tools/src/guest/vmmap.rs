@@ -2,10 +2,12 @@
 //!
 //! Owns: walking a task's map and naming the executable's segments. Does not own: the report (`crate::vmmap`).
 
+use super::objects::Asked;
 use super::options::{number, program};
 use super::out::{complain, print};
 use super::processes::{name, path, records, task, task_info};
 use super::{c, sys};
+use crate::vmmap::objects::{Graph, dot};
 use crate::vmmap::{Options, Process, Region, json, report};
 use abi::proc::{KinfoProc, PROC_PIDREGIONPATHINFO, ProcRegionWithPathInfo};
 use abi::region::RegionSubmapInfo64;
@@ -194,72 +196,158 @@ fn find(records: &[KinfoProc], wanted: &[u8]) -> Option<KinfoProc> {
         .copied()
 }
 
-const USAGE: &str = "usage: vmmap [-s] [-w] [-v] [-pages] [-interleaved] [-noCoalesce] [-summary] [--json] pid | partial-process-name [address]";
+const USAGE: &str = "usage: vmmap [-s] [-w] [-v] [-pages] [-interleaved] [-noCoalesce] [-summary] [--json] pid | partial-process-name [address]
+       vmmap --objects [--json] pid | partial-process-name ... [0xaddress ...]";
 
-fn vmmap(args: &[Vec<u8>]) -> i32 {
-    let mut options = Options::default();
-    let (mut as_json, mut by_size) = (false, false);
-    let mut operands = Vec::new();
-    for arg in args {
-        match &arg[..] {
-            b"-w" | b"-wide" | b"--wide" => {}
-            b"-v" | b"-verbose" | b"-noCoalesce" => options.no_coalesce = true,
-            b"-pages" | b"--pages" => options.pages = true,
-            b"-interleaved" => options.interleaved = true,
-            b"-summary" | b"--summary" => options.summary = true,
-            b"-s" | b"-sortBySize" => by_size = true,
-            b"--json" => as_json = true,
-            operand if operand.first() != Some(&b'-') && operands.len() < 2 => {
-                operands.push(operand.to_vec())
-            }
-            _ => {
-                complain(USAGE);
-                return 1;
+/// The command line.
+#[derive(Default)]
+struct Command {
+    options: Options,
+    json: bool,
+    by_size: bool,
+    objects: bool,
+    operands: Vec<Vec<u8>>,
+}
+
+impl Command {
+    /// `None` if it is not one.
+    fn parse(args: &[Vec<u8>]) -> Option<Self> {
+        let mut command = Self::default();
+        let options = &mut command.options;
+        for arg in args {
+            match &arg[..] {
+                b"-w" | b"-wide" | b"--wide" => {}
+                b"-v" | b"-verbose" | b"-noCoalesce" => options.no_coalesce = true,
+                b"-pages" | b"--pages" => options.pages = true,
+                b"-interleaved" => options.interleaved = true,
+                b"-summary" | b"--summary" => options.summary = true,
+                b"-s" | b"-sortBySize" => command.by_size = true,
+                b"--objects" => command.objects = true,
+                b"--json" => command.json = true,
+                operand if operand.first() != Some(&b'-') => command.operands.push(arg.clone()),
+                _ => return None,
             }
         }
+        let most = if command.objects { usize::MAX } else { 2 };
+        (1..=most)
+            .contains(&command.operands.len())
+            .then_some(command)
     }
-    let Some(wanted) = operands.first() else {
+}
+
+/// What is known of a process that may be examined.
+struct Examined {
+    record: KinfoProc,
+    task: u32,
+    regions: Vec<Region>,
+    executable: String,
+    load_address: u64,
+}
+
+fn failed(what: &str, why: &str) -> i32 {
+    let me = sys::pid();
+    complain(&format!(
+        "vmmap[{me}]: vmmap cannot examine process {what} {why}"
+    ));
+    FAILED
+}
+
+const UNKNOWN: &str =
+    "for unknown reasons, even though it appears to exist; try running with `sudo`.";
+
+/// Looks at a process by its number or a part of its name; complains and answers the exit code if it
+/// may not.
+fn examine(wanted: &[u8], records: &[KinfoProc]) -> Result<Examined, i32> {
+    let text = String::from_utf8_lossy(wanted);
+    let record = find(records, wanted);
+    let record =
+        record.ok_or_else(|| failed(&text, "because it no longer appears to be running."))?;
+    let what = format!("{} ({})", record.pid, name(&record.comm));
+    let privileges =
+        "because you do not have appropriate privileges to examine it; try running with `sudo`.";
+    let task = task(record.pid).map_err(|_| failed(&what, privileges))?;
+    let mut found = regions(task, record.pid).map_err(|_| failed(&what, UNKNOWN))?;
+    let executable = path(record.pid);
+    let load_address = name_segments(&mut found, &executable);
+    Ok(Examined {
+        record,
+        task,
+        regions: found.into_iter().map(|pair| pair.0).collect(),
+        executable,
+        load_address,
+    })
+}
+
+fn hexadecimal(text: &[u8]) -> Option<u64> {
+    let text = core::str::from_utf8(text).ok()?;
+    u64::from_str_radix(text.trim_start_matches("0x"), 16).ok()
+}
+
+fn vmmap(args: &[Vec<u8>]) -> i32 {
+    let Some(command) = Command::parse(args) else {
         complain(USAGE);
         return 1;
     };
-    let me = sys::pid();
-    let failed = |what: &str, why: &str| {
-        complain(&format!(
-            "vmmap[{me}]: vmmap cannot examine process {what} {why}"
-        ));
-        FAILED
+    let done = if command.objects {
+        draw(&command)
+    } else {
+        tell(command)
     };
-    let text = String::from_utf8_lossy(wanted);
+    done.unwrap_or_else(|code| code)
+}
+
+/// `vmmap --objects`: the graph of some processes, or of what they have at some addresses.
+fn draw(command: &Command) -> Result<i32, i32> {
+    let (addresses, processes): (Vec<_>, Vec<_>) = command
+        .operands
+        .iter()
+        .partition(|operand| operand.starts_with(b"0x"));
+    let only: Option<Vec<u64>> = addresses
+        .into_iter()
+        .map(|text| hexadecimal(text))
+        .collect();
+    let Some(only) = only.filter(|_| !processes.is_empty()) else {
+        complain(USAGE);
+        return Err(1);
+    };
     let records = records().unwrap_or_default();
-    let Some(record) = find(&records, wanted) else {
-        return failed(&text, "because it no longer appears to be running.");
-    };
-    let pid = record.pid;
-    let what = format!("{pid} ({})", name(&record.comm));
-    let privileges =
-        "because you do not have appropriate privileges to examine it; try running with `sudo`.";
-    let Ok(task) = task(pid) else {
-        return failed(&what, privileges);
-    };
-    let Ok(mut found) = regions(task, pid) else {
-        return failed(
-            &what,
-            "for unknown reasons, even though it appears to exist; try running with `sudo`.",
-        );
-    };
-    let executable = path(pid);
-    let load_address = name_segments(&mut found, &executable);
-    let mut regions: Vec<Region> = found.into_iter().map(|pair| pair.0).collect();
-    if let Some(text) = operands.get(1) {
-        let text = String::from_utf8_lossy(text);
-        let Ok(address) = u64::from_str_radix(text.trim_start_matches("0x"), 16) else {
-            complain(USAGE);
-            return 1;
+    let mut graph = Graph::new(super::vm_stat::page_size());
+    for wanted in processes {
+        let examined = examine(wanted, &records)?;
+        let (pid, name) = (examined.record.pid, name(&examined.record.comm));
+        let asked = Asked {
+            task: examined.task,
+            pid,
+            name: &name,
+            regions: &examined.regions,
+            only: &only,
         };
-        regions.retain(|region| (region.start..region.end()).contains(&address));
+        let added = super::objects::add(&mut graph, &asked);
+        added.map_err(|_| failed(&format!("{pid} ({name})"), UNKNOWN))?;
     }
-    if by_size {
-        regions.sort_by_key(|region| core::cmp::Reverse(region.size));
+    Ok(print(&if command.json {
+        crate::vmmap::objects::json(&graph)
+    } else {
+        dot(&graph)
+    }))
+}
+
+/// The report.
+fn tell(command: Command) -> Result<i32, i32> {
+    let records = records().unwrap_or_default();
+    let mut examined = examine(&command.operands[0], &records)?;
+    let (mut options, record) = (command.options, examined.record);
+    if let Some(text) = command.operands.get(1) {
+        let Some(address) = hexadecimal(text) else {
+            complain(USAGE);
+            return Err(1);
+        };
+        let contains = |region: &Region| (region.start..region.end()).contains(&address);
+        examined.regions.retain(contains);
+    }
+    if command.by_size {
+        let size = |region: &Region| core::cmp::Reverse(region.size);
+        examined.regions.sort_by_key(size);
         options.no_coalesce = true;
     }
     let parent = records
@@ -267,12 +355,12 @@ fn vmmap(args: &[Vec<u8>]) -> i32 {
         .find(|other| other.pid == record.ppid)
         .map_or("???".into(), |other| name(&other.comm));
     let footprint =
-        task_info::<TaskVmInfo>(task, TASK_VM_INFO).map_or(0, |info| info.phys_footprint);
+        task_info::<TaskVmInfo>(examined.task, TASK_VM_INFO).map_or(0, |info| info.phys_footprint);
     let process = Process {
-        pid,
+        pid: record.pid,
         name: name(&record.comm),
-        path: executable,
-        load_address,
+        path: examined.executable,
+        load_address: examined.load_address,
         code_type: sys::sysctl_text("hw.machine")
             .unwrap_or_default()
             .to_uppercase(),
@@ -287,9 +375,9 @@ fn vmmap(args: &[Vec<u8>]) -> i32 {
         footprint,
         page_size: super::vm_stat::page_size(),
     };
-    print(&if as_json {
-        json(&process, &regions)
+    Ok(print(&if command.json {
+        json(&process, &examined.regions)
     } else {
-        report(&process, &regions, options, "/bin/vmmap")
-    })
+        report(&process, &examined.regions, options, "/bin/vmmap")
+    }))
 }

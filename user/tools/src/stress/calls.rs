@@ -118,6 +118,7 @@ calls! {
     Mach mach_vm_page_range_query_anywhere = trap::MACH_VM_PAGE_RANGE_QUERY, [Task, Address, Length, Place, Place];
     Mach mach_vm_region = trap::MACH_VM_REGION, [Task, InOutAddress, Place, Below(15), Place, Place];
     Mach mach_vm_region_recurse = trap::MACH_VM_REGION_RECURSE, [Task, InOutAddress, Place, Place, Place, Place];
+    Mach vm_objects = trap::VM_OBJECTS, [Task, InOutAddress, Place, Scratch, Place];
     Mach mach_vm_wire = trap::MACH_VM_WIRE, [Host, Task, Address, Size, Protection];
     Mach mach_vm_unwire = trap::MACH_VM_WIRE, [Host, Task, Address, Size, Below(1)];
     Mach mach_make_memory_entry = trap::MACH_MAKE_MEMORY_ENTRY, [Task, InOutSize, Address, Permission, OutName, Entry];

@@ -3,6 +3,7 @@
 //! Owns: a region's type, the rows, the sums. Does not own: reading them from the kernel (`guest::vmmap`).
 
 mod kind;
+pub mod objects;
 mod summary;
 
 pub use summary::summary;
