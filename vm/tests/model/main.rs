@@ -4,18 +4,28 @@
 //! |---|---|
 //! | `reference` | what tasks see, said naively |
 //! | `op` | the operations of a program |
+//! | `mix` | which of them a random program is made of |
 //! | `care` | those about memory that may go, and about limits |
-//! | `system` | both sides of each operation, and the comparison |
+//! | `system` | the tasks, both sides of each operation, and the comparison of answers |
+//! | `ranges` | the same for the calls on a range: allocate, protect, wire … |
+//! | `access` | what programs see of their bytes |
+//! | `library` | a submap that tasks show |
+//! | `checks` | what must hold after every operation, and at the end |
 //! | `share` | the same for those that move memory between tasks |
 //! | `run` | programs by seed, shrinking, coverage |
 //! | `threads` | several CPUs in one map, by a seeded baton |
 //! | `purging` | purges while several CPUs use the memory |
 //! | `main` | the tests |
 
+mod access;
 mod care;
+mod checks;
+mod library;
+mod mix;
 mod op;
 mod purging;
 mod random;
+mod ranges;
 mod reference;
 mod run;
 mod share;

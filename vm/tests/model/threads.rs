@@ -4,10 +4,11 @@
 //! writer. The last pages are shown by a submap at first. Besides, the first forks and looks at the child, the second lowers and raises protections
 //! and wires, the third maps and unmaps beside the shared pages, memory and the submap.
 
+use super::library::library_from;
 use super::random::Random;
 use super::reference::Rules;
 use super::run::Coverage;
-use super::system::{Setup, System, library_from};
+use super::system::{Setup, System};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use vm::fault::FaultError;
 use vm::map::Map;
