@@ -49,6 +49,7 @@ const STRICT: Setup = Setup {
     ..ROOMY
 };
 const FAMILY: Setup = Setup { tasks: 40, ..ROOMY };
+const FEW: Setup = Setup { tasks: 4, ..ROOMY };
 const TIGHT: Setup = Setup {
     frames: 70,
     may_run_short: true,
@@ -110,6 +111,16 @@ mod model {
         let family: Mix = Op::random_of_family;
         run_all::<12>("families_agree", FAMILY, (60, 400, family), &mut coverage);
         coverage.require(&[Event::Flatten, Event::Collapse, Event::Bypass]);
+    }
+
+    /// Few tasks that share, fork and end again and again, for thousands of operations.
+    #[test]
+    fn long_programs_agree() {
+        let mut coverage = Coverage::default();
+        let few: Mix = Op::random_of_few;
+        run_all::<12>("long_programs_agree", FEW, (30, 4000, few), &mut coverage);
+        run_all::<14>("long_programs_agree", FEW, (30, 4000, few), &mut coverage);
+        coverage.require(&[Event::Collapse, Event::Bypass]);
     }
 
     /// Memory runs out again and again; what fails leaves no trace.

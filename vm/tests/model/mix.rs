@@ -145,6 +145,51 @@ impl Op {
         }
     }
 
+    /// A random operation of a few tasks that live long on few pages, all parts of them as likely.
+    pub fn random_of_few(r: &mut Random) -> Op {
+        let (task, at) = (r.below(4) as u8, r.below(24));
+        let most = 1 + r.below(6);
+        let pages = most.min(24 - at);
+        let (cpu, spot) = (r.below(2) as u8, 0);
+        match r.below(20) {
+            0..=1 => Op::Allocate {
+                task,
+                at,
+                pages,
+                place: Place::Overwrite,
+            },
+            2 => Op::Deallocate { task, at, pages },
+            3..=4 => Op::Protect {
+                task,
+                at,
+                pages,
+                protection: r.pick(&[Protection::NONE, Protection::READ, Protection::DEFAULT]),
+                set_maximum: false,
+            },
+            5 => Op::Inherit {
+                task,
+                at,
+                pages,
+                inherit: r.pick(&[Inherit::Copy, Inherit::Share, Inherit::None]),
+            },
+            6 => Op::Fork { task },
+            7 => Op::Exit { task },
+            8..=13 => Op::Write {
+                task,
+                cpu,
+                at,
+                spot,
+                value: r.next() as u8,
+            },
+            _ => Op::Read {
+                task,
+                cpu,
+                at,
+                spot,
+            },
+        }
+    }
+
     /// A random operation of a family: a parent writes another page between one living child and the
     /// next, and some children have children.
     pub fn random_of_family(r: &mut Random) -> Op {
