@@ -33,7 +33,7 @@ mod system;
 mod threads;
 
 use op::Op;
-use run::{Coverage, Mix, catch, program, report, run_all, seeds};
+use run::{Coverage, Mix, catch, program, report, run_all, seeds, told};
 use system::{Outcome, Setup, System};
 use vm::counters::Event;
 use vm::vm::WriteExecute;
@@ -110,6 +110,7 @@ mod model {
         let mut coverage = Coverage::default();
         let family: Mix = Op::random_of_family;
         run_all::<12>("families_agree", FAMILY, (60, 400, family), &mut coverage);
+        run_all::<14>("families_agree", FAMILY, (20, 400, family), &mut coverage);
         coverage.require(&[Event::Flatten, Event::Collapse, Event::Bypass]);
     }
 
@@ -129,6 +130,7 @@ mod model {
         let mut coverage = Coverage::default();
         let test = "random_programs_agree_when_memory_is_short";
         run_all::<12>(test, TIGHT, (60, 500, Op::random), &mut coverage);
+        run_all::<14>(test, TIGHT, (20, 500, Op::random), &mut coverage);
         coverage.require(&[Event::Shortage, Event::Relief]);
         coverage.require_refusals(&["RESOURCE_SHORTAGE", "Shortage"]);
         coverage.require_shortages(20);
@@ -176,16 +178,19 @@ mod model {
     }
 
     fn inject_all<const SHIFT: u32>(test: &str, runs: u64) {
-        let mut failures = 0;
+        const LENGTH: usize = 150;
+        let (mut failures, mut steps) = (0, 0);
         for seed in seeds(runs) {
-            let ops = program(seed.wrapping_add(1 << 32), 150, Op::random);
+            let ops = program(seed.wrapping_add(1 << 32), LENGTH, Op::random);
             if let Err((at, what)) = inject::<SHIFT>(&ops, &mut failures) {
                 report(test, seed, ops, at, what, |ops| {
                     inject::<SHIFT>(ops, &mut 0).err().map(|(_, what)| what)
                 });
             }
+            steps += LENGTH as u64;
         }
         println!("injected failures: {failures}");
+        told::<SHIFT>(test, steps, seeds(runs));
         assert!(
             failures > 20 * runs || std::env::var("VELLUM_SEED").is_ok(),
             "only {failures} failures were injected"
