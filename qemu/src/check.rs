@@ -1,9 +1,8 @@
-//! `check`: format, lints, documentation, the direction of the arrows; and `soak`.
+//! `check`: format, lints, documentation, the direction of the arrows.
 //!
 //! Owns: which commands these are. Each prints one line: ok, or what it found.
 
 use crate::build::cargo::cargo;
-use crate::cli::SoakOptions;
 use crate::failure::{Context, Failure};
 use crate::guest;
 use crate::machine::Arch;
@@ -97,44 +96,4 @@ fn lints(arguments: &[&str]) -> Command {
         .args(arguments)
         .args(["--", "-D", "warnings"]);
     command
-}
-
-/// Seeds in one round of `soak`.
-const SOAK_SEEDS: u64 = 200;
-
-/// Runs the model tests again and again with new seeds for so many minutes.
-pub fn soak(options: &SoakOptions) -> Result<u8, Failure> {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(60 * options.minutes);
-    let mut seed = options.seed;
-    let mut rounds = 0;
-    while rounds == 0 || std::time::Instant::now() < end {
-        println!("soak: seed {seed}");
-        let mut command = cargo("test");
-        command.args([
-            "--quiet",
-            "--package",
-            "vm",
-            "--features",
-            "sim",
-            "--test",
-            "model",
-        ]);
-        command
-            .env("VELLUM_SEED", seed.to_string())
-            .env("VELLUM_RUNS", SOAK_SEEDS.to_string())
-            .stdin(Stdio::null());
-        let status = command.status().context("cannot start cargo")?;
-        if guest::interrupted() {
-            return Err(Failure::interrupted());
-        }
-        if !status.success() {
-            return Err(Failure::plain(format_args!(
-                "a seed from {seed} on failed; to repeat: cargo vellum soak --minutes 0 --seed {seed}"
-            )));
-        }
-        rounds += 1;
-        seed = seed.wrapping_add(SOAK_SEEDS);
-    }
-    println!("soak: {rounds} rounds passed");
-    Ok(0)
 }

@@ -199,7 +199,7 @@ pub struct MutantsOptions {
 /// Options of `soak`.
 #[derive(Args)]
 pub struct SoakOptions {
-    /// For how many minutes; 0 is one round
+    /// For how many minutes at least; a million steps in each page size are made in any case
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub minutes: u64,
     /// The first seed

@@ -21,6 +21,7 @@ mod progress;
 mod project;
 mod record;
 mod run;
+mod soak;
 mod test;
 
 use clap::Parser;
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
         cli::Command::Doctor(options) => doctor::run(&options),
         cli::Command::Check => check::run(),
         cli::Command::Mutants(options) => mutants::run(&options),
-        cli::Command::Soak(options) => check::soak(&options),
+        cli::Command::Soak(options) => soak::run(&options),
     };
     match result {
         Ok(code) => ExitCode::from(code),

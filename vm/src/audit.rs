@@ -205,8 +205,7 @@ impl<M: Machine> Vm<M> {
             let owed = slot
                 .page()
                 .is_some_and(|page| self.frames.pages().get(page).is_owed());
-            let shows = front.slots.get(index.wrapping_sub(from)) == Slot::Empty;
-            if is_newest && shows && !owed {
+            if is_newest && shows_below(&front, index) && !owed {
                 audit.fail("I-OBJ-7: a page may change before it is pushed", index);
             }
         }
@@ -296,7 +295,9 @@ impl<M: Machine> Vm<M> {
             if !entry.attributes.protection.contains(protection) {
                 audit.fail("I-PTE-1: a mapping allows more than its entry", address.0);
             }
-            let owed = self.frames.pages().get(page).is_owed();
+            let copy = top.copy.as_ref().map(|copy| copy.try_ref());
+            drop(top);
+            let owed = matches!(&copy, Some(Ok(copy)) if shows_below(&copy.read(), index));
             let exclusive = on_top && !entry.needs_copy && !owed;
             if protection.contains(Protection::WRITE) && !exclusive {
                 audit.fail("I-PTE-1: a page that must be copied is writable", address.0);
@@ -425,4 +426,11 @@ fn check_references<M: Machine>(object: &Object<M>, audit: &mut Audit) {
             object.serial,
         );
     }
+}
+
+/// Whether a copy object shows the page `index` of its original.
+fn shows_below<M: Machine>(copy: &ObjectState<M>, index: u64) -> bool {
+    let from = copy.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+    let at = index.checked_sub(from).filter(|&at| at < copy.size);
+    at.is_some_and(|at| copy.slots.get(at) == Slot::Empty)
 }

@@ -159,3 +159,32 @@ both! {
         }
     }
 }
+
+both! {
+    /// The mark of a page that was owed to a copy stays when the copy ends; it means nothing any more.
+    fn what_no_copy_needs_is_writable_again(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let first = rig.task();
+        let at = rig.allocate(&first, 8);
+        rig.inherit(&first, at, 8, Inherit::Share);
+        let second = rig.fork(&first);
+        rig.write_pages(&first, at, 8, 1);
+        rig.inherit(&first, at, 8, Inherit::Copy);
+        let copy = rig.fork(&first);
+        rig.end(copy);
+        // The neighbours are mapped for writing again, as they were.
+        rig.write(&first, at + 2 * page, 2);
+        rig.audit();
+        // Another copy needs the second half only, and gets it.
+        rig.inherit(&first, at, 4, Inherit::None);
+        let half = rig.fork(&first);
+        rig.audit();
+        rig.write(&second, at + 5 * page, 4);
+        assert_eq!(rig.read(&half, at + 5 * page), 1);
+        assert_eq!(rig.read(&first, at + 5 * page), 4);
+        rig.audit();
+        for task in [half, second, first] {
+            rig.end(task);
+        }
+    }
+}

@@ -4,18 +4,28 @@
 //! |---|---|
 //! | `reference` | what tasks see, said naively |
 //! | `op` | the operations of a program |
+//! | `mix` | which of them a random program is made of |
 //! | `care` | those about memory that may go, and about limits |
-//! | `system` | both sides of each operation, and the comparison |
+//! | `system` | the tasks, both sides of each operation, and the comparison of answers |
+//! | `ranges` | the same for the calls on a range: allocate, protect, wire … |
+//! | `access` | what programs see of their bytes |
+//! | `library` | a submap that tasks show |
+//! | `checks` | what must hold after every operation, and at the end |
 //! | `share` | the same for those that move memory between tasks |
 //! | `run` | programs by seed, shrinking, coverage |
 //! | `threads` | several CPUs in one map, by a seeded baton |
 //! | `purging` | purges while several CPUs use the memory |
 //! | `main` | the tests |
 
+mod access;
 mod care;
+mod checks;
+mod library;
+mod mix;
 mod op;
 mod purging;
 mod random;
+mod ranges;
 mod reference;
 mod run;
 mod share;
@@ -23,7 +33,7 @@ mod system;
 mod threads;
 
 use op::Op;
-use run::{Coverage, Mix, catch, program, report, run_all, seeds};
+use run::{Coverage, Mix, catch, program, report, run_all, seeds, told};
 use system::{Outcome, Setup, System};
 use vm::counters::Event;
 use vm::vm::WriteExecute;
@@ -39,6 +49,7 @@ const STRICT: Setup = Setup {
     ..ROOMY
 };
 const FAMILY: Setup = Setup { tasks: 40, ..ROOMY };
+const FEW: Setup = Setup { tasks: 4, ..ROOMY };
 const TIGHT: Setup = Setup {
     frames: 70,
     may_run_short: true,
@@ -99,7 +110,18 @@ mod model {
         let mut coverage = Coverage::default();
         let family: Mix = Op::random_of_family;
         run_all::<12>("families_agree", FAMILY, (60, 400, family), &mut coverage);
+        run_all::<14>("families_agree", FAMILY, (20, 400, family), &mut coverage);
         coverage.require(&[Event::Flatten, Event::Collapse, Event::Bypass]);
+    }
+
+    /// Few tasks that share, fork and end again and again, for thousands of operations.
+    #[test]
+    fn long_programs_agree() {
+        let mut coverage = Coverage::default();
+        let few: Mix = Op::random_of_few;
+        run_all::<12>("long_programs_agree", FEW, (30, 4000, few), &mut coverage);
+        run_all::<14>("long_programs_agree", FEW, (30, 4000, few), &mut coverage);
+        coverage.require(&[Event::Collapse, Event::Bypass]);
     }
 
     /// Memory runs out again and again; what fails leaves no trace.
@@ -108,6 +130,7 @@ mod model {
         let mut coverage = Coverage::default();
         let test = "random_programs_agree_when_memory_is_short";
         run_all::<12>(test, TIGHT, (60, 500, Op::random), &mut coverage);
+        run_all::<14>(test, TIGHT, (20, 500, Op::random), &mut coverage);
         coverage.require(&[Event::Shortage, Event::Relief]);
         coverage.require_refusals(&["RESOURCE_SHORTAGE", "Shortage"]);
         coverage.require_shortages(20);
@@ -155,16 +178,19 @@ mod model {
     }
 
     fn inject_all<const SHIFT: u32>(test: &str, runs: u64) {
-        let mut failures = 0;
+        const LENGTH: usize = 150;
+        let (mut failures, mut steps) = (0, 0);
         for seed in seeds(runs) {
-            let ops = program(seed.wrapping_add(1 << 32), 150, Op::random);
+            let ops = program(seed.wrapping_add(1 << 32), LENGTH, Op::random);
             if let Err((at, what)) = inject::<SHIFT>(&ops, &mut failures) {
                 report(test, seed, ops, at, what, |ops| {
                     inject::<SHIFT>(ops, &mut 0).err().map(|(_, what)| what)
                 });
             }
+            steps += LENGTH as u64;
         }
         println!("injected failures: {failures}");
+        told::<SHIFT>(test, steps, seeds(runs));
         assert!(
             failures > 20 * runs || std::env::var("VELLUM_SEED").is_ok(),
             "only {failures} failures were injected"

@@ -244,6 +244,7 @@ pub fn run_all<const SHIFT: u32>(
     (runs, length, mix): (u64, usize, Mix),
     coverage: &mut Coverage,
 ) {
+    let before = coverage.operations;
     for seed in seeds(runs) {
         let ops = program(seed, length, mix);
         if let Err((at, what)) = run::<SHIFT>(setup, &ops, Some(coverage)) {
@@ -252,6 +253,17 @@ pub fn run_all<const SHIFT: u32>(
             });
         }
     }
+    told::<SHIFT>(test, coverage.operations - before, seeds(runs));
+}
+
+/// Says how many operations have agreed, in the words that `cargo vellum soak` adds up.
+pub fn told<const SHIFT: u32>(test: &str, steps: u64, seeds: std::ops::Range<u64>) {
+    println!(
+        "model steps: {steps} in pages of {} bytes, {test}, seeds {}..{}",
+        1 << SHIFT,
+        seeds.start,
+        seeds.end
+    );
 }
 
 /// The seeds to run.

@@ -4,10 +4,11 @@
 //! writer. The last pages are shown by a submap at first. Besides, the first forks and looks at the child, the second lowers and raises protections
 //! and wires, the third maps and unmaps beside the shared pages, memory and the submap.
 
+use super::library::library_from;
 use super::random::Random;
 use super::reference::Rules;
 use super::run::Coverage;
-use super::system::{Setup, System, library_from};
+use super::system::{Setup, System};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use vm::fault::FaultError;
 use vm::map::Map;
@@ -16,7 +17,7 @@ use vm::page::PageState;
 use vm::sanitize::{UserAddr, UserFlags, UserProt, UserSize};
 use vm::sim::{Access, Baton, SimMachine};
 use vm::vm::{Vm, WriteExecute};
-use vm::{MapRef, Placement, Protection, VirtAddr};
+use vm::{Machine, MapRef, PageId, Placement, Protection, VirtAddr};
 
 const THREADS: usize = 3;
 const PAGES: u64 = 10;
@@ -220,7 +221,13 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
             self.vm
                 .wire(self.map, addr, size, prot(Protection::READ))
                 .expect("memory");
+            let wired = self.check_wired(page, pages);
             self.write(1, page);
+            assert_eq!(
+                self.check_wired(page, pages),
+                wired,
+                "I-PAGE-3: a wired page moved"
+            );
             self.vm.unwire(self.map, addr, size).expect("wired");
             return;
         }
@@ -237,6 +244,19 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
         self.vm
             .protect(self.map, addr, size, SetMax::No, prot(Protection::DEFAULT))
             .expect("mapped");
+    }
+
+    /// The frames of wired pages: each is mapped, and has a wiring (I-WIRE-1).
+    fn check_wired(&self, page: u64, pages: u64) -> Vec<PageId> {
+        let each = (page..page + pages).map(|page| self.address(page, 0));
+        each.map(|at| {
+            let mapped = self.vm.machine().pmap_extract(self.vm.pmap(self.map), at);
+            let (frame, _) = mapped.expect("I-PAGE-3: a wired page is mapped");
+            let wirings = self.vm.frames().pages().get(frame).wirings();
+            assert_ne!(wirings, 0, "I-WIRE-1: what shows at {at:?} has no wiring");
+            frame
+        })
+        .collect()
     }
 
     /// Shows the library's pages from a page on.

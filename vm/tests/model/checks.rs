@@ -1,0 +1,174 @@
+//! What must hold after every operation, now and then, and at the end.
+//!
+//! Owns: the comparison of regions, the recounts, and the trace by which a failure is known to have left
+//! nothing behind.
+
+use super::system::{Failure, Pair, System};
+use std::collections::BTreeMap;
+use vm::sanitize::UserAddr;
+use vm::{Inherit, Machine, Shows, VirtAddr};
+
+const NAMES: [&str; 6] = [
+    "mem_obj_memory_entries",
+    "maps",
+    "VM map entries",
+    "vm objects",
+    "vm object slots",
+    "vm object nodes",
+];
+
+/// What must be the same before and after an operation that failed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trace(Vec<(&'static str, u64)>);
+
+impl Trace {
+    /// What there is more of than `before`. Less is no trace of a failure: chains become shorter
+    /// whenever somebody looks.
+    pub fn more_than(&self, before: &Trace) -> Vec<(&'static str, u64, u64)> {
+        let pairs = self.0.iter().zip(&before.0);
+        let more = pairs.filter(|(now, before)| now.1 > before.1);
+        more.map(|(now, before)| (now.0, before.1, now.1)).collect()
+    }
+}
+
+impl<const SHIFT: u32> System<SHIFT> {
+    /// Compares the attributes of every page with the regions of the map.
+    pub fn check_regions(&self, n: usize) -> Result<(), Failure> {
+        let task = &self.tasks[n];
+        let mut next = 0;
+        let mut seen = BTreeMap::new();
+        while let Ok(region) = self.vm.region(&task.map, UserAddr(next)) {
+            let range = region.range;
+            if range.start.0 < next || range.is_empty() {
+                return Err(format!("region {range:?} comes after {next:#x}"));
+            }
+            for page in range.start.0 >> SHIFT..range.end.0 >> SHIFT {
+                let (mut protection, mut max) = (region.protection, region.max);
+                if region.shows == Shows::Submap {
+                    let inside = self
+                        .vm
+                        .region_recurse(&task.map, UserAddr(page << SHIFT), 5);
+                    let (inside, depth) = inside.map_err(|code| format!("depth: {code:?}"))?;
+                    if depth != 1 || !inside.range.contains(VirtAddr(page << SHIFT)) {
+                        return Err(format!("page {page:#x}: depth {depth}, {inside:?}"));
+                    }
+                    protection &= inside.protection;
+                    max &= inside.max;
+                }
+                let wired = u32::from(region.user_wired);
+                let what = (protection, max, region.inherit, wired, region.shows);
+                seen.insert(page, what);
+            }
+            next = range.end.0;
+        }
+        let known: BTreeMap<u64, _> = task
+            .model
+            .pages
+            .iter()
+            .map(|(page, p)| {
+                let shown = seen.get(page).map_or(Shows::Memory, |known| known.4);
+                let came_up = p.over && shown == Shows::Memory;
+                let inherit = match p.inherit {
+                    Inherit::Share if came_up => Inherit::Copy,
+                    other => other,
+                };
+                let shows = if p.over { shown } else { Shows::Memory };
+                (*page, (p.protection, p.maximum, inherit, p.wired, shows))
+            })
+            .collect();
+        let differs = |page: &u64| seen.get(page) != known.get(page);
+        match seen.keys().chain(known.keys()).copied().find(differs) {
+            Some(page) => Err(format!(
+                "page {page:#x}: region {:?}, the reference {:?}",
+                seen.get(&page),
+                known.get(&page)
+            )),
+            None if task.map.size() != (known.len() as u64) << SHIFT => {
+                Err(format!("the map's size is {:#x}", task.map.size()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What every operation must leave in order.
+    pub fn check_quick(&self) -> Result<(), Failure> {
+        self.vm.machine().audit_tlbs()?;
+        if sync::host::preempt_count() != 0 {
+            return Err("I-LOCK-3: an operation ended with a spin lock held".into());
+        }
+        Ok(())
+    }
+
+    /// Recounts everything.
+    pub fn audit(&self) -> Result<(), Failure> {
+        self.vm.machine().audit_reverse()?;
+        self.vm
+            .audit()
+            .map(|_| ())
+            .map_err(|error| format!("audit: {error:?}"))?;
+        // Each page that a task has wired is one wiring of a frame, however often it was wired.
+        let pages = self.vm.frames().pages();
+        let counted: u64 = pages
+            .ids()
+            .map(|page| u64::from(pages.get(page).wirings()))
+            .sum();
+        let wired = |task: &Pair<SHIFT>| {
+            task.model
+                .pages
+                .values()
+                .filter(|page| page.wired > 0)
+                .count() as u64
+        };
+        let known: u64 = self.tasks.iter().map(wired).sum();
+        if counted != known {
+            return Err(format!(
+                "I-WIRE-2: {counted} wirings of frames, the reference has {known}"
+            ));
+        }
+        for n in 0..self.tasks.len() {
+            self.check_regions(n)?;
+        }
+        Ok(())
+    }
+
+    /// Counts of what exists, to compare before and after a failure.
+    pub fn trace(&self) -> Trace {
+        let zones = self.vm.zones();
+        let mut counts: Vec<_> = zones.map(|(name, info)| (name, info.count)).collect();
+        let statistics = self.vm.statistics();
+        counts.push((
+            "pages of programs",
+            u64::from(statistics.internal_page_count),
+        ));
+        let tables = |task: &Pair<SHIFT>| self.vm.machine().pmap_tables(self.vm.pmap(&task.map)).0;
+        counts.push(("page tables", self.tasks.iter().map(tables).sum()));
+        Trace(counts)
+    }
+
+    /// Ends all tasks; everything must come back.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        self.release_entry();
+        for task in self.tasks.drain(..) {
+            self.vm.map_terminate(task.map);
+        }
+        if let Some(submap) = self.submap.take() {
+            self.vm.map_terminate(submap);
+        }
+        self.check_quick()?;
+        self.audit()?;
+        let left: Vec<_> = self
+            .vm
+            .zones()
+            .filter(|(name, info)| NAMES.contains(name) && info.count != 0)
+            .map(|(name, info)| (name, info.count))
+            .collect();
+        // The kernel's map stays.
+        if left
+            .iter()
+            .any(|(name, count)| *name != "maps" || *count != 1)
+        {
+            return Err(format!("left behind: {left:?}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! The library: a submap of the system, whose pages tasks show.
+//!
+//! Owns: what its pages allow and hold, both sides of entering it, and the reference's notion of which
+//! pages a submap shows still.
+
+use super::op::{LIBRARY, Place};
+use super::reference::Rules;
+use super::system::{Failure, Outcome, System};
+use vm::map::MapRef;
+use vm::map::protect::SetMax;
+use vm::sanitize::{UserAddr, UserFlags, UserProt};
+use vm::sim::SimMachine;
+use vm::{Attributes, EnterSubmap, Machine, Placement, Protection, Range, Shows, VirtAddr};
+
+impl<const SHIFT: u32> System<SHIFT> {
+    /// A submap with two pages to execute, three to write and three to read; some were never written.
+    pub fn new_library(&mut self) {
+        let first = self.rules.first;
+        let range = Range::new(
+            VirtAddr(first << SHIFT),
+            VirtAddr((first + LIBRARY) << SHIFT),
+        );
+        let submap = self.vm.map_create_submap(range).expect("a submap");
+        let (addr, size) = self.user(first, LIBRARY);
+        let made = self.vm.allocate(&submap, addr, size, UserFlags(0));
+        made.expect("memory of a submap");
+        let read = Protection::READ;
+        let parts = [
+            (0, 2, read | Protection::EXECUTE),
+            (2, 3, Protection::DEFAULT),
+            (5, 3, read),
+        ];
+        for (from, count, protection) in parts {
+            for page in from..from + count {
+                let mut bytes = vec![0; 1 << SHIFT];
+                if page != 1 && page != 4 && page != 7 {
+                    bytes.fill(0xa0 + page as u8);
+                    let at = VirtAddr((first + page) << SHIFT);
+                    let filled = self.vm.fault(&submap, at, Protection::WRITE);
+                    filled.expect("a page of a submap");
+                    let pmap = self.vm.pmap(&submap);
+                    let (frame, _) = self.vm.machine().pmap_extract(pmap, at).expect("mapped");
+                    self.vm.machine().write_page(frame, 0, &bytes);
+                }
+                self.library.push((protection, bytes));
+            }
+            let (addr, size) = self.user(first + from, count);
+            let prot = UserProt(u32::from(protection.bits()));
+            for set in [SetMax::No, SetMax::Yes] {
+                let done = self.vm.protect(&submap, addr, size, set, prot);
+                done.expect("rights of a submap");
+            }
+        }
+        self.submap = Some(submap);
+    }
+
+    pub fn enter_submap(
+        &mut self,
+        n: usize,
+        at: u64,
+        (from, pages): (u64, u64),
+        place: Place,
+    ) -> Result<Outcome, Failure> {
+        let Some(submap) = &self.submap else {
+            return Err("there is no submap".into());
+        };
+        let what = library_from(self.rules, submap, from);
+        let place_at = VirtAddr(at << SHIFT);
+        let (placement, over) = match place {
+            Place::Overwrite => (Placement::Overwrite(place_at), true),
+            _ => (Placement::Fixed(place_at), false),
+        };
+        let task = &self.tasks[n];
+        let answer = self
+            .vm
+            .enter_submap(&task.map, placement, pages << SHIFT, &what);
+        let expected = task.model.check_allocate(self.rules, at, pages, over);
+        let library = self.library[from as usize..(from + pages) as usize].to_vec();
+        self.settle(answer.map(|_| ()), expected, n, |task| {
+            task.model.enter(at, &library);
+            task.forget_frames(at, pages);
+        })
+    }
+
+    /// Whether a submap shows a page of a task still. The reference does not know entries, and so not
+    /// how much became the task's own with a write.
+    pub fn is_over(&self, n: usize, page: u64) -> bool {
+        let region = self.vm.region(&self.tasks[n].map, UserAddr(page << SHIFT));
+        region.is_ok_and(|region| region.shows == Shows::Submap)
+    }
+
+    /// Tells the reference what has become the task's own.
+    pub fn observe(&mut self, n: usize) {
+        let pages = self.tasks[n].model.pages.iter();
+        let over: Vec<u64> = pages
+            .filter(|(_, p)| p.over)
+            .map(|(page, _)| *page)
+            .collect();
+        for page in over {
+            if !self.is_over(n, page) {
+                self.tasks[n].model.came_up(page);
+            }
+        }
+    }
+}
+
+/// A library from its page `from` on, to be entered.
+pub fn library_from<const SHIFT: u32>(
+    rules: Rules,
+    submap: &MapRef<SimMachine<SHIFT>>,
+    from: u64,
+) -> EnterSubmap<'_, SimMachine<SHIFT>> {
+    EnterSubmap {
+        submap,
+        offset: (rules.first + from) << SHIFT,
+        attributes: Attributes {
+            protection: Protection::ALL,
+            ..Attributes::default()
+        },
+    }
+}
