@@ -7,12 +7,14 @@
 //! | `care` | those about memory that may go, and about limits |
 //! | `system` | both sides of each operation, and the comparison |
 //! | `share` | the same for those that move memory between tasks |
+//! | `chains` | what is told of entries' objects |
 //! | `run` | programs by seed, shrinking, coverage |
 //! | `threads` | several CPUs in one map, by a seeded baton |
 //! | `purging` | purges while several CPUs use the memory |
 //! | `main` | the tests |
 
 mod care;
+mod chains;
 mod op;
 mod purging;
 mod random;

@@ -4,6 +4,7 @@
 //! Owns: a `Vm` over a simulated machine, tasks, and the accesses of programs through CPUs.
 
 use super::care::Purged;
+use super::chains;
 use super::op::{LIBRARY, Op, Place, WINDOW};
 use super::reference::{Answer, Cell, Rules, Task};
 use super::share::Named;
@@ -418,9 +419,12 @@ impl<const SHIFT: u32> System<SHIFT> {
                 pages,
                 care,
             } => self.care(pick(task, count), first + at, pages, care),
-            Op::Regions { task } => self
-                .check_regions(pick(task, count))
-                .map(|()| Outcome::Agreed),
+            Op::Regions { task } => {
+                let n = pick(task, count);
+                self.check_regions(n)?;
+                chains::check(&self.vm, &self.tasks[n].map)?;
+                Ok(Outcome::Agreed)
+            }
             Op::Contents { task, cpu } => self.check_contents(pick(task, count), cpu),
         }
     }
