@@ -47,4 +47,5 @@ on_the_machine! {
     pub mod syscall;
     pub mod trap;
     pub mod user_memory;
+    pub mod zones;
 }

@@ -1,14 +1,15 @@
 //! A counted reference whose making may fail.
 //!
 //! Owns: [`Shared`], the kernel's `Arc` for what programs may have many of (tasks, threads, files):
-//! stable Rust's own cannot report that memory is exhausted. Does not own: locking; a `Shared`
-//! gives out shared references only.
+//! stable Rust's own cannot report that memory is exhausted. Its value lies on the heap, or in a zone
+//! of its type. Does not own: the zones (`zones`); locking: a `Shared` gives out shared references only.
 
 use alloc::alloc::{Layout, alloc, dealloc};
 use alloc::vec::Vec;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
+use zalloc::{ChunkSource, ZBox, Zone};
 
 /// The kernel's own memory is exhausted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,8 +21,11 @@ impl From<NoMemory> for abi::Errno {
     }
 }
 
-struct Inner<T> {
+/// A value, its count, and how both end.
+pub struct Inner<T> {
     count: AtomicUsize,
+    /// Drops the whole and gives the memory back where it came from.
+    end: unsafe fn(NonNull<Self>),
     value: T,
 }
 
@@ -44,11 +48,29 @@ impl<T> Shared<T> {
         let inner = NonNull::new(memory).ok_or(NoMemory)?;
         let first = Inner {
             count: AtomicUsize::new(1),
+            end: end_on_heap,
             value,
         };
         // SAFETY: the memory was just allocated with this type's layout.
         unsafe { inner.write(first) };
         Ok(Self { inner })
+    }
+
+    /// Moves `value` to an element of a zone.
+    pub fn try_in<S: ChunkSource>(
+        zone: &Zone<Inner<T>, S>,
+        source: &S,
+        value: T,
+    ) -> Result<Self, NoMemory> {
+        let first = Inner {
+            count: AtomicUsize::new(1),
+            end: end_in_zone::<T, S>,
+            value,
+        };
+        let element = zone.alloc(source, first).map_err(|_| NoMemory)?;
+        Ok(Self {
+            inner: element.into_raw(),
+        })
     }
 
     /// Whether both refer to the same value.
@@ -113,13 +135,28 @@ impl<T> Drop for Shared<T> {
             return;
         }
         fence(Ordering::Acquire);
-        // SAFETY: the count fell to zero, so nobody else can reach the allocation, which was made
-        // with this layout.
-        unsafe {
-            self.inner.drop_in_place();
-            dealloc(self.inner.as_ptr().cast(), Layout::new::<Inner<T>>());
-        }
+        let end = self.inner().end;
+        // SAFETY: the count fell to zero, so nobody else can reach the value; `end` fits where it lies,
+        // because both were chosen together.
+        unsafe { end(self.inner) };
     }
+}
+
+/// # Safety
+/// `inner` was made by [`Shared::try_new`] and is not used again.
+unsafe fn end_on_heap<T>(inner: NonNull<Inner<T>>) {
+    // SAFETY: the allocation was made with this layout, and nobody else has it.
+    unsafe {
+        inner.drop_in_place();
+        dealloc(inner.as_ptr().cast(), Layout::new::<Inner<T>>());
+    }
+}
+
+/// # Safety
+/// `inner` was made by [`Shared::try_in`] with a zone of this source, and is not used again.
+unsafe fn end_in_zone<T, S: ChunkSource>(inner: NonNull<Inner<T>>) {
+    // SAFETY: `try_in` made the element raw, and this is the one answer to that.
+    drop(unsafe { ZBox::<Inner<T>, S>::from_raw(inner) });
 }
 
 /// Appends to a vector, or says that memory is exhausted.
@@ -170,5 +207,30 @@ mod tests {
         // SAFETY: `raw` comes from `into_raw`.
         drop(unsafe { Shared::from_raw(raw) });
         assert_eq!(drops.get(), 1);
+    }
+
+    #[test]
+    fn a_zone_gets_its_element_back_with_the_last_reference() {
+        let source = zalloc::host::HostChunks::<12>::new();
+        let zones = zalloc::Zones::new();
+        let options = zalloc::ZoneOptions::default();
+        let zone: Zone<Inner<Rc<()>>, _> = zones.zone(&source, "shared", options).unwrap();
+        let value = Rc::new(());
+        let first = Shared::try_in(&zone, &source, value.clone()).unwrap();
+        let second = first.clone();
+        assert_eq!((zone.count(), Rc::strong_count(&value)), (1, 2));
+        drop(first);
+        assert_eq!((zone.count(), Rc::strong_count(&value)), (1, 2));
+        drop(second);
+        assert_eq!((zone.count(), Rc::strong_count(&value)), (0, 1));
+        source.injector().fail_once(1);
+        assert!(Shared::try_in(&zone, &source, value.clone()).is_err());
+        assert_eq!(
+            Rc::strong_count(&value),
+            1,
+            "what found no place is dropped"
+        );
+        drop(zone);
+        assert!(zones.destroy(&source).is_ok());
     }
 }

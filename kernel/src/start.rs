@@ -8,7 +8,7 @@ use crate::files::{self, tree};
 use crate::sched::queues::Priority;
 use crate::sched::{Thread, Work, run};
 use crate::vfs::unpack::{UnpackError, unpack};
-use crate::{clock, init, log, memory, panic, random};
+use crate::{clock, init, log, memory, panic, random, zones};
 use arch::layout::direct_map;
 use boot::{BootInfo, PhysRange};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -24,6 +24,9 @@ pub fn kernel_main(info: &'static BootInfo) -> ! {
     panic::init(info);
     if let Err(why) = memory::init(info) {
         boot::report::fail(format_args!("{why}"));
+    }
+    if zones::init().is_err() {
+        boot::report::fail(format_args!("too little memory for the kernel's zones"));
     }
     clock::init();
     random::init(info.entropy);

@@ -111,6 +111,9 @@ int main(void)
 	expect("zone name ");
 	expect("VM.map.entries ");
 	expect("vm.objects ");
+	expect("proc_task ");
+	expect("threads ");
+	expect("vnodes ");
 	expect("TOTAL SIZE        = ");
 	CHECK_EQ(run("zprint -H map.entries | wc -l"), 0);
 	CHECK_EQ(atoi(output), 1);

@@ -2,9 +2,12 @@
 //!
 //! Owns: the connection of `vfs` to `vm`. Does not own: either.
 
+use super::Node;
 use crate::memory::vm;
 use crate::platform::Machine;
-use crate::vfs::Store;
+use crate::shared::NoMemory;
+use crate::vfs::{Store, Vnode};
+use crate::zones;
 use abi::Errno;
 use core::mem::ManuallyDrop;
 use vm::ObjectRef;
@@ -38,6 +41,10 @@ impl Drop for FileObject {
 impl Store for ObjectStore {
     type Platform = Machine;
     type Object = FileObject;
+
+    fn keep(node: Vnode<Self>) -> Result<Node, NoMemory> {
+        zones::vnode(node)
+    }
 
     fn create() -> Result<FileObject, Errno> {
         let object = vm().object_create(0).map_err(|_| Errno::ENOMEM)?;

@@ -3,7 +3,7 @@
 use super::{SUCCESS, Trap, check_host, fault};
 use crate::memory::vm;
 use crate::sched::queues::{Interruptible, WaitResult};
-use crate::sched::run;
+use crate::sched::{run, stack};
 use crate::syscall::Call;
 use crate::user_memory::{Plain, get, put, put_bytes};
 use abi::KernReturn;
@@ -239,13 +239,18 @@ pub fn audit(call: &mut Call<'_>) -> Trap {
     if !call.task.is_root() {
         return Err(KernReturn::NO_ACCESS);
     }
-    // Others may run in the middle of it; what they were doing is over the next time.
+    // How many stacks wait for their next thread says how many threads there were at once, no more.
+    stack::drain();
+    // Somebody may have been stopped in the middle of something; it is over the next time. To yield would
+    // not do: who has sunk to a lower priority runs only while we sleep.
     let mut report = vm().audit();
     for _ in 1..AUDITS {
         if report.is_ok() {
             break;
         }
-        run::yield_now();
+        let event = core::ptr::from_ref(call.thread) as usize + 2;
+        let until = arch::timer::now().saturating_add(run::TURN);
+        run::wait(event, (), Some(until), Interruptible::No);
         report = vm().audit();
     }
     match report {

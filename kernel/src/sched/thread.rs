@@ -8,6 +8,7 @@ use super::run;
 use super::stack::Stack;
 use crate::shared::{NoMemory, Shared};
 use crate::task::Task;
+use crate::zones;
 use arch::context::{Context, UserState};
 use arch::trap::TrapFrame;
 use core::cell::UnsafeCell;
@@ -114,7 +115,7 @@ impl Thread {
         let stack = Stack::new()?;
         let context = Context::new(stack.top(), start, 0);
         let id = run::enter(priority).ok_or(NoMemory)?;
-        Shared::try_new(Self::build(id, task, work, stack, context, user))
+        zones::thread(Self::build(id, task, work, stack, context, user))
             .inspect_err(|_| run::forget(id))
     }
 

@@ -11,6 +11,7 @@ use crate::sched::queues::Interruptible;
 use crate::sched::{Thread, Work, run};
 use crate::shared::Shared;
 use crate::signals;
+use crate::zones;
 use abi::Errno;
 use abi::syscall::signal::SIGCHLD;
 use arch::context::UserState;
@@ -63,7 +64,7 @@ pub fn create(
     begin: Begin<'_>,
 ) -> Result<Shared<Task>, Errno> {
     let parent = heritage.parent;
-    let made = Shared::try_new(Task::new(pid.pid(), heritage)).map_err(Errno::from);
+    let made = zones::task(Task::new(pid.pid(), heritage)).map_err(Errno::from);
     let made = made.and_then(|task| {
         let thread = match begin {
             Begin::Program(frame, state) => Thread::user(task.clone(), frame, state),

@@ -8,8 +8,18 @@ use super::programs;
 use super::rig::{Rig, Space, page};
 use super::{Outcome, audit, check, same, tests};
 use crate::files::pipe::pipe;
+use crate::files::store::ObjectStore;
+use crate::files::{Files, now};
 use crate::memory::vm;
+use crate::sched::queues::Priority;
+use crate::sched::{Thread, Work, run};
+use crate::shared::{NoMemory, Shared};
+use crate::signals::Signals;
+use crate::task::table::Pid;
+use crate::task::{Heritage, Identity, ROOT, Task};
 use crate::vfs::{Path, Vnode};
+use crate::zones;
+use abi::Errno;
 use vm::{
     FaultError, Guard, Inherit, KernReturn, Protection, UserAddr, UserFlags, UserSize, VirtAddr,
 };
@@ -26,6 +36,7 @@ tests!("shortage":
     kernel_memory_leaves_no_trace,
     a_file_leaves_no_trace,
     a_pipe_leaves_no_trace,
+    a_task_a_thread_and_a_vnode_leave_no_trace,
     a_program_that_cannot_start_leaves_no_trace,
     programs_survive_failing_allocations,
     all_of_memory_is_used_and_comes_back,
@@ -181,8 +192,7 @@ fn kernel_memory_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
 }
 
 fn a_file_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
-    use crate::files::{now, tree};
-    use abi::Errno;
+    use crate::files::tree;
     // Memory for the record is `ENOMEM`, memory for the bytes `ENOSPC`.
     every_failure(true, || {
         let made = (|| {
@@ -200,6 +210,37 @@ fn a_file_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
 
 fn a_pipe_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
     every_failure(abi::Errno::ENOMEM, || pipe().map(drop))
+}
+
+fn a_task_a_thread_and_a_vnode_leave_no_trace(_: &mut Rig<'_>) -> Outcome {
+    // Each of them fails by its own zone too, which is the last that it takes.
+    every_failure(Errno::ENOMEM, || {
+        Vnode::<ObjectStore>::directory(0o755, now()).map(drop)
+    })?;
+    every_failure(NoMemory, || {
+        let work = Work {
+            run: |_| {},
+            argument: 0,
+        };
+        let thread = Thread::kernel(work, Priority::KERNEL)?;
+        run::forget(thread.id);
+        Ok(())
+    })?;
+    every_failure(NoMemory, || {
+        let heritage = Heritage {
+            parent: Pid(1),
+            group: 0,
+            session: 1,
+            files: Files::new(),
+            directory: None,
+            signals: Signals::new(),
+            identity: Shared::try_new(Identity::default())?,
+            file_mask: 0o022,
+            user: ROOT,
+        };
+        // In no table: nobody sees it.
+        zones::task(Task::new(Pid(i32::MAX), heritage)).map(drop)
+    })
 }
 
 fn a_program_that_cannot_start_leaves_no_trace(rig: &mut Rig<'_>) -> Outcome {

@@ -1,9 +1,17 @@
 //! Zones on real frames.
 
+use super::programs;
 use super::rig::Rig;
 use super::{Outcome, Unmet, check, same, tests};
+use crate::files::pipe::pipe;
+use crate::files::store::ObjectStore;
+use crate::files::{now, tree};
+use crate::init;
 use crate::memory::vm;
 use crate::platform::Machine;
+use crate::task::life;
+use crate::vfs::{Path, Vnode};
+use abi::syscall::signal::SIGKILL;
 use alloc::vec::Vec;
 use vm::Frames;
 use zalloc::{ZBox, Zone, ZoneOptions, Zones};
@@ -13,6 +21,8 @@ tests!("zones":
     collection_gives_empty_chunks_back,
     elements_keep_their_values,
     every_zone_of_the_kernel_adds_up,
+    a_vnode_lies_in_its_zone,
+    a_task_and_its_thread_lie_in_their_zones,
 );
 
 type Element = [u64; 12];
@@ -125,11 +135,58 @@ fn every_zone_of_the_kernel_adds_up(_: &mut Rig<'_>) -> Outcome {
             "{name}: half a page"
         );
     }
-    for wanted in ["maps", "VM map entries", "vm objects"] {
+    for wanted in [
+        "maps",
+        "VM map entries",
+        "vm objects",
+        "proc_task",
+        "threads",
+        "vnodes",
+    ] {
         check!(
             vm().zones().any(|(name, _)| name == wanted),
             "no zone {wanted}"
         );
     }
+    Ok(())
+}
+
+/// Elements in use of the zones of tasks, threads and vnodes.
+fn in_use() -> [u64; 3] {
+    ["proc_task", "threads", "vnodes"].map(|wanted| {
+        let mut found = vm().zones().filter(|(name, _)| *name == wanted);
+        found.next().map_or(0, |(_, info)| info.count)
+    })
+}
+
+fn a_vnode_lies_in_its_zone(_: &mut Rig<'_>) -> Outcome {
+    let [tasks, threads, vnodes] = in_use();
+    let file = Vnode::<ObjectStore>::file(0o644, now())?;
+    let directory = Vnode::<ObjectStore>::directory(0o755, now())?;
+    let again = file.clone();
+    same!(in_use(), [tasks, threads, vnodes + 2]);
+    drop((file, directory));
+    same!(in_use(), [tasks, threads, vnodes + 1]);
+    drop(again);
+    same!(in_use(), [tasks, threads, vnodes]);
+    let parent = tree().resolve_parent(tree().root(), Path::new(b"/tmp/zones")?)?;
+    tree().create(&parent, &Vnode::file(0o644, now())?, now())?;
+    same!(in_use(), [tasks, threads, vnodes + 1]);
+    tree().unlink(&parent, now())?;
+    same!(in_use(), [tasks, threads, vnodes]);
+    Ok(())
+}
+
+fn a_task_and_its_thread_lie_in_their_zones(rig: &mut Rig<'_>) -> Outcome {
+    let [tasks, threads, vnodes] = in_use();
+    let (_read, write) = pipe()?;
+    let pid = programs::start(rig, b"/bin/sleep", &[b"sleep", b"1000"], write)?;
+    same!(in_use(), [tasks + 1, threads + 1, vnodes]);
+    let task = life::find_alive(pid).ok_or(Unmet::failed("it does not live"))?;
+    task.request_exit(SIGKILL);
+    same!(init::wait_for(rig.task, pid), SIGKILL);
+    same!(in_use(), [tasks + 1, threads, vnodes]);
+    drop(task);
+    same!(in_use(), [tasks, threads, vnodes]);
     Ok(())
 }

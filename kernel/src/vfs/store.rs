@@ -1,15 +1,22 @@
-//! Where the bytes of files are.
+//! Where files and their bytes are.
 //!
 //! Owns: the trait. Does not own: sizes (a vnode knows its file's) and locks (the vnode's).
 
+use super::Vnode;
+use crate::shared::{NoMemory, Shared};
 use abi::Errno;
 
-/// A place for files' bytes. Bytes never written read as zero.
+/// A place for files and their bytes. Bytes never written read as zero.
 pub trait Store: 'static {
     /// Locks and waiting.
     type Platform: sync::Platform;
     /// One file's bytes; dropping it gives them up.
     type Object: Send + Sync;
+
+    /// Moves a vnode to where vnodes are kept.
+    fn keep(node: Vnode<Self>) -> Result<Shared<Vnode<Self>>, NoMemory>
+    where
+        Self: Sized;
 
     /// An object without bytes.
     fn create() -> Result<Self::Object, Errno>;

@@ -6,7 +6,7 @@ use super::unpack::{UnpackError, unpack};
 use super::vnode::{Device, Vnode};
 use super::{Body, Tree};
 use crate::cpio::tests::append;
-use crate::shared::Shared;
+use crate::shared::{NoMemory, Shared};
 use abi::Errno;
 use std::string::String;
 use std::sync::Mutex;
@@ -18,6 +18,9 @@ struct Memory;
 impl Store for Memory {
     type Platform = sync::host::Host;
     type Object = Mutex<Vec<u8>>;
+    fn keep(node: Vnode<Self>) -> Result<Shared<Vnode<Self>>, NoMemory> {
+        Shared::try_new(node)
+    }
     fn create() -> Result<Self::Object, Errno> {
         Ok(Mutex::default())
     }

@@ -94,7 +94,7 @@ impl<S: Store> Vnode<S> {
         permissions: u16,
         now: i64,
     ) -> Result<Shared<Self>, NoMemory> {
-        Shared::try_new(Self {
+        S::keep(Self {
             number,
             body,
             permissions: AtomicU32::new(u32::from(permissions & 0o7777)),

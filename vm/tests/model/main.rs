@@ -12,6 +12,7 @@
 //! | `library` | a submap that tasks show |
 //! | `checks` | what must hold after every operation, and at the end |
 //! | `share` | the same for those that move memory between tasks |
+//! | `chains` | what is told of entries' objects |
 //! | `run` | programs by seed, shrinking, coverage |
 //! | `threads` | several CPUs in one map, by a seeded baton |
 //! | `purging` | purges while several CPUs use the memory |
@@ -19,6 +20,7 @@
 
 mod access;
 mod care;
+mod chains;
 mod checks;
 mod library;
 mod mix;

@@ -5,6 +5,7 @@
 //! `library`, `share`, `care` do them.
 
 use super::care::Purged;
+use super::chains;
 use super::op::{Op, WINDOW};
 use super::reference::{Answer, Cell, Rules, Task};
 use super::share::Named;
@@ -210,7 +211,12 @@ impl<const SHIFT: u32> System<SHIFT> {
                 pages,
                 care,
             } => self.care(pick(task), first + at, pages, care),
-            Op::Regions { task } => self.check_regions(pick(task)).map(|()| Outcome::Agreed),
+            Op::Regions { task } => {
+                let n = pick(task);
+                self.check_regions(n)?;
+                chains::check(&self.vm, &self.tasks[n].map)?;
+                Ok(Outcome::Agreed)
+            }
             Op::Contents { task, cpu } => self.check_contents(pick(task), cpu),
         }
     }

@@ -4,6 +4,7 @@
 //! writer. The last pages are shown by a submap at first. Besides, the first forks and looks at the child, the second lowers and raises protections
 //! and wires, the third maps and unmaps beside the shared pages, memory and the submap.
 
+use super::chains;
 use super::library::library_from;
 use super::random::Random;
 use super::reference::Rules;
@@ -112,6 +113,7 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
             match random.below(12) {
                 0 if me == 0 => self.fork(&mut random),
                 0..=1 if me == 1 => self.protect(page, &mut random),
+                2 if me == 2 => chains::check(self.vm, self.map).expect("whole chains"),
                 0 if me == 2 => self.neighbour_library(),
                 1 if me == 2 => self.neighbour(&mut random),
                 2..=4 => self.read(me, page),

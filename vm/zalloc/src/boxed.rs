@@ -46,6 +46,23 @@ impl<T, S: ChunkSource> ZBox<T, S> {
         value
     }
 
+    /// Gives the ownership up without freeing; [`ZBox::from_raw`] takes it up again.
+    pub fn into_raw(self) -> NonNull<T> {
+        ManuallyDrop::new(self).element
+    }
+
+    /// Takes up the ownership that [`ZBox::into_raw`] gave.
+    ///
+    /// # Safety
+    /// `element` comes from `into_raw` of this type, source included, and each `into_raw` is answered
+    /// once.
+    pub unsafe fn from_raw(element: NonNull<T>) -> Self {
+        ZBox {
+            element,
+            _types: PhantomData,
+        }
+    }
+
     /// A number that no other live element has: its address.
     pub fn id(&self) -> usize {
         self.element.as_ptr() as usize
@@ -83,5 +100,31 @@ impl<T, S: ChunkSource> Drop for ZBox<T, S> {
 impl<T: fmt::Debug, S: ChunkSource> fmt::Debug for ZBox<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostChunks;
+    use crate::registry::{ZoneOptions, Zones};
+
+    #[test]
+    fn ownership_that_was_given_up_is_taken_up_again() {
+        let source = HostChunks::<12>::new();
+        let zones = Zones::new();
+        let zone: Zone<String, _> = zones
+            .zone(&source, "texts", ZoneOptions::default())
+            .expect("memory");
+        let text = zone.alloc(&source, String::from("text")).expect("memory");
+        let raw = text.into_raw();
+        assert_eq!(zone.count(), 1, "nothing was freed");
+        // SAFETY: `raw` comes from `into_raw`.
+        let again: ZBox<String, HostChunks<12>> = unsafe { ZBox::from_raw(raw) };
+        assert_eq!(*again, "text");
+        drop(again);
+        assert_eq!(zone.count(), 0);
+        drop(zone);
+        zones.destroy(&source).expect("nothing is in use");
     }
 }
