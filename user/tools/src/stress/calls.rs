@@ -25,6 +25,8 @@ pub enum Kind {
     Entry,
     /// An address.
     Address,
+    /// Where the caller gets bytes, whatever task the call is about.
+    Destination,
     /// A number of bytes from the addresses of the call on.
     Size,
     /// A number of bytes that are all touched: few.
@@ -107,7 +109,7 @@ calls! {
     Mach mach_vm_read_list = trap::MACH_VM_READ_LIST, [Task, List, Below(4)];
     Mach mach_vm_write = trap::MACH_VM_WRITE, [Task, Address, Address, Size];
     Mach mach_vm_copy = trap::MACH_VM_COPY, [Task, Address, Size, Address];
-    Mach mach_vm_read_overwrite = trap::MACH_VM_READ_OVERWRITE, [Task, Address, Size, Address, Place];
+    Mach mach_vm_read_overwrite = trap::MACH_VM_READ_OVERWRITE, [Task, Address, Size, Destination, Place];
     Mach mach_vm_msync = trap::MACH_VM_MSYNC, [Task, Address, Size, Bits(0x7f)];
     Mach mach_vm_behavior_set = trap::MACH_VM_BEHAVIOR_SET, [Task, Address, Size, Below(13)];
     Mach mach_vm_machine_attribute = trap::MACH_VM_MACHINE_ATTRIBUTE, [Task, Address, Size, Below(5), Place];

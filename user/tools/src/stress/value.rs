@@ -61,7 +61,7 @@ pub fn prepare(call: &Call, random: &mut Random, context: &Context) -> Option<Pr
     None
 }
 
-/// Whether the call is about the caller, and one of its ranges is the caller's own.
+/// Whether the call changes the caller, and one of its ranges is the caller's own.
 fn hurts(call: &Call, made: &Prepared, context: &Context) -> bool {
     let about = |port: u64| port as u32 == context.me as u32;
     let mut addresses = [0; 8];
@@ -74,6 +74,10 @@ fn hurts(call: &Call, made: &Prepared, context: &Context) -> bool {
         match kind {
             Kind::Task => mine |= about(value),
             Kind::Address => add(value),
+            Kind::Destination => {
+                mine = true;
+                add(value);
+            }
             Kind::InOutAddress => add(made.words[ADDRESS_WORD]),
             Kind::Size | Kind::Length => size = size.max(value),
             Kind::MapRecord | Kind::RemapRecord => {
@@ -227,7 +231,7 @@ fn value_of(kind: Kind, random: &mut Random, context: &Context) -> u64 {
             5 => random.pick(&[context.me, context.host]),
             at => context.names[at as usize % context.names.len()],
         },
-        Kind::Address => address(random, context),
+        Kind::Address | Kind::Destination => address(random, context),
         Kind::Size => size(random, context),
         Kind::Length => random.below(HOT_PAGES * context.page),
         Kind::Offset => match random.below(3) {
@@ -392,18 +396,17 @@ mod tests {
         // Everything below the arena is the caller's.
         context.own[0].start = 0;
         context.own[0].end = context.hot[0];
-        let unmap = CALLS
-            .iter()
-            .find(|call| call.name == "munmap")
-            .expect("it is in the table");
-        let mut made = 0;
-        for index in 0..1000 {
-            if let Some(call) = prepare(unmap, &mut Random::of(1, 0, index), &context) {
-                assert!(!context.is_own(call.args[0], call.args[1]));
-                made += 1;
+        // What another task is read into is the caller's memory too.
+        for (name, at, size) in [("munmap", 0, 1), ("mach_vm_read_overwrite", 3, 2)] {
+            let call = CALLS.iter().find(|call| call.name == name);
+            let call = call.expect("it is in the table");
+            let prepare = |index| prepare(call, &mut Random::of(1, 0, index), &context);
+            let made: Vec<_> = (0..1000).filter_map(prepare).collect();
+            for call in &made {
+                assert!(!context.is_own(call.args[at], call.args[size]), "{name}");
             }
+            assert!(made.len() > 800, "{name}: {}", made.len());
         }
-        assert!(made > 900, "{made}");
     }
 
     #[test]
