@@ -252,14 +252,13 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         batch: &mut TlbBatch<'_, Self>,
     );
     /// From now on `pmap` shows what `nested` maps, now and later, in the [`Machine::NESTING_SIZE`] bytes
-    /// from `at`, a multiple of that: their last-level tables are one. In `pmap` nothing is mapped there.
-    /// Until [`Machine::pmap_unnest`] nobody enters, removes, lowers or wires anything there by way of
+    /// from `at`, a multiple of that: their last-level tables are one. Until [`Machine::pmap_unnest`] nobody enters, removes, lowers or wires anything there by way of
     /// `pmap`; by way of `nested` everybody may, and calls by page see the mappings once.
     ///
     /// # Errors
     /// Nothing is nested then. `Reserve`: fill it for `nested` at `at`, and come again; each time gets
-    /// further. `Occupied`: a table of `pmap`'s own stood there; end the batch and come again, or leave
-    /// it at that.
+    /// further. `Occupied`: a table of `pmap`'s own is there. If nothing is mapped in it, it is in the batch
+    /// now, and there is room once that has been flushed.
     fn pmap_nest(
         &self,
         _pmap: &Self::Pmap,

@@ -128,6 +128,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         self.make_leaf_from_root(pmap, shape, at, reserve)
     }
 
+    #[inline(always)]
     fn make_leaf_from_root(
         &self,
         pmap: &Pmap<H>,
@@ -156,7 +157,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// The table whose entries lead to leaf tables, on the way to `at`, made if need be.
-    #[inline]
+    #[inline(always)]
     pub(super) fn make_upper(
         &self,
         pmap: &Pmap<H>,
@@ -177,6 +178,8 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// Makes the table that an absent entry at a location and its level is to lead to.
+    #[cold]
+    #[inline(never)]
     fn make_table(
         &self,
         pmap: &Pmap<H>,

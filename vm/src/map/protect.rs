@@ -79,7 +79,7 @@ impl<M: Machine> Vm<M> {
             } else {
                 None
             };
-            let mut ready = state.clip(self, range, spare).map_err(Blocked::from);
+            let mut ready = state.clip(self, map, range, spare).map_err(Blocked::from);
             if ready.is_ok() && change.copy {
                 ready = self.copy_range(&mut state, range).map_err(Blocked::from);
             }
@@ -93,6 +93,9 @@ impl<M: Machine> Vm<M> {
                 self.commit_copies(map, &mut state, copies, spare, dropped, batch);
             }
             if change.copy {
+                if state.tree.has_submaps() {
+                    self.unnest(map, range, batch);
+                }
                 // What was mapped is found again, without write permission.
                 self.machine().pmap_remove(self.pmap(map), range, batch);
             }
@@ -126,6 +129,9 @@ impl<M: Machine> Vm<M> {
             };
             entry.attributes.protection = new;
             if !new.contains(old) {
+                if entry.submap.is_some() {
+                    self.unnest(map, entry.range(), batch);
+                }
                 self.machine().pmap_protect(pmap, entry.range(), new, batch);
             }
         });
@@ -201,7 +207,7 @@ impl<M: Machine> Vm<M> {
             if inherit == Inherit::Copy && state.tree.visit(range, names).is_some() {
                 return Err(KernReturn::INVALID_ARGUMENT.into());
             }
-            state.clip(self, range, spare)?;
+            state.clip(self, map, range, spare)?;
             state
                 .tree
                 .visit_mut(range, |entry| entry.attributes.inherit = inherit);

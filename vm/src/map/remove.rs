@@ -71,7 +71,8 @@ impl<M: Machine> Vm<M> {
             return Err(KernReturn::PROTECTION_FAILURE.into());
         }
         state.check_permanent(range)?;
-        state.clip(self, range, spare)?;
+        state.clip(self, map, range, spare)?;
+        let shows = state.tree.has_submaps();
         let mut from = range.start;
         let mut touched: Option<Range> = None;
         while let Some(entry) = state.tree.find_from(from).filter(|e| e.start < range.end) {
@@ -102,6 +103,9 @@ impl<M: Machine> Vm<M> {
             }
         }
         if let Some(touched) = touched {
+            if shows {
+                self.unnest(map, touched, batch);
+            }
             self.machine().pmap_remove(self.pmap(map), touched, batch);
         }
         Ok(())
@@ -135,6 +139,7 @@ impl<M: Machine> Vm<M> {
         let mut removed = Removed::default();
         {
             let mut state = map.write();
+            let shows = state.tree.has_submaps();
             state.restrictions |= super::place::Restrictions::TERMINATED;
             state.size = 0;
             state.user_wired = 0;
@@ -145,6 +150,9 @@ impl<M: Machine> Vm<M> {
                 removed.push(entry);
             });
             let limits = Range::new(crate::addr::VirtAddr(0), state.limits.end);
+            if shows {
+                self.unnest(map, limits, &mut batch);
+            }
             if let Some(pmap) = self.shown_by(map) {
                 self.machine().pmap_remove(pmap, limits, &mut batch);
             }

@@ -5,7 +5,7 @@ use super::pmap::SimPmap;
 use crate::addr::VirtAddr;
 use crate::conformance::{Cpu, PageFault};
 
-impl<const SHIFT: u32> Cpu for SimMachine<SHIFT> {
+impl<const SHIFT: u32, const LEAF: u32> Cpu for SimMachine<SHIFT, LEAF> {
     fn load(&self, pmap: &SimPmap, at: VirtAddr) -> Result<u8, PageFault> {
         let byte = self.access(0, pmap, at, Access::Read);
         byte.map(|(byte, _)| byte).map_err(|_| PageFault)

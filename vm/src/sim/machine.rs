@@ -22,15 +22,16 @@ use zalloc::host::HostArena;
 /// CPUs of a simulated machine.
 pub const CPUS: usize = sync::host::CPUS;
 
-/// A machine of pages of `1 << SHIFT` bytes.
-pub struct SimMachine<const SHIFT: u32> {
+/// A machine of pages of `1 << SHIFT` bytes. A last-level table has `1 << LEAF` entries, which a test may
+/// choose to be few, so that its tasks have many; 0: as many as a page holds.
+pub struct SimMachine<const SHIFT: u32, const LEAF: u32 = 0> {
     hardware: Mutex<Hardware>,
     arena: HostArena,
     chunks: Mutex<BTreeMap<usize, PageId>>,
     kernel: SimPmap,
 }
 
-impl<const SHIFT: u32> sync::host::HostMachine for SimMachine<SHIFT> {}
+impl<const SHIFT: u32, const LEAF: u32> sync::host::HostMachine for SimMachine<SHIFT, LEAF> {}
 
 /// What a program does with a byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,12 +56,15 @@ impl Access {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SimFault;
 
-impl<const SHIFT: u32> SimMachine<SHIFT> {
+impl<const SHIFT: u32, const LEAF: u32> SimMachine<SHIFT, LEAF> {
+    /// log2 of a last-level table's entries.
+    const LEAF_BITS: u32 = if LEAF == 0 { SHIFT - 3 } else { LEAF };
+
     /// A machine with `frames` frames of RAM; the first is the kernel's root table.
     pub fn new(frames: usize) -> Self {
-        let mut hardware = Hardware::new(frames, 1 << SHIFT, CPUS);
+        let mut hardware = Hardware::new(frames, 1 << SHIFT, Self::LEAF_BITS, CPUS);
         let kernel = SimPmap {
-            id: hardware.create(PageId(0)),
+            id: hardware.create(PageId(0), false),
         };
         SimMachine {
             hardware: Mutex::new(hardware),
@@ -97,6 +101,7 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
         let hardware = &mut *self.hardware();
         let (virtual_page, offset) = (at.0 >> SHIFT, (at.0 & ((1 << SHIFT) - 1)) as usize);
         let wanted = access.protection();
+        let holder = hardware.holder(pmap.id, virtual_page);
         let page = match hardware.tlbs[cpu].get(pmap.id, virtual_page) {
             Some(entry) if entry.protection.contains(wanted) => {
                 let (page, sets_dirty) = (entry.page, wanted == Protection::WRITE && !entry.dirty);
@@ -104,7 +109,7 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
                 hardware.counts.tlb_hits += 1;
                 if sets_dirty {
                     // The CPU looks the entry up to set its bit. A stale one has lost its entry.
-                    let entry = hardware.tables(pmap.id).entries.get_mut(&virtual_page);
+                    let entry = hardware.tables(holder).entries.get_mut(&virtual_page);
                     if let Some(entry) = entry.filter(|entry| entry.page == page) {
                         entry.refmod |= RefMod::MODIFIED;
                     }
@@ -129,8 +134,8 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
     ) -> Result<PageId, SimFault> {
         hardware.tlbs[cpu].forget(pmap, at);
         hardware.counts.walks += 1;
-        let leaf = at >> hardware.leaf_bits();
-        let now = hardware.tables(pmap).leaves.get(&leaf).copied();
+        let leaf = at >> hardware.leaf_bits;
+        let now = hardware.leaf_table(pmap, at);
         match hardware.tlbs[cpu].table(pmap, leaf) {
             // The CPU walks a table that was unlinked: nothing is in it until the frame is used again.
             Some(table) if now != Some(table) => {
@@ -148,8 +153,9 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
                 }
             }
         }
+        let holder = hardware.holder(pmap, at);
         let entry = hardware
-            .tables(pmap)
+            .tables(holder)
             .entries
             .get_mut(&at)
             .filter(|entry| entry.protection.contains(wanted));
@@ -179,7 +185,7 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
             for ((pmap, at), entry) in tlb.entries() {
                 let now = hardware
                     .pmaps
-                    .get(&pmap)
+                    .get(&hardware.holder(pmap, at))
                     .and_then(|tables| tables.entries.get(&at));
                 let sound = now.is_some_and(|now| {
                     now.page == entry.page && now.protection.contains(entry.protection)
@@ -249,6 +255,15 @@ impl<const SHIFT: u32> SimMachine<SHIFT> {
         }
     }
 
+    fn create(&self, frames: &mut dyn FrameSource, nested: bool) -> Result<SimPmap, Shortage> {
+        let root = frames.take().ok_or(Shortage)?;
+        let hardware = &mut *self.hardware();
+        Self::check_unreachable(hardware, root, "made a page table");
+        Ok(SimPmap {
+            id: hardware.create(root, nested),
+        })
+    }
+
     /// A frame that is about to be filled: nobody may reach it.
     fn check_unreachable(hardware: &mut Hardware, page: PageId, what: &str) {
         assert!(
@@ -292,8 +307,9 @@ impl SimPmap {
     }
 }
 
-impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
+impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
     const PAGE_SHIFT: u32 = SHIFT;
+    const NESTING_SIZE: Option<u64> = Some(1 << (SHIFT + Self::LEAF_BITS));
     type Pmap = SimPmap;
     type Reserve = SimReserve;
     type Flush = SimFlush;
@@ -368,18 +384,18 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
     }
 
     fn pmap_create(&self, frames: &mut dyn FrameSource) -> Result<SimPmap, Shortage> {
-        let root = frames.take().ok_or(Shortage)?;
-        let hardware = &mut *self.hardware();
-        Self::check_unreachable(hardware, root, "made a page table");
-        Ok(SimPmap {
-            id: hardware.create(root),
-        })
+        self.create(frames, false)
+    }
+
+    fn pmap_create_nested(&self, frames: &mut dyn FrameSource) -> Result<SimPmap, Shortage> {
+        self.create(frames, true)
     }
 
     fn pmap_destroy(&self, pmap: SimPmap, frames: &mut dyn FrameSource) {
         let tables = {
             let hardware = &mut *self.hardware();
             let mut flush = SimFlush::default();
+            hardware.check_ends(pmap.id);
             let mut tables = hardware.remove(pmap.id, 0..u64::MAX, &mut flush);
             hardware.flush(&mut flush);
             for tlb in &mut hardware.tlbs {
@@ -503,15 +519,43 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
 
     fn pmap_extract(&self, pmap: &SimPmap, at: VirtAddr) -> Option<(PageId, Protection)> {
         let hardware = &mut *self.hardware();
+        let holder = hardware.holder(pmap.id, at.0 >> SHIFT);
         hardware
-            .tables(pmap.id)
+            .tables(holder)
             .entries
             .get(&(at.0 >> SHIFT))
             .map(|entry| (entry.page, entry.protection))
     }
 
+    fn pmap_nest(
+        &self,
+        pmap: &SimPmap,
+        nested: &SimPmap,
+        at: VirtAddr,
+        reserve: &mut SimReserve,
+        _batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        self.hardware()
+            .nest(pmap.id, nested.id, at.0 >> SHIFT, reserve)
+    }
+
+    fn pmap_unnest(&self, pmap: &SimPmap, range: Range, batch: &mut TlbBatch<'_, Self>) {
+        let pages = range.start.0 >> SHIFT..range.end.0 >> SHIFT;
+        self.hardware().unnest(pmap.id, pages, batch.flush_mut());
+    }
+
+    fn pmap_is_nested(&self, pmap: &SimPmap, at: VirtAddr) -> bool {
+        self.hardware().holder(pmap.id, at.0 >> SHIFT) != pmap.id
+    }
+
+    fn pmap_nestings(&self, nested: &SimPmap) -> u64 {
+        self.hardware().nestings(nested.id)
+    }
+
     fn pmap_change_wiring(&self, pmap: &SimPmap, at: VirtAddr, wired: Wired) {
         let hardware = &mut *self.hardware();
+        let page = at.0 >> SHIFT;
+        hardware.check_own(pmap.id, page..page + 1, "wired or unwired");
         if let Some(entry) = hardware.tables(pmap.id).entries.get_mut(&(at.0 >> SHIFT)) {
             entry.wired = wired;
         }
@@ -580,10 +624,10 @@ impl<const SHIFT: u32> Machine for SimMachine<SHIFT> {
     }
 }
 
-fn retire<const SHIFT: u32>(
+fn retire<const SHIFT: u32, const LEAF: u32>(
     _: &mut Hardware,
     tables: Vec<PageId>,
-    batch: &mut TlbBatch<'_, SimMachine<SHIFT>>,
+    batch: &mut TlbBatch<'_, SimMachine<SHIFT, LEAF>>,
 ) {
     for table in tables {
         batch.retire_table(table);

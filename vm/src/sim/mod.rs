@@ -23,6 +23,7 @@ mod baton;
 mod cpu;
 mod hardware;
 mod machine;
+mod nest;
 mod pmap;
 mod tlb;
 
