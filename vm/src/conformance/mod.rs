@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `mod`, `steps` | a run of pmap calls; what each call means to the model |
 //! | `nest` | the same for tables that several pmaps show |
-//! | `tasks` | a run of tasks |
+//! | `tasks`, `library` | a run of tasks, and what they all show |
 //! | `cpu` | a program's loads and stores |
 //! | `terms` | what a run of pmap calls is given and what it answers |
 //!
@@ -31,6 +31,7 @@ use crate::vm::Vm;
 use abi::Protection;
 
 mod cpu;
+mod library;
 mod nest;
 mod steps;
 mod tasks;
@@ -65,6 +66,11 @@ struct Mapped {
     tracked: bool,
     /// Entered, since it was last forgotten, in a way that must be or may have been noted.
     written: bool,
+}
+
+/// Bytes that a leaf table maps: it is a page of words.
+fn leaf_size<M: Machine>() -> u64 {
+    M::PAGE_SIZE << (M::PAGE_SHIFT - 3)
 }
 
 /// A generator (xorshift).
@@ -192,7 +198,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     /// The address of a slot: a cluster at the start, two across two leaf tables each, one at the end.
     fn address(&self, space: usize, slot: usize) -> VirtAddr {
         let page = M::PAGE_SIZE;
-        let leaf = Self::leaf_size();
+        let leaf = leaf_size::<M>();
         let window = if space == KERNEL {
             self.program.kernel_window
         } else {

@@ -6,7 +6,7 @@
 //! The model knows each mapping once. An address of a user's that is nested has no row of its own:
 //! whatever is done there is done by way of the nested pmap, as `vm` does it.
 
-use super::{CLUSTER, NEST_CLUSTER, NESTED, Observer, Run, SPACES};
+use super::{CLUSTER, NEST_CLUSTER, NESTED, Observer, Run, SPACES, leaf_size};
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::conformance::Failure;
@@ -22,14 +22,9 @@ fn table_of(slot: usize) -> Option<usize> {
 }
 
 impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
-    /// Bytes of a leaf table, which is a page of words.
-    pub(super) fn leaf_size() -> u64 {
-        M::PAGE_SIZE << (M::PAGE_SHIFT - 3)
-    }
-
     /// The addresses of a table that can be nested.
     fn table_range(&self, table: usize) -> Range {
-        let leaf = Self::leaf_size();
+        let leaf = leaf_size::<M>();
         let start = self.program.user_window.start.0 + (3 + table as u64) * leaf;
         Range::new(VirtAddr(start), VirtAddr(start + leaf))
     }

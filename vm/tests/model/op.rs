@@ -10,6 +10,9 @@ pub const WINDOW: u64 = 40;
 /// Pages of the library, a submap.
 pub const LIBRARY: u64 = 8;
 
+/// The page of the window at which the library has its own addresses.
+pub const LIBRARY_AT: u64 = 4;
+
 /// An operation. `task` counts among the tasks that live (modulo their number; from 255 down: the
 /// youngest); `at` is a page of the
 /// window.
@@ -228,11 +231,14 @@ impl Op {
             33 => Op::Contents { task, cpu },
             100..=102 => {
                 let from = r.below(LIBRARY);
+                let part = (at, from, 1 + r.below(LIBRARY - from));
+                // All of it, where it is at home, is nested.
+                let (at, from, pages) = r.pick(&[part, (LIBRARY_AT, 0, LIBRARY)]);
                 Op::EnterSubmap {
                     task,
                     at,
                     from,
-                    pages: 1 + r.below(LIBRARY - from),
+                    pages,
                     place: r.pick(&[Place::Fixed, Place::Overwrite]),
                 }
             }
