@@ -252,8 +252,9 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         batch: &mut TlbBatch<'_, Self>,
     );
     /// From now on `pmap` shows what `nested` maps, now and later, in the [`Machine::NESTING_SIZE`] bytes
-    /// from `at`, a multiple of that: their last-level tables are one. Until [`Machine::pmap_unnest`] nobody enters, removes, lowers or wires anything there by way of
-    /// `pmap`; by way of `nested` everybody may, and calls by page see the mappings once.
+    /// from `at`, a multiple of that: their last-level tables are one. Until [`Machine::pmap_unnest`]
+    /// nobody enters, removes, lowers or wires anything there by way of `pmap`; by way of `nested`
+    /// everybody may, and calls by page see the mappings once.
     ///
     /// # Errors
     /// Nothing is nested then. `Reserve`: fill it for `nested` at `at`, and come again; each time gets
