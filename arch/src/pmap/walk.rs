@@ -178,8 +178,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// Makes the table that an absent entry at a location and its level is to lead to.
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn make_table(
         &self,
         pmap: &Pmap<H>,

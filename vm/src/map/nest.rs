@@ -98,6 +98,8 @@ impl<M: Machine> Vm<M> {
 
     /// The map's page tables show nothing of submaps' any more in what `range` meets, in whole tables.
     /// The map is locked alone; the caller ends the batch before it unlocks it.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn unnest(&self, map: &Map<M>, range: Range, batch: &mut TlbBatch<'_, M>) {
         if M::NESTING_SIZE.is_some() {
             self.machine().pmap_unnest(self.pmap(map), range, batch);

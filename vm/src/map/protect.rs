@@ -92,10 +92,10 @@ impl<M: Machine> Vm<M> {
             if let Some(copies) = copies {
                 self.commit_copies(map, &mut state, copies, spare, dropped, batch);
             }
+            if state.tree.has_submaps() {
+                self.unnest(map, range, batch);
+            }
             if change.copy {
-                if state.tree.has_submaps() {
-                    self.unnest(map, range, batch);
-                }
                 // What was mapped is found again, without write permission.
                 self.machine().pmap_remove(self.pmap(map), range, batch);
             }
@@ -129,9 +129,6 @@ impl<M: Machine> Vm<M> {
             };
             entry.attributes.protection = new;
             if !new.contains(old) {
-                if entry.submap.is_some() {
-                    self.unnest(map, entry.range(), batch);
-                }
                 self.machine().pmap_protect(pmap, entry.range(), new, batch);
             }
         });
