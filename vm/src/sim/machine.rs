@@ -1,17 +1,16 @@
-//! The simulated machine as `vm` sees it, and as a program sees it.
+//! The simulated machine as `vm` sees it.
 //!
 //! Owns: [`SimMachine`] and the checks of what `vm` asks for.
 //! Locks: one host mutex inside, never held across a call out.
 
 use super::baton;
-use super::hardware::{Counts, Hardware, Pte};
+use super::hardware::{Counts, Hardware};
 use super::pmap::{SimFlush, SimPmap, SimReserve};
-use super::tlb::TlbEntry;
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::{
-    CacheMode, CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod,
-    Shortage, Tracking, Wired,
+    CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod, Shortage,
+    Wired,
 };
 use abi::Protection;
 use std::collections::BTreeMap;
@@ -33,29 +32,6 @@ pub struct SimMachine<const SHIFT: u32, const LEAF: u32 = 0> {
 
 impl<const SHIFT: u32, const LEAF: u32> sync::host::HostMachine for SimMachine<SHIFT, LEAF> {}
 
-/// What a program does with a byte.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Access {
-    /// Loads it.
-    Read,
-    /// Stores this value.
-    Write(u8),
-}
-
-impl Access {
-    /// What the access needs to be permitted.
-    pub fn protection(self) -> Protection {
-        match self {
-            Access::Read => Protection::READ,
-            Access::Write(_) => Protection::WRITE,
-        }
-    }
-}
-
-/// The access must be resolved by `vm` first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SimFault;
-
 impl<const SHIFT: u32, const LEAF: u32> SimMachine<SHIFT, LEAF> {
     /// log2 of a last-level table's entries.
     const LEAF_BITS: u32 = if LEAF == 0 { SHIFT - 3 } else { LEAF };
@@ -74,7 +50,7 @@ impl<const SHIFT: u32, const LEAF: u32> SimMachine<SHIFT, LEAF> {
         }
     }
 
-    fn hardware(&self) -> MutexGuard<'_, Hardware> {
+    pub(super) fn hardware(&self) -> MutexGuard<'_, Hardware> {
         self.hardware.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -86,173 +62,6 @@ impl<const SHIFT: u32, const LEAF: u32> SimMachine<SHIFT, LEAF> {
     /// Zone chunks that are out.
     pub fn chunks_out(&self) -> usize {
         self.arena.out()
-    }
-
-    /// A program on `cpu`, in address space `pmap`, touches the byte at `at`. It goes through the TLB,
-    /// stale or not. Answers the byte that stands there afterwards and the frame it is in.
-    pub fn access(
-        &self,
-        cpu: usize,
-        pmap: &SimPmap,
-        at: VirtAddr,
-        access: Access,
-    ) -> Result<(u8, PageId), SimFault> {
-        baton::point();
-        let hardware = &mut *self.hardware();
-        let (virtual_page, offset) = (at.0 >> SHIFT, (at.0 & ((1 << SHIFT) - 1)) as usize);
-        let wanted = access.protection();
-        let holder = hardware.holder(pmap.id, virtual_page);
-        let page = match hardware.tlbs[cpu].get(pmap.id, virtual_page) {
-            Some(entry) if entry.protection.contains(wanted) => {
-                let (page, sets_dirty) = (entry.page, wanted == Protection::WRITE && !entry.dirty);
-                entry.dirty |= sets_dirty;
-                hardware.counts.tlb_hits += 1;
-                if sets_dirty {
-                    // The CPU looks the entry up to set its bit. A stale one has lost its entry.
-                    let entry = hardware.tables(holder).entries.get_mut(&virtual_page);
-                    if let Some(entry) = entry.filter(|entry| entry.page == page) {
-                        entry.refmod |= RefMod::MODIFIED;
-                    }
-                }
-                page
-            }
-            _ => Self::walk(hardware, cpu, pmap.id, virtual_page, wanted)?,
-        };
-        let byte = &mut hardware.bytes(page)[offset];
-        if let Access::Write(value) = access {
-            *byte = value;
-        }
-        Ok((*byte, page))
-    }
-
-    fn walk(
-        hardware: &mut Hardware,
-        cpu: usize,
-        pmap: u64,
-        at: u64,
-        wanted: Protection,
-    ) -> Result<PageId, SimFault> {
-        hardware.tlbs[cpu].forget(pmap, at);
-        hardware.counts.walks += 1;
-        let leaf = at >> hardware.leaf_bits;
-        let now = hardware.leaf_table(pmap, at);
-        match hardware.tlbs[cpu].table(pmap, leaf) {
-            // The CPU walks a table that was unlinked: nothing is in it until the frame is used again.
-            Some(table) if now != Some(table) => {
-                assert!(
-                    hardware.frame(table).is_retired,
-                    "I-TLB-1: a CPU walks a frame that was a page table"
-                );
-                hardware.counts.faults += 1;
-                return Err(SimFault);
-            }
-            Some(_) => hardware.counts.table_hits += 1,
-            None => {
-                if let Some(table) = now {
-                    hardware.tlbs[cpu].remember_table(pmap, leaf, table);
-                }
-            }
-        }
-        let holder = hardware.holder(pmap, at);
-        let entry = hardware
-            .tables(holder)
-            .entries
-            .get_mut(&at)
-            .filter(|entry| entry.protection.contains(wanted));
-        let Some(entry) = entry else {
-            hardware.counts.faults += 1;
-            return Err(SimFault);
-        };
-        let dirty = wanted == Protection::WRITE;
-        entry.refmod |= if dirty {
-            RefMod::all()
-        } else {
-            RefMod::REFERENCED
-        };
-        let entry = TlbEntry {
-            page: entry.page,
-            protection: entry.protection,
-            dirty,
-        };
-        hardware.tlbs[cpu].insert(pmap, at, entry);
-        Ok(entry.page)
-    }
-
-    /// Checks, after an operation has ended, that no TLB grants what the page tables do not (I-TLB-4).
-    pub fn audit_tlbs(&self) -> Result<(), String> {
-        let hardware = self.hardware();
-        for (cpu, tlb) in hardware.tlbs.iter().enumerate() {
-            for ((pmap, at), entry) in tlb.entries() {
-                let now = hardware
-                    .pmaps
-                    .get(&hardware.holder(pmap, at))
-                    .and_then(|tables| tables.entries.get(&at));
-                let sound = now.is_some_and(|now| {
-                    now.page == entry.page && now.protection.contains(entry.protection)
-                });
-                if !sound {
-                    return Err(format!(
-                        "I-TLB-4: CPU {cpu} keeps {entry:?} of page {at:#x} in pmap {pmap}; the table has {now:?}"
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Checks page tables against reverse maps, both ways.
-    pub fn audit_reverse(&self) -> Result<(), String> {
-        let hardware = self.hardware();
-        let mut found: Vec<Vec<(u64, u64)>> = vec![Vec::new(); hardware.frames.len()];
-        for (pmap, tables) in &hardware.pmaps {
-            for (at, entry) in tables.entries.iter().filter(|(_, entry)| entry.tracked) {
-                found[entry.page.0 as usize].push((*pmap, *at));
-            }
-        }
-        for (number, (mut found, frame)) in found.into_iter().zip(&hardware.frames).enumerate() {
-            let mut listed = frame.mappings.clone();
-            listed.sort_unstable();
-            found.sort_unstable();
-            if listed != found {
-                return Err(format!(
-                    "frame {number}: listed {listed:?}, mapped {found:?}"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Calls `check` with every mapping: (pmap, address, page, protection, wired, tracked).
-    pub fn for_each_mapping(&self, mut check: impl FnMut(&MappingSeen)) {
-        let hardware = self.hardware();
-        for (pmap, tables) in &hardware.pmaps {
-            for (
-                at,
-                Pte {
-                    page,
-                    protection,
-                    wired,
-                    cache,
-                    tracked,
-                    ..
-                },
-            ) in &tables.entries
-            {
-                check(&MappingSeen {
-                    pmap: *pmap,
-                    at: VirtAddr(at << SHIFT),
-                    page: *page,
-                    protection: *protection,
-                    wired: *wired,
-                    cache: *cache,
-                    tracking: if *tracked {
-                        Tracking::Tracked
-                    } else {
-                        Tracking::Untracked
-                    },
-                });
-            }
-        }
     }
 
     fn create(&self, frames: &mut dyn FrameSource, nested: bool) -> Result<SimPmap, Shortage> {
@@ -281,27 +90,8 @@ impl<const SHIFT: u32, const LEAF: u32> SimMachine<SHIFT, LEAF> {
     }
 }
 
-/// A mapping, for audits.
-#[derive(Clone, Copy, Debug)]
-pub struct MappingSeen {
-    /// Number of the pmap.
-    pub pmap: u64,
-    /// Where.
-    pub at: VirtAddr,
-    /// What.
-    pub page: PageId,
-    /// What it permits.
-    pub protection: Protection,
-    /// Whether it is wired.
-    pub wired: Wired,
-    /// How it is cached.
-    pub cache: CacheMode,
-    /// Whether it is in the reverse map.
-    pub tracking: Tracking,
-}
-
 impl SimPmap {
-    /// Its number, as in [`MappingSeen`].
+    /// Its number, as in [`MappingSeen`](super::audit::MappingSeen).
     pub fn number(&self) -> u64 {
         self.id
     }
