@@ -8,6 +8,7 @@ use crate::addr::{Range, VirtAddr};
 use crate::machine::Machine;
 use crate::map::Map;
 use crate::map::entry::Entry;
+use crate::map::submap::{Counted, Naming};
 use crate::object::shadow::{Below, next_shown};
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, Object, ObjectState};
@@ -77,7 +78,7 @@ impl<M: Machine> Vm<M> {
             .each_map(|map| self.audit_map(map, &mut audit));
         // Every reference has been counted: compare.
         self.registry.each_map(|map| {
-            audit_naming(map, &mut audit);
+            self.audit_naming(map, &mut audit);
             self.each_object_of(map, |object| check_references(object, &mut audit));
         });
         self.registry
@@ -117,7 +118,7 @@ impl<M: Machine> Vm<M> {
             if let Some(object) = &entry.object {
                 self.visit_object(object, audit, Visit::Reference);
                 if let Some(pmap) = self.shown_by(map) {
-                    self.audit_mappings(pmap, entry, object, audit);
+                    self.audit_mappings((pmap, Via::Entry), entry, object, audit);
                 }
             }
             if let Some(submap) = &entry.submap {
@@ -142,11 +143,15 @@ impl<M: Machine> Vm<M> {
             let what = "I-SUB-1: an entry with a submap has an object or is wired";
             audit.fail(what, entry.start.0);
         }
+        let nestings = self.count_nestings(map, entry);
         let mut inside = submap.write();
         if let Some(naming) = &mut inside.naming {
-            let (count, epoch) = naming.audit;
-            let before = if epoch == audit.epoch { count } else { 0 };
-            naming.audit = (before.saturating_add(1), audit.epoch);
+            let before = naming.counted(audit.epoch);
+            naming.audit = Counted {
+                epoch: audit.epoch,
+                entries: before.entries.saturating_add(1),
+                nestings: before.nestings.saturating_add(nestings),
+            };
         }
         let window = Range::new(entry.inside(entry.start), entry.inside(entry.end));
         inside.tree.visit(window, |inner| {
@@ -154,10 +159,40 @@ impl<M: Machine> Vm<M> {
                 && let Some(object) = &shown.object
                 && let Some(pmap) = self.shown_by(map)
             {
-                self.audit_mappings(pmap, &shown, object, audit);
+                self.audit_mappings((pmap, Via::Submap), &shown, object, audit);
             }
             None::<()>
         });
+    }
+
+    /// How many tables a map shows by an entry that names a submap.
+    fn count_nestings(&self, map: &Map<M>, entry: &Entry<M>) -> u32 {
+        let mut count = 0u32;
+        if let (Some(size), Some(pmap)) = (M::NESTING_SIZE, map.pmap()) {
+            entry.each_nestable(size, |table| {
+                let nested = self.machine().pmap_is_nested(pmap, table.start);
+                count = count.saturating_add(nested.into());
+                None::<()>
+            });
+        }
+        count
+    }
+
+    fn audit_naming(&self, map: &Map<M>, audit: &mut Audit) {
+        let Some(naming) = map.read().naming else {
+            return;
+        };
+        let counted = naming.counted(audit.epoch);
+        if counted.entries != naming.entries {
+            audit.fail(
+                "I-SUB-3: a submap's entries and their count differ",
+                map.serial,
+            );
+        }
+        if u64::from(counted.nestings) != self.machine().pmap_nestings(self.pmap(map)) {
+            let what = "I-NEST-4: a table is nested where no entry shows all of it";
+            audit.fail(what, map.serial);
+        }
     }
 
     /// Counts one reference to an object; at the first one, looks at the object and what is below.
@@ -250,7 +285,7 @@ impl<M: Machine> Vm<M> {
     /// Every mapping of an entry shows what the entry shows, and no more than it allows.
     fn audit_mappings(
         &self,
-        pmap: &M::Pmap,
+        (pmap, via): (&M::Pmap, Via),
         entry: &Entry<M>,
         object: &ObjRef<M>,
         audit: &mut Audit,
@@ -274,7 +309,9 @@ impl<M: Machine> Vm<M> {
                 }
                 continue;
             }
-            audit.mapped = audit.mapped.saturating_add(1);
+            // A nested table's mappings are the submap's, and counted there.
+            let own = via == Via::Entry || !self.machine().pmap_is_nested(pmap, address);
+            audit.mapped = audit.mapped.saturating_add(own.into());
             let top = object.read();
             let (shown, on_top) = match (top.slots.get(index), &top.shadow) {
                 (Slot::Empty, Some(shadow)) => {
@@ -397,24 +434,30 @@ enum Visit {
     Handle,
 }
 
+/// How a mapping came to be where it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Via {
+    /// The map's own entry shows it.
+    Entry,
+    /// An entry of a submap that the map shows.
+    Submap,
+}
+
+impl Naming {
+    /// What this audit has counted so far.
+    fn counted(&self, epoch: u32) -> Counted {
+        if self.audit.epoch == epoch {
+            self.audit
+        } else {
+            Counted::default()
+        }
+    }
+}
+
 fn each_of_chain<M: Machine>(object: &ObjRef<M>, each: &mut impl FnMut(&Object<M>)) {
     each(object);
     if let Some(shadow) = &object.read().shadow {
         each_of_chain(&shadow.object, each);
-    }
-}
-
-fn audit_naming<M: Machine>(map: &Map<M>, audit: &mut Audit) {
-    let Some(naming) = map.read().naming else {
-        return;
-    };
-    let (count, epoch) = naming.audit;
-    let counted = if epoch == audit.epoch { count } else { 0 };
-    if counted != naming.entries {
-        audit.fail(
-            "I-SUB-3: a submap's entries and their count differ",
-            map.serial,
-        );
     }
 }
 

@@ -74,6 +74,8 @@ pub enum Event {
     Relief,
     /// Reads that a submap answered.
     Through,
+    /// Those that were resolved in the submap's own page tables, for all who show it.
+    Nested,
     /// Pieces of submaps that became entries of the map that names the submap.
     CopyUp,
     /// Operations that failed for want of memory.

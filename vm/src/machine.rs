@@ -134,6 +134,9 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     const PAGE_SHIFT: u32;
     /// Bytes of a page.
     const PAGE_SIZE: u64 = 1 << Self::PAGE_SHIFT;
+    /// Bytes that a last-level table maps, to whose multiples ranges are aligned that show another pmap's
+    /// table ([`Machine::pmap_nest`]); `None`: the machine cannot do that, and every map has its own.
+    const NESTING_SIZE: Option<u64> = None;
 
     /// An address space's page tables, with their own locks inside.
     type Pmap: Send + Sync;
@@ -187,11 +190,18 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn kernel_pmap(&self) -> &Self::Pmap;
     /// A new, empty user pmap.
     fn pmap_create(&self, frames: &mut dyn FrameSource) -> Result<Self::Pmap, Shortage>;
+    /// The same for a pmap whose last-level tables others may show at the same addresses. No CPU runs
+    /// on it. It keeps its tables until it ends. An invalidation of its mappings reaches every address
+    /// space.
+    fn pmap_create_nested(&self, frames: &mut dyn FrameSource) -> Result<Self::Pmap, Shortage> {
+        self.pmap_create(frames)
+    }
     /// Ends a pmap that no CPU runs on: removes what is left in it, and gives its tables back once
-    /// no TLB can hold them.
+    /// no TLB can hold them. Tables of others that it shows are theirs; its own nobody shows any more.
     fn pmap_destroy(&self, pmap: Self::Pmap, frames: &mut dyn FrameSource);
     /// Fills a reserve until one [`Machine::pmap_enter`] at `at` cannot answer `NeedReserve` for
-    /// want of tables or reverse-map entries. No spin lock may be held.
+    /// want of tables or reverse-map entries. No spin lock may be held. Where a pmap shows another's
+    /// table, the reserve is as good for an `enter` into that.
     fn pmap_refill(
         &self,
         pmap: &Self::Pmap,
@@ -241,13 +251,43 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         protection: Protection,
         batch: &mut TlbBatch<'_, Self>,
     );
-    /// What is mapped at `at`.
+    /// From now on `pmap` shows what `nested` maps, now and later, in the [`Machine::NESTING_SIZE`] bytes
+    /// from `at`, a multiple of that: their last-level tables are one. Until [`Machine::pmap_unnest`]
+    /// nobody enters, removes, lowers or wires anything there by way of `pmap`; by way of `nested`
+    /// everybody may, and calls by page see the mappings once.
+    ///
+    /// # Errors
+    /// Nothing is nested then. `Reserve`: fill it for `nested` at `at`, and come again; each time gets
+    /// further. `Occupied`: a table of `pmap`'s own is there. If nothing is mapped in it, it is in the batch
+    /// now, and there is room once that has been flushed.
+    fn pmap_nest(
+        &self,
+        _pmap: &Self::Pmap,
+        _nested: &Self::Pmap,
+        _at: VirtAddr,
+        _reserve: &mut Self::Reserve,
+        _batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        Err(NotEntered::Occupied)
+    }
+    /// Ends all nesting in what meets the range, in whole tables. What was shown must not be counted on
+    /// before the batch has ended; afterwards nothing is mapped there.
+    fn pmap_unnest(&self, _pmap: &Self::Pmap, _range: Range, _batch: &mut TlbBatch<'_, Self>) {}
+    /// Whether `pmap` shows another's table at `at`.
+    fn pmap_is_nested(&self, _pmap: &Self::Pmap, _at: VirtAddr) -> bool {
+        false
+    }
+    /// How often tables of a nested pmap are shown by others.
+    fn pmap_nestings(&self, _nested: &Self::Pmap) -> u64 {
+        0
+    }
+    /// What is mapped at `at`, in a table that is nested there too.
     fn pmap_extract(&self, pmap: &Self::Pmap, at: VirtAddr) -> Option<(PageId, Protection)>;
     /// Sets or clears the wired mark of a mapping that exists.
     fn pmap_change_wiring(&self, pmap: &Self::Pmap, at: VirtAddr, wired: Wired);
-    /// Mapped pages (the resident size).
+    /// Mapped pages (the resident size), without those that another pmap's tables map.
     fn pmap_resident(&self, pmap: &Self::Pmap) -> Pages;
-    /// Frames that the pmap's tables take.
+    /// Frames that the pmap's own tables take: one that others show counts once, here.
     fn pmap_tables(&self, pmap: &Self::Pmap) -> Pages;
 
     /// Lowers every mapping of a page, in all pmaps; `NONE` disconnects it. Wired mappings are

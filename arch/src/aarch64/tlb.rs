@@ -66,15 +66,15 @@ pub const fn page_operand(asid: u16, at: VirtAddr) -> u64 {
 
 #[inline]
 fn invalidate(stale: &Stale, tables: bool, page_shift: u32, step: &mut impl FnMut(Step)) {
-    let kernel = stale.tag == Tag::KERNEL;
+    let everywhere = stale.tag.is_everywhere();
     let asid = asid(stale.tag);
     match stale.extent(page_shift, PAGE_LIMIT) {
-        Extent::Whole if kernel => step(Step::Invalidate(Tlbi::All, 0)),
+        Extent::Whole if everywhere => step(Step::Invalidate(Tlbi::All, 0)),
         Extent::Whole => step(Step::Invalidate(Tlbi::Asid, asid_operand(asid))),
         Extent::Pages(range) => {
             let mut at = range.start;
             while at < range.end {
-                let (operation, operand) = match (kernel, tables) {
+                let (operation, operand) = match (everywhere, tables) {
                     (false, false) => (Tlbi::PageLast, page_operand(asid, at)),
                     (false, true) => (Tlbi::Page, page_operand(asid, at)),
                     (true, false) => (Tlbi::PageAllLast, page_operand(0, at)),
@@ -106,7 +106,7 @@ pub fn steps(flush: &Flush, page_shift: u32, mut step: impl FnMut(Step)) {
 #[inline]
 pub fn page_steps(tag: Tag, at: VirtAddr, mut step: impl FnMut(Step)) {
     step(Step::StoreBarrier);
-    step(if tag == Tag::KERNEL {
+    step(if tag.is_everywhere() {
         Step::Invalidate(Tlbi::PageAllLast, page_operand(0, at))
     } else {
         Step::Invalidate(Tlbi::PageLast, page_operand(asid(tag), at))
@@ -278,6 +278,19 @@ mod tests {
                 Step::Synchronize,
             ]
         );
+    }
+
+    #[test]
+    fn a_nested_pmaps_pages_go_under_every_identifier() {
+        let mut flush = Flush::default();
+        flush.add(Tag::NESTED, range(0x1_0000, 0x1_4000));
+        let last = Step::Invalidate(Tlbi::PageAllLast, 0x10);
+        assert_eq!(collect(&flush, 14)[1], last);
+        let mut all = Vec::new();
+        page_steps(Tag::NESTED, VirtAddr(0x1_0000), |step| all.push(step));
+        assert_eq!(all, [Step::StoreBarrier, last, Step::Barrier]);
+        flush.add(Tag::NESTED, range(0, (PAGE_LIMIT + 1) << 14));
+        assert_eq!(collect(&flush, 14)[1], Step::Invalidate(Tlbi::All, 0));
     }
 
     #[test]

@@ -200,7 +200,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     #[inline]
-    fn tag(&self, pmap: &Pmap<H>) -> Tag {
+    pub(super) fn tag(&self, pmap: &Pmap<H>) -> Tag {
         Tag(self.word(pmap.control.0 + control::CONTEXT).load(Acquire))
     }
 

@@ -21,6 +21,14 @@ impl Tag {
     pub const NONE: Self = Self(0);
     /// The kernel's mappings, which are in all address spaces.
     pub const KERNEL: Self = Self(u64::MAX);
+    /// Mappings of nested pmaps: any number of address spaces may show them, under their own identifiers.
+    pub const NESTED: Self = Self(u64::MAX - 1);
+
+    /// Whether more than one address space may have the mappings.
+    #[inline]
+    pub const fn is_everywhere(self) -> bool {
+        self.0 >= Self::NESTED.0
+    }
 }
 
 /// CPUs that hold translations and must be asked to forget them.

@@ -45,10 +45,23 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         })
     }
 
+    /// A pmap whose leaf tables others may show. Its tag is for ever that of all address spaces.
+    pub(super) fn create_nested(&self, frames: &mut dyn FrameSource) -> Result<Pmap<H>, Shortage> {
+        let pmap = self.create(frames)?;
+        self.word(pmap.control.0 + control::CONTEXT)
+            .store(Tag::NESTED.0, Relaxed);
+        Ok(pmap)
+    }
+
     pub(super) fn destroy(&self, pmap: Pmap<H>, frames: &mut dyn FrameSource) {
         assert!(
             pmap.space == Space::User,
             "I-PMAP-4: the kernel's pmap stays"
+        );
+        assert_eq!(
+            self.nestings(&pmap),
+            0,
+            "I-NEST-3: a pmap ends while others show its tables"
         );
         self.leave(&pmap);
         let mut doomed = 0;
@@ -99,6 +112,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                     if F::is_table(entry, level) {
                         self.doom(F::address(entry).0, level - 1, doomed);
                         live -= 1;
+                    } else if F::is_nested(entry) {
+                        self.forget_nesting(self.record(F::address(entry)));
+                        live -= 1;
                     }
                 }
             }
@@ -110,6 +126,11 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     /// Makes this CPU walk the pmap's tables for user addresses. Preemption is off.
     #[inline]
     pub fn activate(&self, pmap: &Pmap<H>) {
+        debug_assert_ne!(
+            self.tag(pmap),
+            Tag::NESTED,
+            "I-NEST-2: a CPU runs on a nested pmap"
+        );
         let cpu = H::cpu();
         let active = &self.active[cpu].0;
         if active.load(Relaxed) == pmap.root.0 {

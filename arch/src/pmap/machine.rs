@@ -93,6 +93,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
 impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
     const PAGE_SHIFT: u32 = F::PAGE_SHIFT;
+    const NESTING_SIZE: Option<u64> = Some(Self::LEAF_SIZE);
 
     type Pmap = Pmap<H>;
     type Reserve = Reserve;
@@ -160,6 +161,10 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         self.create(frames)
     }
 
+    fn pmap_create_nested(&self, frames: &mut dyn FrameSource) -> Result<Pmap<H>, Shortage> {
+        self.create_nested(frames)
+    }
+
     fn pmap_destroy(&self, pmap: Pmap<H>, frames: &mut dyn FrameSource) {
         self.destroy(pmap, frames);
     }
@@ -213,6 +218,29 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         batch: &mut TlbBatch<'_, Self>,
     ) {
         self.protect(pmap, range, protection, batch);
+    }
+
+    fn pmap_nest(
+        &self,
+        pmap: &Pmap<H>,
+        nested: &Pmap<H>,
+        at: VirtAddr,
+        reserve: &mut Reserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        self.nest(pmap, nested, at, reserve, batch)
+    }
+
+    fn pmap_unnest(&self, pmap: &Pmap<H>, range: Range, batch: &mut TlbBatch<'_, Self>) {
+        self.unnest(pmap, range, batch);
+    }
+
+    fn pmap_is_nested(&self, pmap: &Pmap<H>, at: VirtAddr) -> bool {
+        self.is_nested(pmap, at)
+    }
+
+    fn pmap_nestings(&self, nested: &Pmap<H>) -> u64 {
+        self.nestings(nested)
     }
 
     fn pmap_extract(&self, pmap: &Pmap<H>, at: VirtAddr) -> Option<(PageId, Protection)> {

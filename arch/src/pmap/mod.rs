@@ -10,7 +10,7 @@
 //! meanwhile are not lost, and an absent entry is never made present by taking permission away.
 //! Invariants: I-PMAP-1 (a mapped page is no table), I-PMAP-2 (a tracked entry is in its page's reverse map and
 //! the reverse), I-PMAP-3 (lists of mappings shrink without allocating), I-PMAP-4 (a pmap's range lies in its
-//! half of the address space; nothing is entered over a block).
+//! half of the address space; nothing is entered over a block), I-NEST-1 (`nest`).
 //!
 //! | operation | meets a disconnect of the same page |
 //! |---|---|
@@ -27,6 +27,7 @@ pub mod format;
 pub mod hardware;
 mod life;
 mod machine;
+mod nest;
 mod page;
 mod pool;
 mod protect;
@@ -108,6 +109,8 @@ mod control {
     pub const RESIDENT: u64 = 8;
     /// Frames that are its tables.
     pub const TABLES: u64 = 16;
+    /// Entries of other pmaps that lead to its leaf tables.
+    pub const NESTINGS: u64 = 24;
 }
 
 /// Which root a CPU walks.
@@ -259,6 +262,8 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         self.word(node.0 + control::RESIDENT)
             .store(0, Ordering::Relaxed);
         self.word(node.0 + control::TABLES)
+            .store(0, Ordering::Relaxed);
+        self.word(node.0 + control::NESTINGS)
             .store(0, Ordering::Relaxed);
     }
 

@@ -37,7 +37,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let entry = self
                 .word(table + 8 * F::index(at.0, level) as u64)
                 .load(Relaxed);
-            if F::is_table(entry, level) {
+            if F::is_table(entry, level) || level > 0 && F::is_nested(entry) {
                 table = F::address(entry).0;
             } else if F::is_present(entry) {
                 let inside = at.0 & ((1 << F::shift(level)) - 1);

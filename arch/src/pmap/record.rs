@@ -153,6 +153,11 @@ impl FrameRecord {
         (self.more.load(Ordering::Acquire) & LIVE) as usize
     }
 
+    /// Whether nothing is mapped by a leaf table which its pmap keeps nevertheless.
+    pub(super) fn is_kept_vacant(&self) -> bool {
+        self.more.load(Ordering::Relaxed) & VACANT != 0
+    }
+
     /// Whether nothing is mapped by a leaf table which is not yet counted as kept.
     #[inline]
     pub(super) fn is_newly_vacant(&self) -> bool {

@@ -282,30 +282,40 @@ impl FrameSource for Frames {
 pub struct Watch;
 
 impl Watch {
+    /// The entry of an address in a table.
+    fn entry<F: PteFormat>(
+        paging: &Paging<F, Simulated>,
+        table: u64,
+        at: u64,
+        level: usize,
+    ) -> u64 {
+        let location = PhysAddr(table + 8 * F::index(at, level) as u64);
+        // SAFETY: the walk follows entries in RAM.
+        unsafe { paging.hardware().word(location) }.load(Ordering::Relaxed)
+    }
+
+    /// The leaf table that a processor finds: it does not know whose that is.
+    fn leaf<F: PteFormat>(paging: &Paging<F, Simulated>, root: PhysAddr, at: u64) -> Option<u64> {
+        let mut table = root.0;
+        for level in (1..F::LEVELS).rev() {
+            let entry = Self::entry(paging, table, at, level);
+            if !F::is_table(entry, level) && !F::is_nested(entry) {
+                return None;
+            }
+            table = F::address(entry).0;
+        }
+        Some(table)
+    }
+
     /// What the tables say now: the entry and the leaf table.
     fn walk<F: PteFormat>(
         paging: &Paging<F, Simulated>,
         root: PhysAddr,
         at: u64,
     ) -> Option<(u64, u64)> {
-        let mut table = root.0;
-        for level in (0..F::LEVELS).rev() {
-            // SAFETY: the walk follows entries in RAM.
-            let word = unsafe {
-                paging
-                    .hardware()
-                    .word(PhysAddr(table + 8 * F::index(at, level) as u64))
-            };
-            let entry = word.load(Ordering::Relaxed);
-            if level == 0 {
-                return F::is_present(entry).then_some((entry, table));
-            }
-            if !F::is_table(entry, level) {
-                return None;
-            }
-            table = F::address(entry).0;
-        }
-        None
+        let leaf = Self::leaf(paging, root, at)?;
+        let entry = Self::entry(paging, leaf, at, 0);
+        F::is_present(entry).then_some((entry, leaf))
     }
 }
 
@@ -409,9 +419,7 @@ impl<F: PteFormat> Observer<Paging<F, Simulated>> for Watch {
                 }
             }
             // A table that is known must be the address's table still.
-            let mut shape = pmap.shape.lock();
-            shape.recent = super::Shape::NOTHING;
-            if paging.find_leaf(pmap, &mut shape, cached.at) != Ok(cached.leaf) {
+            if Self::leaf(paging, pmap.root(), cached.at) != Some(cached.leaf) {
                 return Err("an unlinked table is still kept");
             }
         }

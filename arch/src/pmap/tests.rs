@@ -14,6 +14,7 @@ use vm::machine::{CacheMode, FrameSource, Machine, Mapping, NotEntered, RefMod, 
 use vm::page::{Page, PageArray};
 
 mod conform;
+mod nest;
 
 /// A machine with one pmap and an array for batches.
 struct Bench<F: PteFormat> {

@@ -3,11 +3,11 @@
 //! Owns: finding leaf tables, making missing ones from the reserve, unlinking vacant ones.
 //! Locks: the pmap's, held by the caller.
 
-use super::hardware::Hardware;
+use super::hardware::{Hardware, Tag};
 use super::record::PART_BITS;
 use super::{Batch, Paging, Pmap, PteFormat, Reserve, Shape, control};
 use core::sync::atomic::Ordering::{Relaxed, Release};
-use vm::addr::{PhysAddr, Range, VirtAddr};
+use vm::addr::{PhysAddr, VirtAddr};
 use vm::machine::NeedReserve;
 
 /// Vacant leaf tables that a user pmap keeps, so that a small region which comes and goes does not
@@ -15,6 +15,8 @@ use vm::machine::NeedReserve;
 const KEPT: u32 = 4;
 
 impl<F: PteFormat, H: Hardware> Paging<F, H> {
+    /// Bytes that a leaf table maps.
+    pub(super) const LEAF_SIZE: u64 = 1 << (F::PAGE_SHIFT + F::LEVEL_BITS);
     /// log2 of the entries in a part of a table.
     const PART_SHIFT: u32 = F::LEVEL_BITS - PART_BITS;
 
@@ -56,8 +58,8 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         leaf + 8 * F::index(at, 0) as u64
     }
 
-    /// The leaf table that maps `at`, or the first address after `at` that another table maps (0 if
-    /// the address space ends first).
+    /// The pmap's own leaf table that maps `at`, or the first address after `at` that another table maps
+    /// (0 if the address space ends first).
     #[inline]
     pub(super) fn find_leaf(&self, pmap: &Pmap<H>, shape: &mut Shape, at: u64) -> Result<u64, u64> {
         if shape.recent == Self::leaf_number(at) {
@@ -82,7 +84,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
     /// The first address after `at`, whose entry in an upper table is absent, that an entry of this
     /// table may map; if there is none, the end of what the table maps.
-    fn after_absent(&self, table: u64, level: usize, at: u64) -> u64 {
+    pub(super) fn after_absent(&self, table: u64, level: usize, at: u64) -> u64 {
         let bits = if level + 1 == F::LEVELS {
             F::ROOT_BITS
         } else {
@@ -126,6 +128,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         self.make_leaf_from_root(pmap, shape, at, reserve)
     }
 
+    #[inline(always)]
     fn make_leaf_from_root(
         &self,
         pmap: &Pmap<H>,
@@ -133,44 +136,86 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         at: u64,
         reserve: &mut Reserve,
     ) -> Result<u64, NeedReserve> {
-        let mut table = pmap.root.0;
-        for level in (1..F::LEVELS).rev() {
-            let index = F::index(at, level);
-            let location = table + 8 * index as u64;
-            let entry = self.word(location).load(Relaxed);
-            if F::is_table(entry, level) {
-                table = F::address(entry).0;
-                continue;
-            }
-            assert!(!F::is_present(entry), "I-PMAP-4: {at:#x} lies in a block");
-            let new = self.reserve_table(reserve).ok_or(NeedReserve)?;
-            let first = if level == 1 {
-                at & !((1 << F::shift(1)) - 1)
-            } else {
-                0
-            };
-            self.record(new).become_table(pmap.control.0, first);
-            self.word(pmap.control.0 + control::TABLES)
-                .fetch_add(1, Relaxed);
-            let above = self.record(PhysAddr(table));
-            if above.is_table() {
-                above.link(index >> Self::PART_SHIFT);
-            }
-            self.word(location)
-                .store(F::table(new, pmap.space), Release);
-            if level == 1 {
-                self.record(new).keep_vacant();
-                shape.vacant += 1;
-            }
-            table = new.0;
-        }
+        let mut table = self.make_upper(pmap, at, reserve)?;
+        let location = table + 8 * F::index(at, 1) as u64;
+        let entry = self.word(location).load(Relaxed);
+        table = if F::is_table(entry, 1) {
+            F::address(entry).0
+        } else {
+            assert!(
+                !F::is_nested(entry),
+                "I-NEST-2: {at:#x} is entered over a nested table"
+            );
+            let leaf = self.make_table(pmap, (location, 1), at, reserve)?;
+            self.record(PhysAddr(leaf)).keep_vacant();
+            shape.vacant += 1;
+            leaf
+        };
         shape.recent = Self::leaf_number(at);
         shape.leaf = table;
         Ok(table)
     }
 
-    /// A leaf table has become vacant: unlinks it, and tables above that become vacant by it, unless
-    /// it is one of the few that are kept.
+    /// The table whose entries lead to leaf tables, on the way to `at`, made if need be.
+    #[inline(always)]
+    pub(super) fn make_upper(
+        &self,
+        pmap: &Pmap<H>,
+        at: u64,
+        reserve: &mut Reserve,
+    ) -> Result<u64, NeedReserve> {
+        let mut table = pmap.root.0;
+        for level in (2..F::LEVELS).rev() {
+            let location = table + 8 * F::index(at, level) as u64;
+            let entry = self.word(location).load(Relaxed);
+            table = if F::is_table(entry, level) {
+                F::address(entry).0
+            } else {
+                self.make_table(pmap, (location, level), at, reserve)?
+            };
+        }
+        Ok(table)
+    }
+
+    /// Makes the table that an absent entry at a location and its level is to lead to.
+    #[inline(always)]
+    fn make_table(
+        &self,
+        pmap: &Pmap<H>,
+        (location, level): (u64, usize),
+        at: u64,
+        reserve: &mut Reserve,
+    ) -> Result<u64, NeedReserve> {
+        let slot = self.word(location);
+        assert!(
+            !F::is_present(slot.load(Relaxed)),
+            "I-PMAP-4: {at:#x} lies in a block"
+        );
+        let new = self.reserve_table(reserve).ok_or(NeedReserve)?;
+        let first = if level == 1 {
+            at & !(Self::LEAF_SIZE - 1)
+        } else {
+            0
+        };
+        self.record(new).become_table(pmap.control.0, first);
+        self.word(pmap.control.0 + control::TABLES)
+            .fetch_add(1, Relaxed);
+        self.link(location, F::table(new, pmap.space));
+        Ok(new.0)
+    }
+
+    /// Makes an absent entry of an upper table lead on.
+    pub(super) fn link(&self, location: u64, entry: u64) {
+        let above = self.record(PhysAddr(location));
+        if above.is_table() {
+            let index = (location & (Self::PAGE_SIZE - 1)) as usize / 8;
+            above.link(index >> Self::PART_SHIFT);
+        }
+        self.word(location).store(entry, Release);
+    }
+
+    /// A leaf table has become vacant: unlinks it, unless it is one of the few that are kept, or others
+    /// may show it.
     #[cold]
     pub(super) fn vacate(
         &self,
@@ -180,11 +225,24 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         at: u64,
         batch: &mut Batch<'_, F, H>,
     ) {
-        if pmap.space == super::Space::User && shape.vacant < KEPT {
+        let kept = pmap.space == super::Space::User && shape.vacant < KEPT;
+        if kept || self.tag(pmap) == Tag::NESTED {
             self.record(PhysAddr(leaf)).keep_vacant();
             shape.vacant += 1;
             return;
         }
+        self.unlink(pmap, shape, at, batch);
+    }
+
+    /// Takes the entry away that leads to the leaf table of `at`, the table too if it is the pmap's own,
+    /// and tables above that become vacant by it.
+    pub(super) fn unlink(
+        &self,
+        pmap: &Pmap<H>,
+        shape: &mut Shape,
+        at: u64,
+        batch: &mut Batch<'_, F, H>,
+    ) {
         let mut path = [0; 8];
         let mut table = pmap.root.0;
         for level in (1..F::LEVELS).rev() {
@@ -194,14 +252,20 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         }
         for location in &path[1..F::LEVELS] {
             let record = self.record(PhysAddr(table));
-            if !record.is_table() || record.live() != 0 || table == pmap.root.0 {
+            if !record.is_table() {
                 break;
             }
+            if record.control() != pmap.control.0 {
+                self.forget_nesting(record);
+            } else if record.live() != 0 || table == pmap.root.0 {
+                break;
+            } else {
+                record.become_page();
+                self.word(pmap.control.0 + control::TABLES)
+                    .fetch_sub(1, Relaxed);
+                batch.retire_table(self.page_at(PhysAddr(table)));
+            }
             self.word(*location).store(0, Release);
-            record.become_page();
-            self.word(pmap.control.0 + control::TABLES)
-                .fetch_sub(1, Relaxed);
-            batch.retire_table(self.page_at(PhysAddr(table)));
             let above = location & !(Self::PAGE_SIZE - 1);
             if self.record(PhysAddr(above)).is_table() {
                 self.record(PhysAddr(above)).drop_live(1);
@@ -213,13 +277,6 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let flush = batch.flush_mut();
         flush.add_tables();
         let start = VirtAddr(at & !(Self::PAGE_SIZE - 1));
-        self.gather(
-            pmap.control.0,
-            Range {
-                start,
-                end: VirtAddr(start.0 + Self::PAGE_SIZE),
-            },
-            flush,
-        );
+        self.gather(pmap.control.0, Self::page_range(start), flush);
     }
 }

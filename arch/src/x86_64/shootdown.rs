@@ -103,7 +103,7 @@ impl Shootdown {
         fence(SeqCst);
         let up = self.up.load(Relaxed) & !(1 << cpu);
         let loads =
-            |index: usize| tag == Tag::KERNEL || self.cpus[index].loaded.load(SeqCst) == tag.0;
+            |index: usize| tag.is_everywhere() || self.cpus[index].loaded.load(SeqCst) == tag.0;
         if (0..CPUS).any(|index| up & 1 << index != 0 && loads(index)) {
             Beside::Now
         } else {
@@ -161,7 +161,7 @@ fn concerns(flush: &Flush, loaded: u64) -> bool {
         || flush
             .stale()
             .iter()
-            .any(|stale| stale.tag == Tag::KERNEL || stale.tag == Tag(loaded))
+            .any(|stale| stale.tag.is_everywhere() || stale.tag == Tag(loaded))
 }
 
 #[cfg(test)]
@@ -196,6 +196,7 @@ mod tests {
         assert_eq!(all.beside(0, Tag(0x2000)), Beside::Now);
         assert_eq!(all.beside(1, Tag(0x2000)), Beside::NotNow);
         assert_eq!(all.beside(1, Tag::KERNEL), Beside::Now);
+        assert_eq!(all.beside(1, Tag::NESTED), Beside::Now);
     }
 
     #[test]
@@ -228,6 +229,17 @@ mod tests {
             || {},
         );
         assert_eq!(asked, 3, "the kernel's mappings are on every CPU");
+        let mut asked = 0;
+        all.ask(
+            2,
+            &flush_of(Tag::NESTED.0),
+            |hardware| {
+                asked += 1;
+                all.serve(hardware as usize - 10, || {});
+            },
+            || {},
+        );
+        assert_eq!(asked, 3, "every CPU may show a nested pmap's mappings");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn steps(flush: &Flush, loaded: PhysAddr, mut step: impl FnMut(Step)) {
     }
     for stale in flush.stale() {
         let kernel = stale.tag == Tag::KERNEL;
-        if !kernel && stale.tag != Tag(loaded.0) {
+        if stale.tag != Tag(loaded.0) && !stale.tag.is_everywhere() {
             continue;
         }
         match stale.extent(12, PAGE_LIMIT) {
@@ -54,7 +54,7 @@ pub fn steps(flush: &Flush, loaded: PhysAddr, mut step: impl FnMut(Step)) {
 /// Whether a CPU that has `loaded` in CR3 may hold translations of an address space.
 #[inline]
 pub fn holds(loaded: PhysAddr, tag: Tag) -> bool {
-    tag == Tag::KERNEL || tag == Tag(loaded.0)
+    tag == Tag(loaded.0) || tag.is_everywhere()
 }
 
 /// A process-context identifier: 12 bits.
@@ -239,6 +239,18 @@ mod tests {
                 Step::Page(VirtAddr(0xffff_c000_0000_0000)),
             ]
         );
+    }
+
+    #[test]
+    fn a_nested_pmaps_pages_go_whatever_is_loaded() {
+        let mut flush = Flush::default();
+        flush.add(Tag::NESTED, range(0x40_0000, 1));
+        for loaded in [0x1000, 0x2000] {
+            assert_eq!(collect(&flush, loaded), [Step::Page(VirtAddr(0x40_0000))]);
+            assert!(holds(PhysAddr(loaded), Tag::NESTED));
+        }
+        flush.add(Tag::NESTED, range(0x40_0000, PAGE_LIMIT + 1));
+        assert_eq!(collect(&flush, 0x1000), [Step::Reload]);
     }
 
     #[test]

@@ -37,6 +37,9 @@ fn page_tables_conform(rig: &mut Rig<'_>) -> Outcome {
         met.lowered,
         met.disconnected,
         met.destroyed,
+        met.nested,
+        met.unnested,
+        met.shown,
     ];
     check!(
         counts.iter().all(|&count| count > 0),

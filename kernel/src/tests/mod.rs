@@ -23,6 +23,7 @@ mod fork;
 mod hardware;
 mod kmem;
 mod map;
+mod nest;
 mod pipes;
 mod programs;
 mod rig;
@@ -73,6 +74,7 @@ static MODULES: &[&[Test]] = &[
     hardware::TESTS,
     kmem::TESTS,
     map::TESTS,
+    nest::TESTS,
     pipes::TESTS,
     sched::TESTS,
     shortage::TESTS,

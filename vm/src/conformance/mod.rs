@@ -9,7 +9,8 @@
 //! | file | what it is |
 //! |---|---|
 //! | `mod`, `steps` | a run of pmap calls; what each call means to the model |
-//! | `tasks` | a run of tasks |
+//! | `nest` | the same for tables that several pmaps show |
+//! | `tasks`, `library` | a run of tasks, and what they all show |
 //! | `cpu` | a program's loads and stores |
 //! | `terms` | what a run of pmap calls is given and what it answers |
 //!
@@ -30,6 +31,8 @@ use crate::vm::Vm;
 use abi::Protection;
 
 mod cpu;
+mod library;
+mod nest;
 mod steps;
 mod tasks;
 mod terms;
@@ -38,11 +41,19 @@ pub use cpu::{Cpu, PageFault, load, store};
 pub use tasks::{Done, agree};
 pub use terms::{Blind, Failure, Met, Notes, Observer, Program};
 
-/// User pmaps in a program; the kernel's is one more.
+/// User pmaps in a program.
 const SPACES: usize = 3;
-/// Addresses in play of each pmap, in three clusters.
-const SLOTS: usize = 3 * CLUSTER;
+/// The kernel's pmap among those of a program.
+const KERNEL: usize = SPACES;
+/// The pmap that users' may show, where the machine can nest; it is never run on.
+const NESTED: usize = SPACES + 1;
+/// All of them.
+const ALL_SPACES: usize = SPACES + 2;
+/// Addresses in play of each pmap, in four clusters.
+const SLOTS: usize = 4 * CLUSTER;
 const CLUSTER: usize = 24;
+/// The cluster that can be nested: of the kernel nothing is there, of the nested pmap nothing elsewhere.
+const NEST_CLUSTER: usize = 2;
 /// Pages in play.
 const PAGES: usize = 12;
 
@@ -55,6 +66,11 @@ struct Mapped {
     tracked: bool,
     /// Entered, since it was last forgotten, in a way that must be or may have been noted.
     written: bool,
+}
+
+/// Bytes that a leaf table maps: it is a page of words.
+fn leaf_size<M: Machine>() -> u64 {
+    M::PAGE_SIZE << (M::PAGE_SHIFT - 3)
 }
 
 /// A generator (xorshift).
@@ -80,7 +96,10 @@ struct Run<'a, 'p, M: Machine, O> {
     random: Random,
     program: Program,
     users: [Option<M::Pmap>; SPACES],
-    model: [[Option<Mapped>; SLOTS]; SPACES + 1],
+    nested: Option<M::Pmap>,
+    model: [[Option<Mapped>; SLOTS]; ALL_SPACES],
+    /// Which tables of the nested pmap each user shows.
+    shows: [[bool; nest::TABLES]; SPACES],
     pages: [PageId; PAGES],
     /// What the kernel's pmap mapped before: in the kernel, its own memory.
     others: u64,
@@ -131,7 +150,9 @@ pub fn run<M: Machine, O: Observer<M>>(
         random: Random::new(program.seed),
         program,
         users: [const { None }; SPACES],
-        model: [[None; SLOTS]; SPACES + 1],
+        nested: Some(machine.pmap_create_nested(frames).map_err(|_| lost)?),
+        model: [[None; SLOTS]; ALL_SPACES],
+        shows: [[false; nest::TABLES]; SPACES],
         pages,
         others: machine.pmap_resident(machine.kernel_pmap()).0,
         met: Met::default(),
@@ -167,40 +188,52 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     }
 
     fn pmap(&self, space: usize) -> &M::Pmap {
-        self.users
-            .get(space)
-            .and_then(Option::as_ref)
-            .unwrap_or(self.machine.kernel_pmap())
+        let pmap = match space {
+            NESTED => self.nested.as_ref(),
+            _ => self.users.get(space).and_then(Option::as_ref),
+        };
+        pmap.unwrap_or(self.machine.kernel_pmap())
     }
 
-    /// The address of a slot: a cluster at the start, one across two leaf tables, one at the end.
+    /// The address of a slot: a cluster at the start, two across two leaf tables each, one at the end.
     fn address(&self, space: usize, slot: usize) -> VirtAddr {
         let page = M::PAGE_SIZE;
-        // A leaf table is a page of words.
-        let leaf = page << (M::PAGE_SHIFT - 3);
-        let window = if space == SPACES {
+        let leaf = leaf_size::<M>();
+        let window = if space == KERNEL {
             self.program.kernel_window
         } else {
             self.program.user_window
         };
         let (start, end) = (window.start.0, window.end.0);
         let inside = (slot % CLUSTER) as u64 * page;
+        let across = |border: u64| border - CLUSTER as u64 / 2 * page + inside;
         VirtAddr(match slot / CLUSTER {
             0 => start + inside,
-            1 => start + 2 * leaf - CLUSTER as u64 / 2 * page + inside,
+            1 => across(start + 2 * leaf),
+            NEST_CLUSTER => across(start + 4 * leaf),
             _ => end - CLUSTER as u64 * page + inside,
         })
+    }
+
+    /// A slot that is in play in this pmap.
+    fn some_slot(&mut self, space: usize) -> usize {
+        let slot = self.random(SLOTS);
+        match (space, slot / CLUSTER) {
+            (NESTED, _) => NEST_CLUSTER * CLUSTER + slot % CLUSTER,
+            (KERNEL, NEST_CLUSTER) => slot % CLUSTER,
+            _ => slot,
+        }
     }
 
     /// Some slots that follow each other, and the range that covers them.
     fn some_slots(&mut self, space: usize) -> (core::ops::Range<usize>, Range) {
         let (mut first, mut last) = match self.random(8) {
-            0 => (0, SLOTS - 1),
+            0 if space != NESTED => (0, SLOTS - 1),
             1..4 => {
-                let one = self.random(SLOTS);
+                let one = self.some_slot(space);
                 (one, one)
             }
-            _ => (self.random(SLOTS), self.random(SLOTS)),
+            _ => (self.some_slot(space), self.some_slot(space)),
         };
         if first > last {
             (first, last) = (last, first);
@@ -216,12 +249,13 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     }
 
     fn one(&mut self, frames: &mut dyn FrameSource) -> Result<(), Failure> {
-        let space = self.random(SPACES + 1);
-        for other in 0..=SPACES {
+        let space = self.random(ALL_SPACES);
+        for other in 0..=KERNEL {
             let mut addresses = [VirtAddr(0); SLOTS];
             for (slot, address) in addresses.iter_mut().enumerate() {
                 *address = self.address(other, slot);
             }
+            // Not by `self.pmap`: the observer is borrowed too.
             let pmap = match self.users.get(other) {
                 Some(user) => user.as_ref().unwrap_or(self.machine.kernel_pmap()),
                 None => self.machine.kernel_pmap(),
@@ -230,7 +264,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 .run(self.machine, pmap, &mut addresses.into_iter());
         }
         let mut batch = TlbBatch::new(self.array);
-        match self.random(16) {
+        match self.random(17) {
             0..8 => self.enter(space, frames, &mut batch)?,
             8 => self.remove(space, &mut batch)?,
             9 | 10 => self.protect(space, &mut batch)?,
@@ -238,6 +272,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             12 => self.wire(space)?,
             13 => self.forget(&mut batch)?,
             14 => self.disconnect(&mut batch)?,
+            15 => self.nest(frames, &mut batch)?,
             _ => {
                 if self.random(4) == 0 && space < SPACES {
                     self.recreate(space, frames)?;
@@ -248,7 +283,8 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             return self.fail(what, 0);
         }
         batch.sync(self.machine, frames);
-        for space in 0..=SPACES {
+        // The one that was run last first: a CPU that takes up another may forget it by that.
+        for space in (0..=KERNEL).rev() {
             let pmap = match self.users.get(space) {
                 Some(user) => user.as_ref().unwrap_or(self.machine.kernel_pmap()),
                 None => self.machine.kernel_pmap(),
@@ -263,16 +299,20 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     /// Every address, every page, every count.
     fn compare(&mut self) -> Result<(), Failure> {
         let mut mappings = [0; PAGES];
-        for space in 0..=SPACES {
-            let mut resident = if space == SPACES { self.others } else { 0 };
+        for space in 0..ALL_SPACES {
+            let mut resident = if space == KERNEL { self.others } else { 0 };
             for slot in 0..SLOTS {
+                if space == KERNEL && slot / CLUSTER == NEST_CLUSTER {
+                    continue;
+                }
                 let at = self.address(space, slot);
-                let expected = self.model[space][slot];
+                let holder = self.holder(space, slot);
+                let expected = self.model[holder][slot];
                 let found = self.machine.pmap_extract(self.pmap(space), at);
                 if found != expected.map(|mapped| (self.pages[mapped.page], mapped.protection)) {
                     return self.fail("extract differs", at.0);
                 }
-                if let Some(mapped) = expected {
+                if let Some(mapped) = expected.filter(|_| holder == space) {
                     resident += 1;
                     mappings[mapped.page] += usize::from(mapped.tracked);
                 }
@@ -280,6 +320,10 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             if self.machine.pmap_resident(self.pmap(space)).0 != resident {
                 return self.fail("the resident count differs", resident);
             }
+        }
+        let nestings = self.machine.pmap_nestings(self.pmap(NESTED));
+        if nestings != self.nestings() {
+            return self.fail("the count of nested tables differs", nestings);
         }
         for (index, &count) in mappings.iter().enumerate() {
             let page = self.pages[index];
@@ -303,7 +347,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             &mut batch,
         );
         batch.sync(self.machine, frames);
-        self.model[SPACES] = [None; SLOTS];
+        self.model[KERNEL] = [None; SLOTS];
         for space in 0..SPACES {
             self.recreate(space, frames)?;
         }
@@ -312,6 +356,9 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             if let Some(pmap) = user.take() {
                 self.machine.pmap_destroy(pmap, frames);
             }
+        }
+        if let Some(pmap) = self.nested.take() {
+            self.machine.pmap_destroy(pmap, frames);
         }
         Ok(())
     }

@@ -20,7 +20,8 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     ) -> Result<(), Failure> {
         self.doing = "enter";
         // A small pool of pages, so that many addresses map the same one.
-        let slot = self.random(SLOTS);
+        let slot = self.some_slot(space);
+        let space = self.holder(space, slot);
         let again = self.random(3) == 0;
         let page = match self.model[space][slot] {
             Some(mapped) if again => mapped.page,
@@ -99,9 +100,12 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     ) -> Result<(), Failure> {
         self.doing = "remove";
         let (slots, range) = self.some_slots(space);
+        self.unnest(space, range, batch);
         self.machine.pmap_remove(self.pmap(space), range, batch);
         for slot in slots {
-            self.met.removed += u32::from(self.model[space][slot].take().is_some());
+            let gone = u32::from(self.model[space][slot].take().is_some());
+            self.met.removed += gone;
+            self.met.shown += gone * u32::from(self.is_shown(space, slot));
         }
         Ok(())
     }
@@ -114,14 +118,18 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         self.doing = "protect";
         let (slots, range) = self.some_slots(space);
         let kept = Protection::from_bits_truncate(self.random(8) as u8);
+        self.unnest(space, range, batch);
         self.machine
             .pmap_protect(self.pmap(space), range, kept, batch);
         for slot in slots {
+            let shown = self.is_shown(space, slot);
             let mapped = &mut self.model[space][slot];
             if kept == Protection::NONE {
                 self.met.removed += u32::from(mapped.take().is_some());
             } else if let Some(mapped) = mapped {
-                self.met.lowered += u32::from(!kept.contains(mapped.protection));
+                let lowered = u32::from(!kept.contains(mapped.protection));
+                self.met.lowered += lowered;
+                self.met.shown += lowered * u32::from(shown);
                 mapped.protection &= kept | Protection::READ;
             }
         }
@@ -171,7 +179,8 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
 
     pub(super) fn wire(&mut self, space: usize) -> Result<(), Failure> {
         self.doing = "change_wiring";
-        let slot = self.random(SLOTS);
+        let slot = self.some_slot(space);
+        let space = self.holder(space, slot);
         let wired = self.random(2) == 0;
         let mark = if wired { Wired::Yes } else { Wired::No };
         self.machine
@@ -214,6 +223,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         if let Some(pmap) = self.users[space].take() {
             self.machine.pmap_destroy(pmap, frames);
         }
+        self.forget_nestings(space);
         self.met.destroyed += u32::from(self.model[space].iter().any(Option::is_some));
         self.model[space] = [None; SLOTS];
         match self.machine.pmap_create(frames) {

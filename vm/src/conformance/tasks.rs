@@ -4,20 +4,28 @@
 //! what the pmap is asked directly (`super`), the larger model test over the simulated machine.
 
 use super::cpu::{Cpu, load, store};
-use super::{Failure, Random};
+use super::library::{home, library, library_byte};
+use super::{Failure, Random, leaf_size};
 use crate::addr::{Range, VirtAddr};
 use crate::fault::FaultError;
 use crate::map::MapRef;
+use crate::map::enter::Placement;
+use crate::map::entry::Attributes;
 use crate::map::protect::SetMax;
+use crate::map::submap::EnterSubmap;
 use crate::sanitize::{UserAddr, UserFlags, UserProt, UserSize};
 use crate::vm::Vm;
 use abi::vm_flags::VM_FLAGS_OVERWRITE;
-use abi::{KernReturn, Protection};
+use abi::{Inherit, KernReturn, Protection};
 
 /// Tasks at most.
 const TASKS: usize = 5;
-/// Pages in play of each task: half of them below the start of a leaf table.
-const PAGES: usize = 24;
+/// Pages in play of each task.
+const PAGES: usize = PLAIN + SHOWN;
+/// The first of them: half of them below the start of a leaf table.
+const PLAIN: usize = 24;
+/// The others: where a task may show the library, whose page table is nested then if the machine can.
+pub(super) const SHOWN: usize = 6;
 /// Steps from one comparison of everything to the next.
 const BETWEEN: u32 = 64;
 
@@ -34,6 +42,8 @@ pub struct Done {
     pub wirings: u32,
     /// Forks.
     pub forks: u32,
+    /// Times that a task came to show the library, a submap.
+    pub shown: u32,
     /// Calls and accesses that memory was too short for.
     pub short: u32,
 }
@@ -53,6 +63,7 @@ struct Task<M: Cpu> {
 struct Tasks<'a, M: Cpu> {
     vm: &'a Vm<M>,
     window: Range,
+    library: MapRef<M>,
     random: Random,
     tasks: [Option<Task<M>>; TASKS],
     done: Done,
@@ -60,15 +71,22 @@ struct Tasks<'a, M: Cpu> {
     doing: &'static str,
 }
 
-/// Runs `steps` steps of tasks whose addresses are in `window`, at least two leaf tables long. `seed`
+/// Runs `steps` steps of tasks whose addresses are in `window`, at least six leaf tables long. `seed`
 /// decides everything. Nobody else may use the `Vm` meanwhile. No lock may be held.
 ///
 /// # Errors
 /// The first difference between the tasks' memory and the model's; the tasks stay then.
 pub fn agree<M: Cpu>(vm: &Vm<M>, seed: u64, steps: u32, window: Range) -> Result<Done, Failure> {
+    let lost = Failure {
+        step: 0,
+        doing: "start",
+        what: "not enough memory",
+        at: 0,
+    };
     let mut run = Tasks {
         vm,
         window,
+        library: library(vm, home::<M>(window)).map_err(|_| lost)?,
         random: Random::new(seed),
         tasks: [const { None }; TASKS],
         done: Done::default(),
@@ -86,8 +104,16 @@ pub fn agree<M: Cpu>(vm: &Vm<M>, seed: u64, steps: u32, window: Range) -> Result
     for task in run.tasks.iter_mut().filter_map(Option::take) {
         vm.map_terminate(task.map);
     }
-    run.audit()?;
-    Ok(run.done)
+    let Tasks { library, .. } = run;
+    vm.map_terminate(library);
+    match vm.audit() {
+        Ok(_) => Ok(run.done),
+        Err(error) => Err(Failure {
+            what: error.what,
+            at: error.place,
+            ..lost
+        }),
+    }
 }
 
 impl<M: Cpu> Tasks<'_, M> {
@@ -101,9 +127,11 @@ impl<M: Cpu> Tasks<'_, M> {
     }
 
     fn address(&self, page: usize) -> VirtAddr {
-        let leaf = M::PAGE_SIZE << (M::PAGE_SHIFT - 3);
-        let border = self.window.start.0.next_multiple_of(leaf) + leaf;
-        VirtAddr(border + page as u64 * M::PAGE_SIZE - PAGES as u64 / 2 * M::PAGE_SIZE)
+        if let Some(shown) = page.checked_sub(PLAIN) {
+            return VirtAddr(home::<M>(self.window).start.0 + shown as u64 * M::PAGE_SIZE);
+        }
+        let border = self.window.start.0.next_multiple_of(leaf_size::<M>()) + leaf_size::<M>();
+        VirtAddr(border + page as u64 * M::PAGE_SIZE - PLAIN as u64 / 2 * M::PAGE_SIZE)
     }
 
     /// Which byte of a page the model keeps: not the first of each.
@@ -114,7 +142,8 @@ impl<M: Cpu> Tasks<'_, M> {
     fn some_pages(&mut self) -> core::ops::Range<usize> {
         let first = self.random.below(PAGES);
         let count = 1 + self.random.below(8);
-        first..(first + count).min(PAGES)
+        let end = if first < PLAIN { PLAIN } else { PAGES };
+        first..(first + count).min(end)
     }
 
     /// A range as a program names it.
@@ -137,7 +166,7 @@ impl<M: Cpu> Tasks<'_, M> {
             27 => self.wire(&task),
             28 => self.unwire(&task),
             29 => self.fork(&task, number),
-            30 => self.load(&task),
+            30 => self.show(&mut task),
             _ if self.random.below(4) != 0 => self.store(&mut task),
             _ => {
                 self.vm.map_terminate(task.map);
@@ -307,6 +336,29 @@ impl<M: Cpu> Tasks<'_, M> {
         if task.pages[pages].iter().all(Option::is_some) {
             let answer = self.vm.unwire(&task.map, addr, size);
             self.done.wirings += u32::from(self.settle(answer, Ok(()))?);
+        }
+        Ok(())
+    }
+
+    /// The task shows the library, whatever it had there.
+    fn show(&mut self, task: &mut Task<M>) -> Result<(), Failure> {
+        self.doing = "enter_submap";
+        let home = home::<M>(self.window);
+        let what = EnterSubmap {
+            submap: &self.library,
+            offset: home.start.0,
+            attributes: Attributes::with(Protection::ALL, Protection::ALL, Inherit::Copy, 0),
+        };
+        let at = Placement::Overwrite(home.start);
+        let answer = self.vm.enter_submap(&task.map, at, home.len(), &what);
+        if self.settle(answer.map(|_| ()), Ok(()))? {
+            self.done.shown += 1;
+            for (page, seen) in task.pages.iter_mut().skip(PLAIN).enumerate() {
+                *seen = Some(Seen {
+                    byte: library_byte(page),
+                    protection: Protection::DEFAULT,
+                });
+            }
         }
         Ok(())
     }

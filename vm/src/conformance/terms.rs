@@ -49,7 +49,7 @@ pub struct Program {
     pub steps: u32,
     /// Kernel addresses that nobody else uses, at least four leaf tables long.
     pub kernel_window: Range,
-    /// Addresses that a user pmap may have, at least four leaf tables long, from a leaf table's start on.
+    /// Addresses that a user pmap may have, at least six leaf tables long, from a leaf table's start on.
     pub user_window: Range,
     /// What the model expects of `RefMod::MODIFIED`.
     pub notes: Notes,
@@ -78,6 +78,12 @@ pub struct Met {
     pub most_mappers: u32,
     /// Pmaps ended with mappings in them.
     pub destroyed: u32,
+    /// Tables of the nested pmap that another one came to show; 0 on a machine that cannot nest.
+    pub nested: u32,
+    /// Tables that one ceased to show, by itself or with its end.
+    pub unnested: u32,
+    /// Mappings of the nested pmap that went or were lowered while others showed them.
+    pub shown: u32,
 }
 
 /// What went wrong, and at which step.

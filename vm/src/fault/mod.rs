@@ -293,7 +293,8 @@ impl<M: Machine> Vm<M> {
         if !write {
             return self.fault_read(entry, object, index, this);
         }
-        if entry.needs_copy {
+        // What others show is not written.
+        if entry.needs_copy || state.is_frozen() {
             return Step::Prepare;
         }
         self.fault_write(entry, object, index, this)

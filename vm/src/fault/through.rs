@@ -1,4 +1,5 @@
-//! Faults through a submap: what its entry shows is mapped where the parent's entry is.
+//! Faults through a submap: what its entry shows is mapped where the parent's entry is, or, where the
+//! parent shows the submap's page tables (`map::nest`), in those, for all who do.
 //!
 //! Owns: the way from the parent's entry to the submap's. Does not own: what becomes the parent's own
 //! before it is written (`map::copy_up`).
@@ -32,11 +33,44 @@ impl<M: Machine> Vm<M> {
         if !shown.attributes.protection.contains(this.access) {
             return Step::Failed(FaultError::ProtectionFailure);
         }
+        if self.machine().pmap_is_nested(this.pmap, this.at) {
+            return self.fault_nested(&shown, self.pmap(submap), this);
+        }
+        self.fault_shown(&shown, this)
+    }
+
+    #[inline(never)]
+    fn fault_shown(&self, shown: &Entry<M>, this: &mut Try<'_, M>) -> Step<M> {
         let Some(object) = &shown.object else {
-            return self.map_zero(&shown, this);
+            return self.map_zero(shown, this);
         };
         self.counters.count(Event::Lookup);
-        self.fault_read(&shown, object, shown.index(this.at), this)
+        self.fault_read(shown, object, shown.index(this.at), this)
+    }
+
+    /// The same in the submap's own page tables. What stands in the way there is removed here, where the
+    /// submap is locked.
+    #[inline(never)]
+    fn fault_nested(&self, shown: &Entry<M>, nested: &M::Pmap, this: &mut Try<'_, M>) -> Step<M> {
+        self.counters.count(Event::Nested);
+        let mut there = Try {
+            pmap: nested,
+            at: this.at,
+            access: this.access,
+            purpose: this.purpose,
+            reserve: &mut *this.reserve,
+            kept: &mut *this.kept,
+            batch: self.frames.batch(),
+            copied: this.copied,
+            released: this.released.take(),
+        };
+        let mut step = self.fault_shown(shown, &mut there);
+        if let Step::Occupied | Step::Covers(..) | Step::Hides(..) = step {
+            step = self.make_way(step, &mut there);
+        }
+        (this.copied, this.released) = (there.copied, there.released);
+        self.frames.finish(there.batch);
+        step
     }
 }
 

@@ -119,7 +119,7 @@ impl<M: Machine> Vm<M> {
             if advice == Advice::ZeroWired {
                 all_allow(&state, range, Protection::WRITE)?;
             }
-            state.clip(self, range, spare)?;
+            state.clip(self, map, range, spare)?;
             state.tree.visit_mut(range, |entry| match advice {
                 Advice::Store(behavior) => entry.attributes.behavior = behavior,
                 _ => entry.attributes.flags.insert(EntryFlags::ZERO_WIRED),

@@ -3,8 +3,8 @@
 //! Owns: [`Spare`], the entries that a split may need, taken before the map is locked.
 //! Does not own: which attributes make two entries one (`entry`). Locks: the map alone.
 
-use super::MapState;
 use super::entry::{Entry, EntryBox};
+use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
 use crate::counters::Event;
 use crate::frames::Frames;
@@ -95,11 +95,12 @@ impl<M: Machine> MapState<M> {
         usize::from(at_start).saturating_add(usize::from(at_end))
     }
 
-    /// Splits the entries that `range` begins or ends in. Asks for spare entries before it changes
-    /// anything.
+    /// Splits the entries that `range` begins or ends in, in `map`, whose state this is. Asks for spare
+    /// entries before it changes anything.
     pub(crate) fn clip(
         &mut self,
         vm: &Vm<M>,
+        map: &Map<M>,
         range: Range,
         spare: &mut Spare<M>,
     ) -> Result<(), Stop> {
@@ -108,11 +109,17 @@ impl<M: Machine> MapState<M> {
             return Ok(());
         }
         spare.require(splits)?;
-        self.clip_at(vm, range.start, spare)?;
-        self.clip_at(vm, range.end, spare)
+        self.clip_at(vm, map, range.start, spare)?;
+        self.clip_at(vm, map, range.end, spare)
     }
 
-    fn clip_at(&mut self, vm: &Vm<M>, at: VirtAddr, spare: &mut Spare<M>) -> Result<(), Stop> {
+    fn clip_at(
+        &mut self,
+        vm: &Vm<M>,
+        map: &Map<M>,
+        at: VirtAddr,
+        spare: &mut Spare<M>,
+    ) -> Result<(), Stop> {
         let Some(entry) = self.tree.find(at).filter(|entry| entry.start < at) else {
             return Ok(());
         };
@@ -127,7 +134,11 @@ impl<M: Machine> MapState<M> {
         };
         let submap = match &entry.submap {
             None => None,
-            Some(submap) => Some(vm.name_submap(submap)?),
+            Some(submap) => {
+                let submap = vm.name_submap(submap)?;
+                vm.unnest_at(map, at);
+                Some(submap)
+            }
         };
         if let Some(object) = &object {
             let mut state = object.write();

@@ -205,8 +205,9 @@ impl<M: Machine> Vm<M> {
     ) {
         while let Some(new) = copies.0.pop() {
             let range = new.range();
-            let split = state.clip(self, range, spare);
+            let split = state.clip(self, map, range, spare);
             assert!(split.is_ok(), "I-SUB-4: a plan lacks spare entries");
+            self.unnest(map, range, batch);
             if let Some(object) = &new.object {
                 if new.needs_copy {
                     let mut target = object.write();

@@ -39,7 +39,11 @@ impl<M: Machine> Vm<M> {
                 state.size = twins.size;
                 state.allowed = allowed;
                 state.restrictions |= restrictions;
+                let shows = state.tree.has_submaps();
                 drop(state);
+                if shows {
+                    self.nest(&child, limits);
+                }
                 Ok(child)
             }
             Err(code) => {

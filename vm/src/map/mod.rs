@@ -23,6 +23,7 @@ pub mod entry;
 pub mod fork;
 pub(crate) mod insert;
 pub mod named;
+pub(crate) mod nest;
 pub mod objects;
 pub mod place;
 pub mod protect;
@@ -39,7 +40,7 @@ pub mod wire_limit;
 
 use crate::addr::{Range, VirtAddr};
 use crate::frames::Frames;
-use crate::machine::Machine;
+use crate::machine::{FrameSource, Machine, Shortage};
 use crate::ranks::MapRank;
 use crate::vm::Vm;
 use abi::KernReturn;
@@ -173,13 +174,22 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE` without memory.
     pub fn map_create(&self, min: VirtAddr, max: VirtAddr) -> Result<MapRef<M>, KernReturn> {
-        self.relieved(|| self.create(Range::new(min, max)))
+        self.create(Range::new(min, max), M::pmap_create)
     }
 
-    fn create(&self, limits: Range) -> Result<MapRef<M>, KernReturn> {
-        let mut tables = self.tables();
-        let pmap = self.machine().pmap_create(&mut tables);
-        let pmap = pmap.map_err(|_| self.shortage())?;
+    /// A new, empty map with page tables of a kind.
+    pub(crate) fn create(
+        &self,
+        limits: Range,
+        kind: impl Fn(&M, &mut dyn FrameSource) -> Result<M::Pmap, Shortage>,
+    ) -> Result<MapRef<M>, KernReturn> {
+        self.relieved(|| {
+            let pmap = kind(self.machine(), &mut self.tables());
+            self.create_with(limits, pmap.map_err(|_| self.shortage())?)
+        })
+    }
+
+    fn create_with(&self, limits: Range, pmap: M::Pmap) -> Result<MapRef<M>, KernReturn> {
         let map = Map::new(self.next_serial(), Translation::User(pmap), limits);
         self.new_map(map)
     }

@@ -79,7 +79,7 @@ impl<M: Machine> Vm<M> {
             } else {
                 None
             };
-            let mut ready = state.clip(self, range, spare).map_err(Blocked::from);
+            let mut ready = state.clip(self, map, range, spare).map_err(Blocked::from);
             if ready.is_ok() && change.copy {
                 ready = self.copy_range(&mut state, range).map_err(Blocked::from);
             }
@@ -91,6 +91,9 @@ impl<M: Machine> Vm<M> {
             }
             if let Some(copies) = copies {
                 self.commit_copies(map, &mut state, copies, spare, dropped, batch);
+            }
+            if state.tree.has_submaps() {
+                self.unnest(map, range, batch);
             }
             if change.copy {
                 // What was mapped is found again, without write permission.
@@ -201,7 +204,7 @@ impl<M: Machine> Vm<M> {
             if inherit == Inherit::Copy && state.tree.visit(range, names).is_some() {
                 return Err(KernReturn::INVALID_ARGUMENT.into());
             }
-            state.clip(self, range, spare)?;
+            state.clip(self, map, range, spare)?;
             state
                 .tree
                 .visit_mut(range, |entry| entry.attributes.inherit = inherit);

@@ -71,7 +71,8 @@ impl<M: Machine> Vm<M> {
             return Err(KernReturn::PROTECTION_FAILURE.into());
         }
         state.check_permanent(range)?;
-        state.clip(self, range, spare)?;
+        state.clip(self, map, range, spare)?;
+        let shows = state.tree.has_submaps();
         let mut touched: Option<Range> = None;
         let MapState {
             tree,
@@ -97,6 +98,9 @@ impl<M: Machine> Vm<M> {
             None
         });
         if let Some(touched) = touched {
+            if shows {
+                self.unnest(map, touched, batch);
+            }
             self.machine().pmap_remove(self.pmap(map), touched, batch);
         }
         Ok(())
@@ -130,6 +134,7 @@ impl<M: Machine> Vm<M> {
         let mut removed = Removed::default();
         {
             let mut state = map.write();
+            let shows = state.tree.has_submaps();
             state.restrictions |= super::place::Restrictions::TERMINATED;
             state.size = 0;
             state.user_wired = 0;
@@ -140,6 +145,9 @@ impl<M: Machine> Vm<M> {
                 removed.push(entry);
             });
             let limits = Range::new(crate::addr::VirtAddr(0), state.limits.end);
+            if shows {
+                self.unnest(map, limits, &mut batch);
+            }
             if let Some(pmap) = self.shown_by(map) {
                 self.machine().pmap_remove(pmap, limits, &mut batch);
             }

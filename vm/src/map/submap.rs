@@ -2,7 +2,7 @@
 //!
 //! Owns: making a submap, entering it into a map, who names it, and its end.
 //! Does not own: faults through it (`fault::through`), pieces that become the parent's own
-//! (`copy_up`).
+//! (`copy_up`), page tables that several maps show (`nest`).
 //! Locks: a parent before the submap that it names, whatever their addresses. A submap names no
 //! other, so there are never more than two. The submap's lock guards who names it.
 //! Invariants: I-SUB-1 (an entry shows an object or a submap, and one with a submap is not wired),
@@ -38,8 +38,19 @@ pub(crate) struct Naming {
     pub entries: u32,
     /// The creator still does.
     created: bool,
-    /// The audit's count, and which audit counted.
-    pub audit: (u32, u32),
+    /// What the audit counted.
+    pub audit: Counted,
+}
+
+/// An audit's counts of who refers to a submap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Counted {
+    /// Which audit counted.
+    pub epoch: u32,
+    /// Entries of other maps.
+    pub entries: u32,
+    /// Tables that other maps show.
+    pub nestings: u32,
 }
 
 /// What [`Vm::enter_submap`] enters.
@@ -67,11 +78,11 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE` without memory.
     pub fn map_create_submap(&self, range: Range) -> Result<MapRef<M>, KernReturn> {
-        let map = self.map_create(range.start, range.end)?;
+        let map = self.create(range, M::pmap_create_nested)?;
         map.write().naming = Some(Naming {
             entries: 0,
             created: true,
-            audit: (0, 0),
+            audit: Counted::default(),
         });
         Ok(map)
     }
@@ -107,6 +118,10 @@ impl<M: Machine> Vm<M> {
         });
         self.dispose(removed, &mut batch);
         self.frames.finish(batch);
+        if let Ok(start) = result {
+            let end = VirtAddr(start.0.saturating_add(new.inside.len()));
+            self.nest(map, Range::new(start, end));
+        }
         result
     }
 

@@ -52,7 +52,7 @@ impl<M: Machine> Vm<M> {
             let done = self.with_spare(|spare| {
                 let mut state = map.write();
                 self.check_wire(&state, range, access)?;
-                state.clip(self, range, spare)?;
+                state.clip(self, map, range, spare)?;
                 let counted = self.count_wirings(map, &mut state, range);
                 if counted < range.end {
                     // A page that others may throw away is gone: what was counted counts no more.
@@ -85,7 +85,7 @@ impl<M: Machine> Vm<M> {
             if state.tree.find(range.start).is_none() {
                 return Err(Stop::Code(KernReturn::INVALID_ADDRESS));
             }
-            state.clip(self, range, spare)?;
+            state.clip(self, map, range, spare)?;
             self.drop_wirings(map, &mut state, range);
             state.simplify_range(self, range);
             Ok(())

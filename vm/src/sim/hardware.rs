@@ -27,6 +27,10 @@ pub(super) struct Tables {
     pub leaves: BTreeMap<u64, PageId>,
     /// By virtual page number.
     pub entries: BTreeMap<u64, Pte>,
+    /// Leaf tables of another pmap's that are shown, by its number.
+    pub links: BTreeMap<u64, u64>,
+    /// Others may show its leaf tables: it keeps them.
+    pub nested: bool,
 }
 
 /// A frame of RAM.
@@ -69,12 +73,18 @@ pub struct Counts {
     pub raised_around: u64,
     /// Leaf tables that were retired.
     pub tables_retired: u64,
+    /// Leaf tables of another pmap's that one came to show.
+    pub nested: u64,
+    /// And ceased to show.
+    pub unnested: u64,
     /// Maintenance of caches that was asked for and is had.
     pub cache_operations: u64,
 }
 
 pub(super) struct Hardware {
     pub page_bytes: usize,
+    /// log2 of a leaf table's entries.
+    pub leaf_bits: u32,
     pub frames: Vec<Frame>,
     pub pmaps: HashMap<u64, Tables>,
     pub next_pmap: u64,
@@ -83,9 +93,10 @@ pub(super) struct Hardware {
 }
 
 impl Hardware {
-    pub fn new(frames: usize, page_bytes: usize, cpus: usize) -> Self {
+    pub fn new(frames: usize, page_bytes: usize, leaf_bits: u32, cpus: usize) -> Self {
         Hardware {
             page_bytes,
+            leaf_bits,
             frames: (0..frames).map(|_| Frame::default()).collect(),
             pmaps: HashMap::new(),
             next_pmap: 1,

@@ -9,8 +9,10 @@
 //! | `hardware` | frames, page tables, reverse maps, counters: one value behind one host mutex |
 //! | `tlb` | what a CPU remembers: translations, and tables it may still walk |
 //! | `pmap` | page-table operations on the hardware |
-//! | `machine` | the trait's calls; the access of a program through a CPU |
-//! | `cpu` | the accesses of the conformance suite's programs |
+//! | `machine` | the trait's calls |
+//! | `nest` | leaf tables that several address spaces show |
+//! | `audit` | TLBs, page tables and reverse maps, compared |
+//! | `cpu` | the access of a program through a CPU |
 //! | `baton` | threads of which one runs at a time; a seed picks which |
 //!
 //! A TLB entry stays until a flush names it. So these faults of `vm` show at once, each as a panic that
@@ -19,14 +21,17 @@
 //! table after an operation has ended (I-TLB-4, [`SimMachine::audit_tlbs`]), a wired page
 //! disconnected (I-PAGE-3).
 
+mod audit;
 mod baton;
 mod cpu;
 mod hardware;
 mod machine;
+mod nest;
 mod pmap;
 mod tlb;
 
 pub use baton::Baton;
+pub use cpu::{Access, SimFault};
 pub use hardware::Counts;
-pub use machine::{Access, SimFault, SimMachine};
+pub use machine::SimMachine;
 pub use pmap::{SimFlush, SimPmap, SimReserve};

@@ -1,7 +1,7 @@
 //! Page tables of the simulated machine.
 //!
 //! Owns: what enters, leaves and changes in them, what a batch must flush, when a leaf table is
-//! retired. Two levels: a root frame, and leaf tables with as many entries as 8-byte words fit.
+//! retired. Two levels: a root frame, and leaf tables with as many entries as the machine says.
 
 use super::hardware::{Hardware, Pte, Tables};
 use crate::addr::PageId;
@@ -27,21 +27,20 @@ pub struct SimReserve {
 pub struct SimFlush {
     pub(super) entries: Vec<(u64, u64)>,
     pub(super) tables: Vec<(u64, u64)>,
+    /// Leaf tables that are shown no longer, with all that they mapped.
+    pub(super) leaves: Vec<(u64, u64)>,
     pub(super) everything: bool,
 }
 
 impl SimFlush {
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.tables.is_empty() && !self.everything
+        let listed = self.entries.len() + self.tables.len() + self.leaves.len();
+        listed == 0 && !self.everything
     }
 }
 
 impl Hardware {
-    pub fn leaf_bits(&self) -> u32 {
-        self.page_bytes.ilog2() - 3
-    }
-
-    pub fn create(&mut self, root: PageId) -> u64 {
+    pub fn create(&mut self, root: PageId, nested: bool) -> u64 {
         let id = self.next_pmap;
         self.next_pmap += 1;
         self.frame(root).is_table = true;
@@ -51,14 +50,16 @@ impl Hardware {
                 root,
                 leaves: Default::default(),
                 entries: Default::default(),
+                links: Default::default(),
+                nested,
             },
         );
         id
     }
 
     pub fn needs(&mut self, pmap: u64, at: u64) -> bool {
-        let leaf = at >> self.leaf_bits();
-        !self.tables(pmap).leaves.contains_key(&leaf)
+        self.tables(pmap);
+        self.leaf_table(pmap, at).is_none()
     }
 
     pub fn enter(
@@ -80,7 +81,8 @@ impl Hardware {
             "an untracked mapping is writable"
         );
         assert!(!self.frame(page).is_table, "a page table is mapped");
-        let leaf = at >> self.leaf_bits();
+        self.check_own(pmap, at..at + 1, "entered");
+        let leaf = at >> self.leaf_bits;
         let old = self.tables(pmap).entries.get(&at).copied();
         let same = old.is_some_and(|old| old.page == page && old.tracked == tracked);
         let wants_reverse = tracked && !same && !self.frame(page).mappings.is_empty();
@@ -90,11 +92,13 @@ impl Hardware {
             return Err(NotEntered::Reserve);
         }
         if old.is_some_and(|old| old.page != page) {
-            if self.is_active_beside(cpu, pmap) {
+            if self.is_active_beside(cpu, pmap, at) {
                 self.counts.occupied += 1;
                 return Err(NotEntered::Occupied);
             }
-            self.tlbs[cpu].forget(pmap, at);
+            for space in self.shown_in(pmap, at) {
+                self.tlbs[cpu].forget(space, at);
+            }
         }
         self.check_current(pmap, at, page);
         if wants_reverse {
@@ -129,20 +133,23 @@ impl Hardware {
         Ok(())
     }
 
-    /// Whether another CPU may hold translations of an address space: it holds one.
-    fn is_active_beside(&self, cpu: usize, pmap: u64) -> bool {
-        let others = self.tlbs.iter().enumerate().filter(|(n, _)| *n != cpu);
-        others.into_iter().any(|(_, tlb)| tlb.knows(pmap))
+    /// Whether another CPU may hold translations of an address space that shows the page: it holds one.
+    fn is_active_beside(&self, cpu: usize, pmap: u64, at: u64) -> bool {
+        let spaces = self.shown_in(pmap, at);
+        let mut others = self.tlbs.iter().enumerate().filter(|(n, _)| *n != cpu);
+        others.any(|(_, tlb)| spaces.iter().any(|&space| tlb.knows(space)))
     }
 
     /// A mapping is made: nobody may still be shown another page there.
     fn check_current(&mut self, pmap: u64, at: u64, page: PageId) {
-        for tlb in &mut self.tlbs {
-            let known = tlb.get(pmap, at).map(|entry| entry.page);
-            assert!(
-                known.is_none_or(|known| known == page),
-                "I-TLB-6: a page is mapped while a TLB still shows another one there"
-            );
+        for space in self.shown_in(pmap, at) {
+            for tlb in &mut self.tlbs {
+                let known = tlb.get(space, at).map(|entry| entry.page);
+                assert!(
+                    known.is_none_or(|known| known == page),
+                    "I-TLB-6: a page is mapped while a TLB still shows another one there"
+                );
+            }
         }
     }
 
@@ -157,6 +164,7 @@ impl Hardware {
             mapping.tracking == Tracking::Tracked && mapping.wired == Wired::No,
             "neighbours are tracked and not wired"
         );
+        self.check_own(pmap, first..first + pages.len() as u64, "entered");
         for (at, page) in (first..).zip(pages) {
             let Some(page) = *page else { continue };
             if self.needs(pmap, at) {
@@ -200,6 +208,7 @@ impl Hardware {
         pages: std::ops::Range<u64>,
         flush: &mut SimFlush,
     ) -> Vec<PageId> {
+        self.check_own(pmap, pages.clone(), "removed");
         let found: Vec<(u64, Pte)> = self
             .tables(pmap)
             .entries
@@ -217,14 +226,15 @@ impl Hardware {
     }
 
     fn retire_if_empty(&mut self, pmap: u64, at: u64, flush: &mut SimFlush) -> Option<PageId> {
-        let bits = self.leaf_bits();
+        let bits = self.leaf_bits;
         let leaf = at >> bits;
         let tables = self.tables(pmap);
-        if tables
-            .entries
-            .range(leaf << bits..(leaf + 1) << bits)
-            .next()
-            .is_some()
+        if tables.nested
+            || tables
+                .entries
+                .range(leaf << bits..(leaf + 1) << bits)
+                .next()
+                .is_some()
         {
             return None;
         }
@@ -242,6 +252,7 @@ impl Hardware {
         protection: Protection,
         flush: &mut SimFlush,
     ) {
+        self.check_own(pmap, pages.clone(), "lowered");
         for (at, entry) in self.tables(pmap).entries.range_mut(pages) {
             if !protection.contains(entry.protection) {
                 entry.protection &= protection;
@@ -313,19 +324,29 @@ impl Hardware {
     pub fn flush(&mut self, flush: &mut SimFlush) {
         self.counts.flushes += 1;
         self.counts.flushed += (flush.entries.len() + flush.tables.len()) as u64;
-        for tlb in &mut self.tlbs {
+        let bits = self.leaf_bits;
+        for cpu in 0..self.tlbs.len() {
             if flush.everything {
-                *tlb = super::tlb::Tlb::default();
+                self.tlbs[cpu] = super::tlb::Tlb::default();
             }
-            for (pmap, at) in &flush.entries {
-                tlb.forget(*pmap, *at);
+            for &(pmap, at) in &flush.entries {
+                if self.is_everywhere(pmap) {
+                    self.tlbs[cpu].forget_everywhere(at);
+                } else {
+                    self.tlbs[cpu].forget(pmap, at);
+                }
             }
+            let tlb = &mut self.tlbs[cpu];
             for (pmap, leaf) in &flush.tables {
                 tlb.forget_table(*pmap, *leaf);
+            }
+            for (pmap, leaf) in &flush.leaves {
+                tlb.forget_leaf(*pmap, *leaf, bits);
             }
         }
         flush.entries.clear();
         flush.tables.clear();
+        flush.leaves.clear();
         flush.everything = false;
     }
 }

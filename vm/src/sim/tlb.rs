@@ -47,6 +47,25 @@ impl Tlb {
         self.tables.remove(&(pmap, leaf));
     }
 
+    /// Forgets a page in all address spaces.
+    pub fn forget_everywhere(&mut self, page: u64) {
+        self.entries.retain(|(_, at), _| *at != page);
+    }
+
+    /// Forgets what lies in a leaf table, and the table.
+    pub fn forget_leaf(&mut self, pmap: u64, leaf: u64, bits: u32) {
+        self.entries
+            .retain(|(owner, at), _| (*owner, at >> bits) != (pmap, leaf));
+        self.forget_table(pmap, leaf);
+    }
+
+    /// Whether anything that lies in a leaf table is here, or the table.
+    pub fn knows_leaf(&self, pmap: u64, leaf: u64, bits: u32) -> bool {
+        let mut pages = self.entries.keys();
+        pages.any(|(owner, at)| (*owner, at >> bits) == (pmap, leaf))
+            || self.tables.contains_key(&(pmap, leaf))
+    }
+
     /// Whether anything of an address space is here.
     pub fn knows(&self, pmap: u64) -> bool {
         self.entries.keys().any(|(owner, _)| *owner == pmap)

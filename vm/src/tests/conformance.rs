@@ -11,6 +11,7 @@ both! {
             let done = done.unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
             assert!(done.accesses > 1000 && done.refused > 100 && done.forks > 50, "{done:?}");
             assert!(done.changes > 100 && done.wirings > 10 && done.short == 0, "{done:?}");
+            assert!(done.shown > 40 && rig.vm.machine().counts().nested > 40, "{done:?}");
             rig.audit();
         }
     }

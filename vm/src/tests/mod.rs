@@ -15,6 +15,7 @@ mod file;
 mod fork;
 mod map;
 mod memory_entry;
+mod nest;
 mod objects;
 mod protect;
 mod purgable;

@@ -1,10 +1,10 @@
 //! What `Vm::objects` says of every entry of a map: whole chains, each of one moment.
 
 use super::system::Failure;
+use super::system::Sim;
 use abi::objects::{VM_PAGE_RUN_RESIDENT, VmObjectRecord, VmPageRun};
 use vm::map::Map;
 use vm::sanitize::UserAddr;
-use vm::sim::SimMachine;
 use vm::vm::Vm;
 use vm::{KernReturn, ObjectsRoom};
 
@@ -13,10 +13,7 @@ const OBJECTS: usize = 256;
 const RUNS: usize = 4096;
 
 /// Checks every entry's answer against itself; others may change the map meanwhile.
-pub fn check<const SHIFT: u32>(
-    vm: &Vm<SimMachine<SHIFT>>,
-    map: &Map<SimMachine<SHIFT>>,
-) -> Result<(), Failure> {
+pub fn check<const SHIFT: u32>(vm: &Vm<Sim<SHIFT>>, map: &Map<Sim<SHIFT>>) -> Result<(), Failure> {
     let mut objects = vec![VmObjectRecord::default(); OBJECTS];
     let mut runs = vec![VmPageRun::default(); RUNS];
     let mut at = 0;

@@ -3,19 +3,19 @@
 //! Owns: what its pages allow and hold, both sides of entering it, and the reference's notion of which
 //! pages a submap shows still.
 
-use super::op::{LIBRARY, Place};
+use super::op::{LIBRARY, LIBRARY_AT, Place};
 use super::reference::Rules;
-use super::system::{Failure, Outcome, System};
+use super::system::{Failure, Outcome, Sim, System};
 use vm::map::MapRef;
 use vm::map::protect::SetMax;
 use vm::sanitize::{UserAddr, UserFlags, UserProt};
-use vm::sim::SimMachine;
 use vm::{Attributes, EnterSubmap, Machine, Placement, Protection, Range, Shows, VirtAddr};
 
 impl<const SHIFT: u32> System<SHIFT> {
     /// A submap with two pages to execute, three to write and three to read; some were never written.
+    /// It is all that one page table maps.
     pub fn new_library(&mut self) {
-        let first = self.rules.first;
+        let first = self.rules.first + LIBRARY_AT;
         let range = Range::new(
             VirtAddr(first << SHIFT),
             VirtAddr((first + LIBRARY) << SHIFT),
@@ -107,12 +107,12 @@ impl<const SHIFT: u32> System<SHIFT> {
 /// A library from its page `from` on, to be entered.
 pub fn library_from<const SHIFT: u32>(
     rules: Rules,
-    submap: &MapRef<SimMachine<SHIFT>>,
+    submap: &MapRef<Sim<SHIFT>>,
     from: u64,
-) -> EnterSubmap<'_, SimMachine<SHIFT>> {
+) -> EnterSubmap<'_, Sim<SHIFT>> {
     EnterSubmap {
         submap,
-        offset: (rules.first + from) << SHIFT,
+        offset: (rules.first + LIBRARY_AT + from) << SHIFT,
         attributes: Attributes {
             protection: Protection::ALL,
             ..Attributes::default()

@@ -71,6 +71,7 @@ const USUAL: &[Event] = &[
     Event::Coalesce,
     Event::ForkCopy,
     Event::Through,
+    Event::Nested,
     Event::CopyUp,
     Event::DelayedCopy,
     Event::Push,
@@ -91,6 +92,7 @@ mod model {
         let mut coverage = Coverage::default();
         run_all::<SHIFT>(test, setup, (200, 500, Op::random), &mut coverage);
         coverage.require(USUAL);
+        coverage.require_nesting(500);
         coverage.require_refusals(&["INVALID_ADDRESS", "NO_SPACE", "PROTECTION_FAILURE"]);
         coverage.require_refusals(&["INVALID_ARGUMENT"]);
         coverage.require_refusals(&["InvalidAddress", "ProtectionFailure"]);
@@ -219,6 +221,7 @@ mod model {
             threads::run::<14>(seed, &mut coverage);
         }
         coverage.require(&[Event::CowFault, Event::Retry, Event::Through, Event::CopyUp]);
+        coverage.require_nesting(1_000);
         assert!(coverage.switches > 1_000, "{coverage:?}");
     }
 

@@ -1,7 +1,7 @@
 //! Which operations random programs are made of.
 
 use super::care;
-use super::op::{EntryMode, LIBRARY, Op, Place, WINDOW};
+use super::op::{EntryMode, LIBRARY, LIBRARY_AT, Op, Place, WINDOW};
 use super::random::Random;
 use vm::{Inherit, Protection};
 
@@ -89,11 +89,14 @@ impl Op {
             33 => Op::Contents { task, cpu },
             100..=102 => {
                 let from = r.below(LIBRARY);
+                let part = (at, from, 1 + r.below(LIBRARY - from));
+                // All of it, where it is at home, is nested.
+                let (at, from, pages) = r.pick(&[part, (LIBRARY_AT, 0, LIBRARY)]);
                 Op::EnterSubmap {
                     task,
                     at,
                     from,
-                    pages: 1 + r.below(LIBRARY - from),
+                    pages,
                     place: r.pick(&[Place::Fixed, Place::Overwrite]),
                 }
             }

@@ -11,6 +11,9 @@ pub const WINDOW: u64 = 40;
 /// Pages of the library, a submap.
 pub const LIBRARY: u64 = 8;
 
+/// The page of the window at which the library has its own addresses.
+pub const LIBRARY_AT: u64 = 4;
+
 /// An operation. `task` counts among the tasks that live (modulo their number; from 255 down: the
 /// youngest); `at` is a page of the
 /// window.

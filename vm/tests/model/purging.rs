@@ -6,11 +6,11 @@
 
 use super::random::Random;
 use super::run::Coverage;
-use super::system::{Setup, System};
+use super::system::{Setup, Sim, System};
 use vm::map::Map;
 use vm::page::PageState;
 use vm::sanitize::{UserAddr, UserFlags, UserProt, UserSize};
-use vm::sim::{Access, Baton, SimMachine};
+use vm::sim::{Access, Baton};
 use vm::vm::{Vm, WriteExecute};
 use vm::{Pages, VirtAddr};
 
@@ -20,8 +20,8 @@ const NONVOLATILE: i32 = 0;
 const VOLATILE: i32 = 1;
 
 struct Shared<'a, const SHIFT: u32> {
-    vm: &'a Vm<SimMachine<SHIFT>>,
-    map: &'a Map<SimMachine<SHIFT>>,
+    vm: &'a Vm<Sim<SHIFT>>,
+    map: &'a Map<Sim<SHIFT>>,
     first: u64,
 }
 

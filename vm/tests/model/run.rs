@@ -43,6 +43,8 @@ impl Coverage {
         self.machine.entered_around += counts.entered_around;
         self.machine.raised_around += counts.raised_around;
         self.machine.tables_retired += counts.tables_retired;
+        self.machine.nested += counts.nested;
+        self.machine.unnested += counts.unnested;
     }
 
     /// Fails if memory was never really short.
@@ -99,6 +101,16 @@ impl Coverage {
             assert!(count > 0, "the runs never met {what}");
         }
     }
+
+    /// Fails if a submap's page tables were seldom shown, or never withdrawn.
+    pub fn require_nesting(&self, least: u64) {
+        let (nested, unnested) = (self.machine.nested, self.machine.unnested);
+        let single = std::env::var("VELLUM_SEED").is_ok();
+        assert!(
+            single || nested >= least && unnested >= least,
+            "{nested} tables were nested, {unnested} unnested"
+        );
+    }
 }
 
 pub const EVENTS: &[Event] = &[
@@ -123,6 +135,7 @@ pub const EVENTS: &[Event] = &[
     Event::Flatten,
     Event::ChainStep,
     Event::Through,
+    Event::Nested,
     Event::CopyUp,
     Event::Chunk,
     Event::WillNeed,

@@ -2,11 +2,10 @@
 
 use super::op::EntryMode;
 use super::reference::{Cell, Page, fresh};
-use super::system::{Failure, Outcome, Pair, System};
+use super::system::{Failure, Outcome, Pair, Sim, System};
 use std::cell::RefCell;
 use std::rc::Rc;
 use vm::sanitize::{UserAddr, UserFlags, UserInherit, UserProt, UserSize};
-use vm::sim::SimMachine;
 use vm::{
     CopyMode, Inherit, KernReturn, MapRequest, MemoryEntryRef, Protection, RemapRequest, VirtAddr,
 };
@@ -16,7 +15,7 @@ const READ_WRITE: u32 = 3;
 
 /// The memory entry of a system and of the reference.
 pub struct Named<const SHIFT: u32> {
-    pub entry: MemoryEntryRef<SimMachine<SHIFT>>,
+    pub entry: MemoryEntryRef<Sim<SHIFT>>,
     cells: Vec<Cell>,
     mode: EntryMode,
 }

@@ -39,16 +39,20 @@ pub struct Setup {
 
 pub type Failure = String;
 
+/// The machine of these tests: eight entries in a last-level table, so that a window has several, and
+/// the library is one.
+pub type Sim<const SHIFT: u32> = SimMachine<SHIFT, 3>;
+
 /// A task of the system and of the reference.
 pub struct Pair<const SHIFT: u32> {
-    pub map: MapRef<SimMachine<SHIFT>>,
+    pub map: MapRef<Sim<SHIFT>>,
     pub model: Task,
     /// The frame of each page that was wired for writing, as first seen: it must not change.
     pub wired_frames: BTreeMap<u64, PageId>,
 }
 
 pub struct System<const SHIFT: u32> {
-    pub vm: Vm<SimMachine<SHIFT>>,
+    pub vm: Vm<Sim<SHIFT>>,
     pub tasks: Vec<Pair<SHIFT>>,
     /// The memory entry that was made last.
     pub named: Option<Named<SHIFT>>,
@@ -57,7 +61,7 @@ pub struct System<const SHIFT: u32> {
     /// Calls and accesses that were refused, by reason.
     pub refusals: BTreeMap<String, u64>,
     /// A submap, and what its pages allow and hold.
-    pub submap: Option<MapRef<SimMachine<SHIFT>>>,
+    pub submap: Option<MapRef<Sim<SHIFT>>>,
     pub library: Vec<(Protection, Vec<u8>)>,
     /// Pages that may have become zeros.
     pub doubts: Vec<Cell>,
@@ -66,7 +70,7 @@ pub struct System<const SHIFT: u32> {
 impl<const SHIFT: u32> System<SHIFT> {
     pub fn new(setup: Setup) -> Self {
         let pages: Vec<Page> = (0..setup.frames).map(|_| Page::new()).collect();
-        // The window lies across the border of two page tables.
+        // The window lies across the borders of page tables.
         let border = 3u64 << (SHIFT - 3);
         let rules = Rules {
             page_bytes: 1 << SHIFT,
@@ -83,7 +87,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             write_execute: setup.write_execute,
         };
         sync::host::enter(Some(0), None);
-        let vm = Vm::new(SimMachine::new(setup.frames), memory).expect("memory for a machine");
+        let vm = Vm::new(Sim::new(setup.frames), memory).expect("memory for a machine");
         let mut system = System {
             vm,
             tasks: Vec::new(),
@@ -105,7 +109,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         system
     }
 
-    fn new_map(&self) -> MapRef<SimMachine<SHIFT>> {
+    fn new_map(&self) -> MapRef<Sim<SHIFT>> {
         let (min, max) = (
             VirtAddr(self.rules.first << SHIFT),
             VirtAddr(self.rules.end << SHIFT),

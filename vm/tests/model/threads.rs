@@ -1,27 +1,32 @@
 //! Several CPUs in one map at once, by a seeded baton.
 //!
 //! Three threads write counters, each in its own bytes of each page, so that every byte has one
-//! writer. The last pages are shown by a submap at first. Besides, the first forks and looks at the child, the second lowers and raises protections
-//! and wires, the third maps and unmaps beside the shared pages, memory and the submap.
+//! writer. The last pages are shown by a submap at first. Besides, the first forks and looks at the
+//! child, the second lowers and raises protections and wires, the third maps and unmaps beside the
+//! shared pages, memory and the submap, and shows all of the submap at home, where its page tables are
+//! nested and everybody looks at it.
 
 use super::chains;
 use super::library::library_from;
+use super::op::{LIBRARY, LIBRARY_AT};
 use super::random::Random;
 use super::reference::Rules;
 use super::run::Coverage;
-use super::system::{Setup, System};
+use super::system::{Setup, Sim, System};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use vm::fault::FaultError;
 use vm::map::Map;
 use vm::map::protect::SetMax;
 use vm::page::PageState;
 use vm::sanitize::{UserAddr, UserFlags, UserProt, UserSize};
-use vm::sim::{Access, Baton, SimMachine};
+use vm::sim::{Access, Baton};
 use vm::vm::{Vm, WriteExecute};
 use vm::{Machine, MapRef, PageId, Placement, Protection, VirtAddr};
 
 const THREADS: usize = 3;
 const PAGES: u64 = 10;
+/// The page of the window with which they begin.
+const START: u64 = LIBRARY_AT + LIBRARY + 4;
 const STEPS: usize = 60;
 /// The pages that a submap shows: those of the library that may be written.
 const SHOWN: u64 = 3;
@@ -35,11 +40,13 @@ struct Byte {
 }
 
 struct Shared<'a, const SHIFT: u32> {
-    vm: &'a Vm<SimMachine<SHIFT>>,
-    map: &'a Map<SimMachine<SHIFT>>,
+    vm: &'a Vm<Sim<SHIFT>>,
+    map: &'a Map<Sim<SHIFT>>,
     rules: Rules,
-    submap: &'a MapRef<SimMachine<SHIFT>>,
+    submap: &'a MapRef<Sim<SHIFT>>,
     library: &'a [(Protection, Vec<u8>)],
+    /// What the library's text is.
+    text: u8,
     bytes: Vec<[Byte; THREADS]>,
 }
 
@@ -58,6 +65,7 @@ pub fn run<const SHIFT: u32>(seed: u64, coverage: &mut Coverage) {
         rules: system.rules,
         submap: system.submap.as_ref().expect("a library"),
         library: &system.library[FROM as usize..][..SHOWN as usize],
+        text: system.library[0].1[0],
         bytes: (0..PAGES).map(|_| Default::default()).collect(),
     };
     for (page, (_, library)) in (PAGES - SHOWN..PAGES).zip(shared.library) {
@@ -66,7 +74,7 @@ pub fn run<const SHIFT: u32>(seed: u64, coverage: &mut Coverage) {
             byte.begun.store(library[lane], SeqCst);
         }
     }
-    let start = UserAddr(system.rules.first << SHIFT);
+    let start = UserAddr((system.rules.first + START) << SHIFT);
     let size = UserSize((PAGES - SHOWN) << SHIFT);
     shared
         .vm
@@ -113,9 +121,11 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
             match random.below(12) {
                 0 if me == 0 => self.fork(&mut random),
                 0..=1 if me == 1 => self.protect(page, &mut random),
-                2 if me == 2 => chains::check(self.vm, self.map).expect("whole chains"),
+                3 if me == 2 => chains::check(self.vm, self.map).expect("whole chains"),
                 0 if me == 2 => self.neighbour_library(),
                 1 if me == 2 => self.neighbour(&mut random),
+                2 if me == 2 => self.library_at_home(&mut random),
+                11 => self.look_home(me),
                 2..=4 => self.read(me, page),
                 _ => self.write(me, page),
             }
@@ -123,14 +133,19 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
     }
 
     fn address(&self, page: u64, lane: usize) -> VirtAddr {
-        VirtAddr(((self.rules.first + page) << SHIFT) + lane as u64)
+        VirtAddr(((self.rules.first + START + page) << SHIFT) + lane as u64)
+    }
+
+    /// Where the library has a page itself.
+    fn home(&self, page: u64) -> VirtAddr {
+        VirtAddr((self.rules.first + LIBRARY_AT + page) << SHIFT)
     }
 
     /// An access of thread `cpu`: faults until it is through or refused.
     fn access(
         &self,
         cpu: usize,
-        map: &Map<SimMachine<SHIFT>>,
+        map: &Map<Sim<SHIFT>>,
         at: VirtAddr,
         access: Access,
     ) -> Result<u8, FaultError> {
@@ -282,6 +297,45 @@ impl<const SHIFT: u32> Shared<'_, SHIFT> {
         let addr = UserAddr(self.address(PAGES, 0).0);
         let size = UserSize(SHOWN << SHIFT);
         self.vm.deallocate(self.map, addr, size).expect("mapped");
+    }
+
+    /// Shows all of the submap where its page tables are nested; perhaps writes there; and unmaps it, or
+    /// its text first. Nobody sees any of it afterwards.
+    fn library_at_home(&self, random: &mut Random) {
+        let what = library_from(self.rules, self.submap, 0);
+        let place = Placement::Fixed(self.home(0));
+        let entered = self
+            .vm
+            .enter_submap(self.map, place, LIBRARY << SHIFT, &what);
+        entered.expect("room");
+        self.look_home(2);
+        let data = self.home(FROM);
+        let holds = self.library[0].1[0];
+        assert_eq!(self.access(2, self.map, data, Access::Read), Ok(holds));
+        if random.one_in(3) {
+            assert_eq!(self.access(2, self.map, data, Access::Write(78)), Ok(78));
+            assert_eq!(self.access(2, self.map, data, Access::Read), Ok(78));
+        }
+        let first = random.pick(&[1, LIBRARY]);
+        for (page, pages) in [(0, first), (first, LIBRARY - first)] {
+            let (addr, size) = (UserAddr(self.home(page).0), UserSize(pages << SHIFT));
+            self.vm.deallocate(self.map, addr, size).expect("mapped");
+            for cpu in 0..THREADS {
+                assert_eq!(
+                    self.access(cpu, self.map, self.home(0), Access::Read),
+                    Err(FaultError::InvalidAddress),
+                    "text that was unmapped answers"
+                );
+            }
+        }
+    }
+
+    /// The library's text, while it is there.
+    fn look_home(&self, me: usize) {
+        match self.access(me, self.map, self.home(0), Access::Read) {
+            Ok(byte) => assert_eq!(byte, self.text),
+            Err(error) => assert_eq!(error, FaultError::InvalidAddress),
+        }
     }
 
     /// Maps right behind the shared pages, writes there, and unmaps again.

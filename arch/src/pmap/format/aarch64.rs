@@ -43,6 +43,8 @@ pub const WRITTEN: u64 = 1 << 55;
 pub const WIRED: u64 = 1 << 56;
 /// Software: no reverse map knows the mapping.
 pub const UNTRACKED: u64 = 1 << 57;
+/// Software, above the leaf level: the table is another pmap's.
+pub const NESTED: u64 = 1 << 58;
 
 /// The 4 KiB granule: 4 levels, of which the root uses 256 entries.
 #[derive(Debug)]
@@ -111,6 +113,7 @@ macro_rules! descriptor {
         const WIRED: u64 = WIRED;
         const UNTRACKED: u64 = UNTRACKED;
         const CACHE: u64 = ATTRIBUTE_NON_CACHEABLE | ATTRIBUTE_DEVICE;
+        const NESTED: u64 = NESTED;
 
         #[inline]
         fn leaf(page: PhysAddr, attributes: Attributes) -> u64 {
@@ -129,7 +132,7 @@ macro_rules! descriptor {
 
         #[inline]
         fn is_table(entry: u64, level: Level) -> bool {
-            level > 0 && entry & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE
+            level > 0 && entry & (VALID | TABLE_OR_PAGE | NESTED) == VALID | TABLE_OR_PAGE
         }
 
         #[inline]

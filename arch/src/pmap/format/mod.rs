@@ -115,6 +115,8 @@ pub trait PteFormat: Send + Sync + 'static {
     const UNTRACKED: u64;
     /// The bits of an entry that are its memory type.
     const CACHE: u64;
+    /// The software bit of an entry that leads to another pmap's leaf table.
+    const NESTED: u64;
 
     /// A page's entry.
     fn leaf(page: PhysAddr, attributes: Attributes) -> u64;
@@ -122,7 +124,7 @@ pub trait PteFormat: Send + Sync + 'static {
     fn block(level: Level, start: PhysAddr, attributes: Attributes) -> u64;
     /// The entry that leads to a lower table. It restricts nothing: permissions are the leaf's.
     fn table(next: PhysAddr, space: Space) -> u64;
-    /// Whether an entry at `level` leads to a lower table.
+    /// Whether an entry at `level` leads to a lower table of the same pmap.
     fn is_table(entry: u64, level: Level) -> bool;
     /// Whether an entry at any level means anything to the machine.
     fn is_present(entry: u64) -> bool;
@@ -134,6 +136,18 @@ pub trait PteFormat: Send + Sync + 'static {
     fn refmod(entry: u64) -> RefMod;
     /// Forgets it.
     fn forget(which: RefMod) -> Lowering;
+
+    /// The entry that leads to another pmap's leaf table.
+    #[inline]
+    fn nested(leaf: PhysAddr) -> u64 {
+        Self::table(leaf, Space::User) | Self::NESTED
+    }
+
+    /// Whether an entry above the leaf level leads to another pmap's leaf table.
+    #[inline]
+    fn is_nested(entry: u64) -> bool {
+        Self::is_present(entry) && entry & Self::NESTED != 0
+    }
 
     /// A leaf's, block's or table's address.
     #[inline]

@@ -34,6 +34,8 @@ pub const GLOBAL: u64 = 1 << 8;
 pub const WIRED: u64 = 1 << 9;
 /// Software: no reverse map knows the mapping.
 pub const UNTRACKED: u64 = 1 << 10;
+/// Software, above the leaf level: the table is another pmap's.
+pub const NESTED: u64 = 1 << 11;
 /// Not executable. Only on leaves and blocks.
 pub const NO_EXECUTE: u64 = 1 << 63;
 
@@ -96,6 +98,7 @@ impl PteFormat for X86_64 {
     const WIRED: u64 = WIRED;
     const UNTRACKED: u64 = UNTRACKED;
     const CACHE: u64 = WRITE_THROUGH | NO_CACHE;
+    const NESTED: u64 = NESTED;
 
     #[inline]
     fn leaf(page: PhysAddr, attributes: Attributes) -> u64 {
@@ -120,7 +123,7 @@ impl PteFormat for X86_64 {
 
     #[inline]
     fn is_table(entry: u64, level: Level) -> bool {
-        level > 0 && entry & (PRESENT | LARGE) == PRESENT
+        level > 0 && entry & (PRESENT | LARGE | NESTED) == PRESENT
     }
 
     #[inline]

@@ -51,6 +51,10 @@ fn conform_all<F: PteFormat>() {
         "{met:?}"
     );
     assert!(met.iter().all(|m| m.most_mappers > 9), "{met:?}");
+    assert!(
+        sum(|m| m.nested) > 150 && sum(|m| m.unnested) > 100 && sum(|m| m.shown) > 50,
+        "{met:?}"
+    );
 }
 
 #[test]

@@ -139,7 +139,7 @@ impl<M: Machine> Vm<M> {
                     .check_frozen()
                     .and_then(|()| check(&state))
                     .map_err(Unplanned::Code)
-                    .and_then(|()| self.cut(&mut state, range, &mut spare))
+                    .and_then(|()| self.cut(map, &mut state, range, &mut spare))
                     .and_then(|()| self.twins(map, &mut state, range, &how, &mut hands))
             };
             self.dispose(released, &mut batch);
@@ -170,14 +170,17 @@ impl<M: Machine> Vm<M> {
     /// Splits the entries that the range cuts.
     fn cut(
         &self,
+        map: &Map<M>,
         state: &mut MapState<M>,
         range: Range,
         spare: &mut Spare<M>,
     ) -> Result<(), Unplanned<M>> {
-        state.clip(self, range, spare).map_err(|stop| match stop {
-            Stop::Entries(count) => Unplanned::Splits(count),
-            Stop::Code(code) => Unplanned::Code(code),
-        })
+        state
+            .clip(self, map, range, spare)
+            .map_err(|stop| match stop {
+                Stop::Entries(count) => Unplanned::Splits(count),
+                Stop::Code(code) => Unplanned::Code(code),
+            })
     }
 
     /// Plans and commits. On failure nothing is left.
