@@ -153,8 +153,8 @@ impl<M: Machine> Vm<M> {
         Ok(())
     }
 
-    /// Whether every page of an entry is in its locked object, which may be written, not busy, and
-    /// mapped.
+    /// Whether every page of an entry is in its locked object, which may be written, not busy, mapped,
+    /// and owed to no copy: a push could not take a wired page from who looks through the copy.
     fn all_present(&self, map: &Map<M>, entry: &Entry<M>, object: &ObjectState<M>) -> bool {
         let hidden = entry.attributes.protection.is_empty();
         let mut at = entry.start;
@@ -162,6 +162,9 @@ impl<M: Machine> Vm<M> {
             let Slot::Resident(page) = object.slots.get(entry.index(at)) else {
                 return false;
             };
+            if self.frames.pages().get(page).is_owed() {
+                return false;
+            }
             let mapped = self.machine().pmap_extract(self.pmap(map), at);
             if !hidden && mapped.is_none_or(|(there, _)| there != page) {
                 return false;

@@ -40,8 +40,9 @@ const STOPPED: &str = "another thread of the run failed, or all that are left sl
 /// Runs are one after the other: two of them could wait for each other's CPUs.
 static ONE_RUN: Mutex<()> = Mutex::new(());
 
-/// A place where another CPU may come in between: the baton goes on now and then.
+/// A place where another CPU may come in between: the baton goes on now and then, or shuttle decides.
 pub(super) fn point() {
+    sync::host::point();
     let mine = MINE.with_borrow(Clone::clone);
     if let Some((me, baton)) = mine {
         let mut state = baton.lock();
