@@ -28,7 +28,7 @@ const MAX: u64 = 1 << 30;
 /// The CPU of the program's first thread; the others count from 0.
 const FIRST: usize = 7;
 /// Schedules of each kind that a test looks at in each page size.
-const RUNS: usize = 60;
+const RUNS: usize = 100;
 /// Priority changes of a PCT schedule, and one.
 const DEPTH: usize = 3;
 /// Bytes of a thread's stack: the core's frames are larger than shuttle expects.
@@ -146,7 +146,8 @@ impl<const SHIFT: u32> Bench<SHIFT> {
         mapped.map(|(frame, _)| frame)
     }
 
-    /// A program on `cpu` touches a byte: it faults until it is through or refused.
+    /// A program on `cpu` touches a byte: it faults until it is through or refused. Until another CPU has
+    /// made its flush that may be long, as this one may walk a table that was unlinked.
     pub fn touch(
         &self,
         cpu: usize,
@@ -155,7 +156,10 @@ impl<const SHIFT: u32> Bench<SHIFT> {
         access: Access,
     ) -> Result<u8, FaultError> {
         let pmap = self.vm.pmap(task);
-        for _ in 0..500 {
+        for tries in 0..500 {
+            if tries > 2 {
+                shuttle::thread::yield_now();
+            }
             let done = self.vm.machine().access(cpu, pmap, VirtAddr(at), access);
             if let Ok((byte, frame)) = done {
                 let state = self.vm.frames().pages().get(frame).state();
@@ -239,9 +243,10 @@ pub fn explore<const SHIFT: u32>(
         assert_eq!(sync::host::preempt_count(), 0);
     };
     let test = test.trim_start_matches("shuttle::");
-    if let Ok(schedule) = std::env::var("VELLUM_SCHEDULE") {
+    if let Some(file) = std::env::var_os("VELLUM_SCHEDULE") {
         if number("VELLUM_SHIFT") == Some(u64::from(SHIFT)) {
-            Runner::new(ReplayScheduler::new_from_encoded(&schedule), config()).run(once);
+            let schedule = ReplayScheduler::new_from_file(file).expect("a file with a schedule");
+            Runner::new(schedule, config()).run(once);
         }
         return;
     }
@@ -277,7 +282,7 @@ fn check<const SHIFT: u32>(
     let result = catch_unwind(AssertUnwindSafe(|| runner.run(once)));
     if let Err(reason) = result {
         eprintln!(
-            "pages of {} bytes; repeat: VELLUM_SHIFT={SHIFT} VELLUM_SCHEDULE=(the schedule above) cargo test -p vm --features shuttle --test shuttle {test}",
+            "pages of {} bytes; repeat: VELLUM_SHIFT={SHIFT} VELLUM_SCHEDULE=(the file above) cargo test -p vm --features shuttle --test shuttle {test}",
             1 << SHIFT
         );
         std::panic::resume_unwind(reason);
@@ -287,7 +292,7 @@ fn check<const SHIFT: u32>(
 fn config() -> Config {
     let mut config = Config::new();
     config.stack_size = STACK;
-    config.failure_persistence = FailurePersistence::Print;
+    config.failure_persistence = FailurePersistence::File(Some(env!("CARGO_TARGET_TMPDIR").into()));
     config.silence_warnings = true;
     config
         .ungraceful_shutdown_config
