@@ -15,12 +15,16 @@ mod file;
 mod fork;
 mod map;
 mod memory_entry;
+mod page;
+mod pmap;
 mod protect;
 mod purgable;
+mod reclaim;
 mod shared;
 mod submap;
 mod transfer;
 mod wire;
+mod xnu;
 
 use crate::counters::Event;
 use crate::sim::{Access, SimMachine};
