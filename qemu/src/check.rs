@@ -75,6 +75,8 @@ fn checks() -> Vec<(String, Command)> {
         "lints, kernel for aarch64 with the 4 KiB granule".into(),
         lints(&small),
     ));
+    let explored = ["--package", "vm", "--features", "shuttle", "--tests"];
+    checks.push(("lints, vm under shuttle".into(), lints(&explored)));
     let example = ["--target", embed::TARGET, "--package", "example-kernel"];
     checks.push(("lints, example kernel for riscv64".into(), lints(&example)));
     let mut documentation = cargo("doc");

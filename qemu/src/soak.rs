@@ -1,19 +1,23 @@
-//! `soak`: the model tests with new seeds, until enough steps have agreed and the time is up.
+//! `soak`: the model and the protocols with new seeds, until enough steps have agreed and the time is up.
 //!
-//! Owns: the rounds, and the sum of the steps that the tests say they made. Does not own: the tests
-//! (`vm/tests`), which name the seed that fails and the line that repeats it.
+//! Owns: the rounds, and the sum of the steps that the model's tests say they made. Does not own: the
+//! tests (`vm/tests`), which name the seed or the schedule that fails and the line that repeats it.
 
 use crate::build::cargo::cargo;
 use crate::cli::SoakOptions;
 use crate::failure::{Context, Failure};
 use crate::guest;
+use crate::test::host;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Seeds in one round.
 const SEEDS: u64 = 200;
+
+/// Schedules of each kind that each protocol is run under, in each page size and round.
+const SCHEDULES: u64 = 400;
 
 /// Steps of programs of all operations that a run makes at least, in each page size.
 const STEPS: u64 = 1_000_000;
@@ -90,16 +94,24 @@ pub fn run(options: &SoakOptions) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// One round: each test with the seeds from `seed` on.
+/// One round: each of the model's tests with the seeds from `seed` on, each protocol with schedules of it.
 fn round(seed: u64, steps: &mut Steps) -> Result<(), Failure> {
-    let mut command = cargo("test");
-    command.args(["--quiet", "--package", "vm", "--features", "sim"]);
-    command.args(["--test", "model", "--", "--nocapture"]);
-    let command = command
-        .env("VELLUM_SEED", seed.to_string())
-        .env("VELLUM_RUNS", SEEDS.to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped());
+    const MODEL: [&str; 6] = ["--package", "vm", "--features", "sim", "--test", "model"];
+    for (arguments, runs) in [(MODEL, SEEDS), (host::SHUTTLE, SCHEDULES)] {
+        let mut command = cargo("test");
+        command.arg("--quiet").args(arguments);
+        command.args(["--", "--nocapture"]);
+        let command = command
+            .env("VELLUM_SEED", seed.to_string())
+            .env("VELLUM_RUNS", runs.to_string());
+        heard(command, seed, steps)?;
+    }
+    Ok(())
+}
+
+/// Runs a round's tests and hears what they say.
+fn heard(command: &mut Command, seed: u64, steps: &mut Steps) -> Result<(), Failure> {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command.spawn().context("cannot start cargo")?;
     let mut said = Vec::new();
     if let Some(output) = child.stdout.take() {
@@ -119,8 +131,7 @@ fn round(seed: u64, steps: &mut Steps) -> Result<(), Failure> {
     }
     println!("{}", said.join("\n"));
     Err(Failure::plain(format_args!(
-        "a seed of {seed}..{} failed (its own line is above); to repeat the round: cargo vellum soak --minutes 0 --seed {seed}",
-        seed.wrapping_add(SEEDS)
+        "a test of the round with seed {seed} failed (the line that repeats it is above); to repeat the round: cargo vellum soak --minutes 0 --seed {seed}"
     )))
 }
 

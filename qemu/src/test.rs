@@ -5,7 +5,7 @@
 //! another kernel (`embed`).
 
 pub mod embed;
-mod host;
+pub mod host;
 pub mod judge;
 pub mod report;
 pub mod session;

@@ -242,8 +242,9 @@ mod tests {
         assert_eq!(asked, 3, "every CPU may show a nested pmap's mappings");
     }
 
+    /// vm-bugs 14: a CPU that switches away while it is asked.
     #[test]
-    fn who_switches_away_need_not_answer() {
+    fn shootdown_vs_switch() {
         let all = Shootdown::new();
         for cpu in 0..2 {
             all.join(cpu, cpu as u32);
@@ -265,7 +266,7 @@ mod tests {
         all.serve(0, || panic!("nobody asked"));
     }
 
-    /// Four CPUs change one entry in turn, ask each other, and look at what they keep of it; a CPU whose
+    /// vm-bugs 13: four CPUs change one entry in turn, ask each other, and look at what they keep of it; a CPU whose
     /// request was answered must never see an older value kept anywhere.
     #[test]
     fn cross_shootdown() {

@@ -10,8 +10,9 @@ use crate::{guest, project};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// The arguments of the cargo commands: all crates of the host, then the lock algorithms over shuttle's atomics.
-const COMMANDS: [&[&str]; 2] = [
+/// The arguments of the cargo commands: all crates of the host, then the lock algorithms and the core's
+/// protocols under shuttle's schedules.
+const COMMANDS: [&[&str]; 3] = [
     &[],
     &[
         "--package",
@@ -21,6 +22,17 @@ const COMMANDS: [&[&str]; 2] = [
         "--test",
         "shuttle",
     ],
+    &SHUTTLE,
+];
+
+/// The core's protocols under shuttle's schedules.
+pub const SHUTTLE: [&str; 6] = [
+    "--package",
+    "vm",
+    "--features",
+    "shuttle",
+    "--test",
+    "shuttle",
 ];
 
 /// The crates whose unsafe code Miri reads.

@@ -154,7 +154,7 @@ impl<M: Machine> Vm<M> {
     }
 
     /// Whether every page of an entry is in its locked object, which may be written, not busy, mapped,
-    /// and owed to no copy object: one may have been linked since the page was brought in.
+    /// and owed to no copy: a push could not take a wired page from who looks through the copy.
     fn all_present(&self, map: &Map<M>, entry: &Entry<M>, object: &ObjectState<M>) -> bool {
         let hidden = entry.attributes.protection.is_empty();
         let mut at = entry.start;

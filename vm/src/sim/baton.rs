@@ -43,8 +43,9 @@ const LOCK_POINTS: u64 = 8;
 /// Runs are one after the other: two of them could wait for each other's CPUs.
 static ONE_RUN: Mutex<()> = Mutex::new(());
 
-/// A place where another CPU may come in between: the baton goes on now and then.
+/// A place where another CPU may come in between: the baton goes on now and then, or shuttle decides.
 pub(super) fn point() {
+    sync::host::point();
     let mine = MINE.with_borrow(Clone::clone);
     if let Some((me, baton)) = mine {
         baton.pass_one_in(3, me);

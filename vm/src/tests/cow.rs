@@ -62,6 +62,36 @@ both! {
 }
 
 both! {
+    /// vm-bugs 3: what cannot be counted any more is refused, and nothing has changed.
+    fn refcount_saturates_with_error(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 3);
+        rig.write_pages(&task, at, 3, 1);
+        let few = {
+            let state = task.read();
+            let entry = state.tree.find(VirtAddr(at)).expect("an entry");
+            entry.object.as_ref().expect("an object").saturate()
+        };
+        let shortage = Err(KernReturn::RESOURCE_SHORTAGE);
+        assert_eq!(rig.vm.map_fork(&task).map(drop), shortage);
+        let (middle, size) = (UserAddr(at + page), UserSize(page));
+        assert_eq!(rig.vm.deallocate(&task, middle, size), shortage);
+        assert_eq!(rig.protect(&task, at + page, 1, 1), shortage);
+        let state = task.read();
+        let entry = state.tree.find(VirtAddr(at)).expect("an entry");
+        entry.object.as_ref().expect("an object").restore(few);
+        drop(state);
+        rig.audit();
+        rig.write_pages(&task, at, 3, 2);
+        assert_eq!(rig.region(&task, at).range.len(), 3 * page);
+        let child = rig.fork(&task);
+        assert_eq!(rig.read(&child, at), 2);
+        [task, child].into_iter().for_each(|task| rig.end(task));
+    }
+}
+
+both! {
     /// The last owner writes in place: no copy, one page.
     fn last_owner_takes_the_page(rig, 256) {
         let parent = rig.task();

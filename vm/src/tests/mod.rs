@@ -17,13 +17,17 @@ mod map;
 mod memory_entry;
 mod nest;
 mod objects;
+mod page;
+mod pmap;
 mod protect;
 mod purgable;
+mod reclaim;
 mod scenarios;
 mod shared;
 mod submap;
 mod transfer;
 mod wire;
+mod xnu;
 
 use crate::counters::Event;
 use crate::sim::{Access, SimMachine};

@@ -9,19 +9,19 @@ const FLAGS: u32 = 1 | 2;
 type Try<const SHIFT: u32> = fn(&Rig<SHIFT>, &Task<SHIFT>, u64) -> Result<(), KernReturn>;
 
 impl<const SHIFT: u32> Rig<SHIFT> {
-    fn purgable(&self, task: &Task<SHIFT>, pages: u64) -> u64 {
+    pub(super) fn purgable(&self, task: &Task<SHIFT>, pages: u64) -> u64 {
         let size = UserSize(pages * Self::PAGE);
         let at = self.vm.allocate(task, UserAddr(0), size, UserFlags(FLAGS));
         at.expect("memory").0
     }
 
-    fn set(&self, task: &Task<SHIFT>, at: u64, state: i32) -> Result<i32, KernReturn> {
+    pub(super) fn set(&self, task: &Task<SHIFT>, at: u64, state: i32) -> Result<i32, KernReturn> {
         let at = UserAddr(at);
         self.vm
             .purgable_control(task, at, VM_PURGABLE_SET_STATE, state)
     }
 
-    fn state(&self, task: &Task<SHIFT>, at: u64) -> i32 {
+    pub(super) fn state(&self, task: &Task<SHIFT>, at: u64) -> i32 {
         let at = UserAddr(at);
         let got = self.vm.purgable_control(task, at, VM_PURGABLE_GET_STATE, 0);
         got.expect("purgeable")

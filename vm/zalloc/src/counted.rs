@@ -144,8 +144,16 @@ impl<T, S: ChunkSource> ZRef<T, S> {
         true
     }
 
-    #[cfg(test)]
-    pub(crate) fn set_count(&self, count: u32) {
+    /// For tests: as if there were as many references as there can be. Answers how many there are, for
+    /// [`restore`](Self::restore); until then none may be dropped.
+    #[cfg(any(test, feature = "host"))]
+    pub fn saturate(&self) -> u32 {
+        self.counted().count.swap(LIMIT, Ordering::Relaxed)
+    }
+
+    /// For tests: the count is right again.
+    #[cfg(any(test, feature = "host"))]
+    pub fn restore(&self, count: u32) {
         self.counted().count.store(count, Ordering::Relaxed);
     }
 }
@@ -191,11 +199,11 @@ mod tests {
             .zone(&source, "counted", ZoneOptions::default())
             .expect("memory");
         let one = zone.alloc_ref(&source, 5).expect("memory");
-        one.set_count(LIMIT - 1);
+        one.restore(LIMIT - 1);
         let two = one.try_ref().expect("one below the limit");
         assert_eq!(one.try_ref().err(), Some(TooManyReferences));
         assert_eq!(two.count(), LIMIT);
-        one.set_count(2);
+        one.restore(2);
         drop(one);
         assert_eq!(two.into_inner_if_last(), Some(5));
         drop(zone);

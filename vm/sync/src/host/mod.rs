@@ -1,13 +1,19 @@
 //! A platform of operating-system threads, for simulators and tests (feature `host`).
 //!
 //! Owns: eight CPUs, of which a thread occupies one while its preemption is off; a table of waiters.
-//! Does not own: who runs next, unless a simulator puts its [`Scheduler`] in place with [`enter`].
+//! Does not own: who runs next, unless a simulator puts its [`Scheduler`] in place with [`enter`]; which
+//! threads these are (`threads`): with the feature `shuttle` they are shuttle's.
+
+mod threads;
 
 use crate::platform::{Event, InterruptState, Platform};
 use crate::rank::RankStack;
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use threads::{Waiter, shared, thread_local, yield_now};
+
+pub use threads::point;
 
 /// A machine made of host threads: `impl HostMachine for M {}` makes `M` a [`Platform`].
 pub trait HostMachine: 'static {}
@@ -35,17 +41,6 @@ pub trait Scheduler {
     fn wakeup(&self, event: Event);
 }
 
-/// Which CPUs are occupied.
-static OCCUPIED: [AtomicBool; CPUS] = [const { AtomicBool::new(false) }; CPUS];
-/// Threads that wait for events, where no scheduler is in place.
-static WAITERS: Mutex<Vec<(Event, Arc<Waiter>)>> = Mutex::new(Vec::new());
-
-#[derive(Default)]
-struct Waiter {
-    waits: Mutex<bool>,
-    changed: Condvar,
-}
-
 thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     static HOME: Cell<Option<usize>> = const { Cell::new(None) };
@@ -61,68 +56,66 @@ thread_local! {
 /// If preemption is off, or there is no such CPU.
 pub fn enter(cpu: Option<usize>, scheduler: Option<Arc<dyn Scheduler>>) {
     assert!(
-        DEPTH.get() == 0,
+        DEPTH.with(Cell::get) == 0,
         "a thread changes its CPU with preemption off"
     );
     assert!(cpu.is_none_or(|cpu| cpu < CPUS), "no such CPU");
-    HOME.set(cpu);
-    SCHEDULER.replace(scheduler);
+    HOME.with(|home| home.set(cpu));
+    SCHEDULER.with(|mine| mine.replace(scheduler));
 }
 
 /// The CPU that the calling thread was on last; it still is while preemption is disabled.
 pub fn here() -> usize {
-    HERE.get()
+    HERE.with(Cell::get)
 }
 
 /// How often the calling thread has preemption disabled: 0 when nothing is held.
 pub fn preempt_count() -> u32 {
-    DEPTH.get()
+    DEPTH.with(Cell::get)
 }
 
 fn scheduler() -> Option<Arc<dyn Scheduler>> {
-    SCHEDULER.with_borrow(Option::clone)
+    SCHEDULER.with(|mine| mine.borrow().clone())
 }
 
 fn occupy() -> usize {
     loop {
-        let wanted = HOME.get().map_or(0..CPUS, |cpu| cpu..cpu + 1);
+        let wanted = HOME.with(Cell::get).map_or(0..CPUS, |cpu| cpu..cpu + 1);
         for cpu in wanted {
-            if !OCCUPIED[cpu].load(Ordering::Relaxed)
-                && !OCCUPIED[cpu].swap(true, Ordering::Acquire)
-            {
+            let occupied = &shared().occupied[cpu];
+            if !occupied.load(Ordering::Relaxed) && !occupied.swap(true, Ordering::Acquire) {
                 return cpu;
             }
         }
-        std::thread::yield_now();
+        yield_now();
     }
 }
 
 // SAFETY: from the first `preempt_disable` to the last `preempt_enable` a thread has its CPU's flag in
-// `OCCUPIED`, which one thread at a time can have, and `HERE` does not change.
+// `occupied`, which one thread at a time can have, and `HERE` does not change.
 unsafe impl<M: HostMachine> Platform for M {
     const MAX_CPUS: usize = CPUS;
 
     fn preempt_disable() {
-        if DEPTH.get() == 0 {
+        if DEPTH.with(Cell::get) == 0 {
             if let Some(scheduler) = scheduler() {
                 scheduler.point();
             }
-            HERE.set(occupy());
+            let cpu = occupy();
+            HERE.with(|here| here.set(cpu));
         }
-        DEPTH.set(DEPTH.get() + 1);
+        DEPTH.with(|depth| depth.set(depth.get() + 1));
     }
     unsafe fn preempt_enable() {
-        let depth = DEPTH
-            .get()
-            .checked_sub(1)
-            .expect("preemption enabled once too often");
-        DEPTH.set(depth);
+        let depth = DEPTH.with(Cell::get).checked_sub(1);
+        let depth = depth.expect("preemption enabled once too often");
+        DEPTH.with(|mine| mine.set(depth));
         if depth == 0 {
-            OCCUPIED[HERE.get()].store(false, Ordering::Release);
+            shared().occupied[HERE.with(Cell::get)].store(false, Ordering::Release);
         }
     }
     fn cpu() -> usize {
-        HERE.get()
+        HERE.with(Cell::get)
     }
     fn interrupts_disable() -> InterruptState {
         InterruptState(0)
@@ -131,7 +124,7 @@ unsafe impl<M: HostMachine> Platform for M {
     fn relax() {
         match scheduler() {
             Some(scheduler) => scheduler.relax(),
-            None => std::thread::yield_now(),
+            None => yield_now(),
         }
     }
     fn assert_wait(event: Event) {
@@ -139,7 +132,10 @@ unsafe impl<M: HostMachine> Platform for M {
             return scheduler.assert_wait(event);
         }
         WAITER.with(|waiter| {
-            let mut waiters = WAITERS.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiters = shared()
+                .waiters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *waiter.waits.lock().unwrap_or_else(PoisonError::into_inner) = true;
             waiters.push((event, waiter.clone()));
         });
@@ -149,14 +145,17 @@ unsafe impl<M: HostMachine> Platform for M {
             return scheduler.clear_wait();
         }
         WAITER.with(|waiter| {
-            let mut waiters = WAITERS.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiters = shared()
+                .waiters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             waiters.retain(|(_, other)| !Arc::ptr_eq(waiter, other));
             *waiter.waits.lock().unwrap_or_else(PoisonError::into_inner) = false;
         });
     }
     fn block() {
         assert!(
-            DEPTH.get() == 0,
+            DEPTH.with(Cell::get) == 0,
             "I-LOCK-2: a thread sleeps with preemption off"
         );
         if let Some(scheduler) = scheduler() {
@@ -176,7 +175,10 @@ unsafe impl<M: HostMachine> Platform for M {
         if let Some(scheduler) = scheduler() {
             return scheduler.wakeup(event);
         }
-        let mut waiters = WAITERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiters = shared()
+            .waiters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         waiters.retain(|(waits_for, waiter)| {
             if *waits_for == event {
                 *waiter.waits.lock().unwrap_or_else(PoisonError::into_inner) = false;
