@@ -196,16 +196,16 @@ impl<M: Machine> Vm<M> {
                 object.serial,
             );
         }
-        let anonymous = below.kind == crate::object::ObjectKind::Anonymous;
-        if state.true_share && anonymous && !is_newest {
+        if state.true_share && !is_newest {
             audit.fail("I-OBJ-3: a truly shared object is a shadow", below.serial);
         }
-        let from = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
-        for (index, slot) in state.slots.range(from, from.saturating_add(front.size)) {
+        let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+        let window = front.window();
+        for (index, slot) in state.slots.range(window.from, window.end()) {
             let owed = slot
                 .page()
                 .is_some_and(|page| self.frames.pages().get(page).is_owed());
-            let shows = front.slots.get(index.wrapping_sub(from)) == Slot::Empty;
+            let shows = front.slots.get(index.wrapping_sub(offset)) == Slot::Empty;
             if is_newest && shows && !owed {
                 audit.fail("I-OBJ-7: a page may change before it is pushed", index);
             }

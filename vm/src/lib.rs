@@ -41,7 +41,8 @@ pub use machine::{
     CacheMode, CacheOperation, FrameSource, Machine, Mapping, NeedReserve, NoMaintenance,
     NotEntered, RefMod, Shortage, Tracking, Wired,
 };
-pub use map::enter::{CopyMode, EnterObject, MapRequest, Placement};
+pub use map::enter::{CopyMode, MapRequest, Placement};
+pub use map::enter_object::EnterObject;
 pub use map::entry::{Attributes, Behavior, EntryFlags};
 pub use map::place::MapLimits;
 pub use map::protect::SetMax;

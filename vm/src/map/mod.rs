@@ -19,6 +19,7 @@ pub(crate) mod clip;
 pub(crate) mod copy_up;
 pub(crate) mod duplicate;
 pub mod enter;
+pub mod enter_object;
 pub mod entry;
 pub mod fork;
 pub(crate) mod insert;
