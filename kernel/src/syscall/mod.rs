@@ -147,6 +147,7 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::HOST_STATISTICS64 => mach::host::statistics; abi::trap::HOST_INFO => mach::host::info;
     abi::trap::HOST_PAGE_SIZE => mach::host::page_size; abi::trap::MACH_ZONE_INFO => mach::host::zone_info;
     abi::trap::VM_PURGABLE_CONTROL => mach::purgable::control;
+    abi::trap::MEMORY_ENTRY_PURGABLE_CONTROL => mach::purgable::entry_control;
     abi::trap::MACH_VM_MACHINE_ATTRIBUTE => mach::purgable::machine_attribute;
     abi::trap::MACH_VM_PAGE_INFO => mach::purgable::page_info;
     abi::trap::MACH_MEMORY_INFO => mach::host::memory_info; abi::trap::TASK_WIRE => mach::task::wire;

@@ -14,6 +14,7 @@ use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
+use crate::object::purgable::Purger;
 use crate::object::{ObjRef, ObjectKind};
 use crate::sanitize::{
     self, Flags, FlagsOf, RangeError, Realign, UserAddr, UserFlags, UserInherit, UserProt, UserSize,
@@ -198,7 +199,7 @@ impl<M: Machine> Vm<M> {
         if pages > ANON_MAX {
             return Err(KernReturn::INVALID_ARGUMENT);
         }
-        let object = self.relieved(|| self.new_purgable(pages))?;
+        let object = self.relieved(|| self.new_purgable(pages, Purger::Writers))?;
         let mut purgable = NewEntry::zeros(new.placement, new.size, new.attributes);
         (purgable.mask, purgable.flags) = (new.mask, new.flags);
         purgable.object = Some(&object);

@@ -50,6 +50,15 @@ impl PurgeState {
     }
 }
 
+/// Who may set the state of a purgeable object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purger {
+    /// Who may write it.
+    Writers,
+    /// The kernel (`MAP_MEM_PURGABLE_KERNEL_ONLY`).
+    Kernel,
+}
+
 pub(crate) type RecordRef<M> = ZRef<Record<M>, Frames<M>>;
 
 /// What there is to know of a purgeable object, and its place among the volatile ones.
@@ -71,6 +80,7 @@ enum End {
 
 struct Known<M: Machine> {
     state: PurgeState,
+    purger: Purger,
     queue: usize,
     group: usize,
     /// The turnover at which its token is ripe; `None`: it has no token.
@@ -322,9 +332,10 @@ impl<M: Machine> Vm<M> {
     ///
     /// # Errors
     /// `RESOURCE_SHORTAGE`.
-    pub(crate) fn new_purgable(&self, pages: u64) -> Result<ObjRef<M>, KernReturn> {
+    pub(crate) fn new_purgable(&self, pages: u64, purger: Purger) -> Result<ObjRef<M>, KernReturn> {
         let record = Record(SpinLock::new(Known {
             state: PurgeState::Nonvolatile,
+            purger,
             queue: FIFO,
             group: 0,
             ripe_at: None,
@@ -341,6 +352,11 @@ impl<M: Machine> Vm<M> {
         state.strategy = CopyStrategy::None;
         drop(state);
         Ok(object)
+    }
+
+    /// Who may set the state of a purgeable object.
+    pub(crate) fn purger(&self, record: &RecordRef<M>) -> Purger {
+        record.0.lock().purger
     }
 
     /// The state of a purgeable object.
@@ -447,6 +463,14 @@ fn hide<M: Machine>(
 }
 
 impl<M: Machine> Object<M> {
+    /// Pages of the object, also while it says that it has none to reach.
+    pub(crate) fn whole_size(&self) -> u64 {
+        let state = self.read();
+        let record = state.purge.as_ref();
+        let hidden = record.and_then(|record| record.0.lock().hidden);
+        hidden.unwrap_or(state.size)
+    }
+
     /// The record of a purgeable object.
     pub(crate) fn purge_record(&self) -> Option<RecordRef<M>> {
         self.read()
