@@ -114,6 +114,7 @@ table! { UNIX, UnixCall, UNIX_COUNT,
     SYS_MADVISE => memory::madvise; SYS_MINCORE => memory::mincore; SYS_MINHERIT => memory::minherit;
     SYS_MSYNC => memory::msync; SYS_MLOCK => memory::mlock; SYS_MUNLOCK => memory::munlock;
     SYS_SHM_OPEN => shm::open; SYS_SHM_UNLINK => shm::unlink;
+    SYS_MREMAP_ENCRYPTED => memory::mremap_encrypted;
     SYS_MLOCKALL => memory::no_call; SYS_MUNLOCKALL => memory::no_call;
     SYS_GETTIMEOFDAY => time::gettimeofday; SYS_SEMWAIT_SIGNAL => time::semwait_signal;
     SYS_GETENTROPY => time::getentropy;
