@@ -48,6 +48,8 @@ const fn wrong(what: &'static str, place: u64) -> AuditError {
 struct Audit {
     epoch: u32,
     report: AuditReport,
+    /// Purgeable objects.
+    purgeable: u64,
     /// Mappings that were found in page tables.
     mapped: u64,
     error: Option<AuditError>,
@@ -68,6 +70,7 @@ impl<M: Machine> Vm<M> {
         let mut audit = Audit {
             epoch: self.audits.fetch_add(1, Relaxed).wrapping_add(1),
             report: AuditReport::default(),
+            purgeable: 0,
             mapped: 0,
             error: None,
         };
@@ -176,6 +179,8 @@ impl<M: Machine> Vm<M> {
         }
         audit.report.objects = audit.report.objects.saturating_add(1);
         self.audit_pages(object, &state, audit);
+        let purgeable = u64::from(state.purge.is_some());
+        audit.purgeable = audit.purgeable.saturating_add(purgeable);
         let below = state.shadow.as_ref().map(|shadow| shadow.object.try_ref());
         drop(state);
         if let Some(Ok(below)) = below {
@@ -352,6 +357,17 @@ impl<M: Machine> Vm<M> {
             return Err(wrong(
                 "I-PURGE-1: a volatile object is not what it should be",
                 0,
+            ));
+        }
+        let mut known = 0u64;
+        self.purge_queues.lock().each(|record| {
+            let own = record.home().and_then(|object| object.purge_record());
+            known = known.saturating_add(u64::from(own.is_some_and(|own| own.ptr_eq(record))));
+        });
+        if known != audit.purgeable {
+            return Err(wrong(
+                "I-PURGE-2: purgeable objects and those that are charged differ",
+                known,
             ));
         }
         let kernel = self.frames.kernel_count();

@@ -53,6 +53,7 @@ pub use map::submap::EnterSubmap;
 pub use map::{Map, MapRef};
 pub use memory_entry::{MadeEntry, MemoryEntry, MemoryEntryRef, MemoryKind};
 pub use object::ObjectRef;
+pub use object::ledger::{Charged, LEDGER_TAGS, LedgerTag};
 pub use page::{Page, PageArray, PageList};
 pub use sanitize::{UserAddr, UserBehavior, UserFlags, UserInherit, UserProt, UserSize};
 pub use transfer::MapCopy;

@@ -12,6 +12,7 @@ use crate::map::enter::{CopyMode, Placement};
 use crate::map::entry::{Attributes, Entry};
 use crate::map::tree::Tree;
 use crate::map::{Map, MapRef, MapState};
+use crate::object::ledger::LedgerTag;
 use crate::object::purgable::Purger;
 use crate::object::{CopyStrategy, ObjRef, ObjectKind};
 use crate::sanitize::{self, Realign, UserAddr, UserSize};
@@ -130,7 +131,16 @@ impl<M: Machine> Vm<M> {
                 false => Purger::Writers,
             };
             let purgable = has(MAP_MEM_PURGABLE).then_some(purger);
-            return self.named_create(&wanted, purgable);
+            let made = self.named_create(&wanted, purgable)?;
+            let tag = match has(MAP_MEM_LEDGER_TAGGED) {
+                true => LedgerTag::Default,
+                false => LedgerTag::None,
+            };
+            let object = made.entry.as_ref().and_then(|entry| entry.whole_object());
+            if let Some(record) = object.and_then(|object| object.purge_record()) {
+                self.charge(map, &record, tag);
+            }
+            return Ok(made);
         }
         if has(MAP_MEM_VM_COPY) {
             return self.entry_of_copy(map, &wanted);

@@ -14,6 +14,7 @@ use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
+use crate::object::ledger::LedgerTag;
 use crate::object::purgable::Purger;
 use crate::object::{ObjRef, ObjectKind};
 use crate::sanitize::{
@@ -200,6 +201,9 @@ impl<M: Machine> Vm<M> {
             return Err(KernReturn::INVALID_ARGUMENT);
         }
         let object = self.relieved(|| self.new_purgable(pages, Purger::Writers))?;
+        if let Some(record) = object.purge_record() {
+            self.charge(map, &record, LedgerTag::None);
+        }
         let mut purgable = NewEntry::zeros(new.placement, new.size, new.attributes);
         (purgable.mask, purgable.flags) = (new.mask, new.flags);
         purgable.object = Some(&object);

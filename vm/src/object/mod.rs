@@ -12,6 +12,7 @@ pub(crate) mod copy;
 pub(crate) mod delayed;
 pub(crate) mod discard;
 pub mod file;
+pub mod ledger;
 pub(crate) mod pages;
 pub(crate) mod private;
 pub(crate) mod purgable;
