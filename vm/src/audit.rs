@@ -370,6 +370,9 @@ impl<M: Machine> Vm<M> {
                 known,
             ));
         }
+        if !self.owners_live() {
+            return Err(wrong("I-PURGE-2: an owner has ended", 0));
+        }
         let kernel = self.frames.kernel_count();
         let pages = self.frames.pages();
         let mut own = 0u64;

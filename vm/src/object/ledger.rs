@@ -120,6 +120,27 @@ impl<M: Machine> Vm<M> {
         });
     }
 
+    /// Whether everybody who is charged is a map that has not ended (I-PURGE-2).
+    pub(crate) fn owners_live(&self) -> bool {
+        let (mut charged, mut living) = (0u64, 0u64);
+        let count = |owner: u64, sum: &mut u64| {
+            self.purge_queues.lock().each(|record| {
+                let of_it = match owner {
+                    0 => record.charge().owner != 0,
+                    owner => record.charge().owner == owner,
+                };
+                *sum = sum.saturating_add(u64::from(of_it));
+            });
+        };
+        count(0, &mut charged);
+        self.registry.each_map(|map| {
+            if map.owns.load(Relaxed) {
+                count(map.serial, &mut living);
+            }
+        });
+        charged == living
+    }
+
     /// `mach_memory_entry_ownership`, after the caller's right has been judged: all of a purgeable object
     /// is charged to another owner, under another tag; `None`: as it is.
     ///

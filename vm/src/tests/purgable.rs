@@ -379,6 +379,7 @@ both! {
         let child = rig.fork(&other);
         assert_eq!(sums(&child), [(0, 0); LEDGER_TAGS]);
         rig.end(other);
+        rig.audit();
         let again = map_it(&child, &named);
         assert_eq!(rig.read(&child, again), 1);
         assert_eq!((sums(&task), sums(&child)), (with((0, 1), (1, 0), (0, 0)), [(0, 0); LEDGER_TAGS]));
