@@ -27,3 +27,20 @@ pub const MAP_MEM_4K_DATA_ADDR: u32 = 0x80_0000;
 pub const MAP_MEM_UNKNOWN: u32 = 0x1f00;
 /// Where the cache mode begins.
 pub const MAP_MEM_ACCESS_SHIFT: u32 = 24;
+
+/// Leaves the ledger's tag as it is.
+pub const VM_LEDGER_TAG_UNCHANGED: i32 = -1;
+/// Charged as purgeable memory.
+pub const VM_LEDGER_TAG_NONE: i32 = 0;
+/// Charged as tagged memory.
+pub const VM_LEDGER_TAG_DEFAULT: i32 = 1;
+/// Charged as the network's.
+pub const VM_LEDGER_TAG_NETWORK: i32 = 2;
+/// Charged as pictures and sound.
+pub const VM_LEDGER_TAG_MEDIA: i32 = 3;
+/// Charged as the display's.
+pub const VM_LEDGER_TAG_GRAPHICS: i32 = 4;
+/// Charged as a neural network's.
+pub const VM_LEDGER_TAG_NEURAL: i32 = 5;
+/// Flags that a program may give: no footprint, and the same for who looks for bugs.
+pub const VM_LEDGER_FLAGS_USER: u32 = 3;

@@ -1,4 +1,4 @@
-/* Bad arguments of munmap, mprotect, minherit, msync, madvise, mincore, mlock and munlock. */
+/* Bad arguments of munmap, mprotect, minherit, msync, madvise, mincore, mlock, munlock and mremap_encrypted. */
 #include "arguments.h"
 
 /* The error of a call that answers -1, or 0. */
@@ -15,6 +15,8 @@ static int inherit(const uint64_t *a) { return error_of(minherit(POINTER(a), a[1
 static int sync_memory(const uint64_t *a) { return error_of(msync(POINTER(a), a[1], (int)a[2])); }
 static int advise(const uint64_t *a) { return error_of(madvise(POINTER(a), a[1], (int)a[2])); }
 static int unlock(const uint64_t *a) { return error_of(munlock(POINTER(a), a[1])); }
+
+static int decrypt(const uint64_t *a) { return error_of(mremap_encrypted(POINTER(a), a[1], (uint32_t)a[2], 0, 0)); }
 
 static int lock(const uint64_t *a)
 {
@@ -177,11 +179,32 @@ static void locks(void)
 	CHECK_ERRNO(munlockall(), ENOSYS);
 }
 
+/* Nothing can be decrypted: what is not encrypted stays as it is. */
+static void encryption(void)
+{
+	RUN(decrypt,
+		{ "not encrypted", { A, P, 0 }, 0 },
+		{ "not encrypted: zero", { A, 0, 0 }, 0 },
+		{ "not encrypted: misaligned", { A + 1, P, 0 }, EINVAL },
+		{ "not encrypted: misaligned and zero", { A + 1, 0, 0 }, EINVAL },
+		{ "not encrypted: wrapping", { A, WRAP(A), 0 }, EINVAL },
+		{ "not encrypted: round-wrapping", { LAST, P - 1, 0 }, EINVAL },
+		{ "not encrypted: a hole", { HOLE, P, 0 }, 0 },
+		{ "an application", { A, P, 1 }, ENOTSUP },
+		{ "a model", { A, P, 2 }, ENOTSUP },
+		{ "the test's", { A, P, 0x10 }, ENOTSUP },
+		{ "an application: nothing behind", { HOLE, P, 1 }, ENOTSUP },
+		{ "an application: misaligned", { A + 1, P, 1 }, EINVAL },
+		{ "cryptid 3", { A, P, 3 }, EINVAL },
+		{ "cryptid -1", { A, P, 0xffffffff }, EINVAL });
+}
+
 int main(void)
 {
 	maps();
 	syncs_and_advice();
 	residence();
 	locks();
+	encryption();
 	return finish();
 }

@@ -134,6 +134,12 @@ static int own(const uint64_t *a)
 	return mach_memory_entry_ownership((mach_port_t)a[0], SELF, (int)a[1], (int)a[2]);
 }
 
+/* entry, owner */
+static int give(const uint64_t *a)
+{
+	return mach_memory_entry_ownership((mach_port_t)a[0], (task_t)a[1], VM_LEDGER_TAG_UNCHANGED, 0);
+}
+
 /* entry, offset, size, what the answer must be: a failure answers 0 too */
 static int map_size(const uint64_t *a)
 {
@@ -144,7 +150,21 @@ static int map_size(const uint64_t *a)
 
 static void entries(void)
 {
-	mach_port_t host = mach_host_self();
+	mach_port_t host = mach_host_self(), child_task = MACH_PORT_NULL;
+	mach_port_t purgeable = make(2 * P, 0, MAP_MEM_NAMED_CREATE | MAP_MEM_PURGABLE | RW);
+	mach_vm_address_t at = 0;
+	CHECK_EQ(mach_vm_map(SELF, &at, 2 * P, 0, VM_FLAGS_ANYWHERE, purgeable, 0, FALSE, RW, RW, VM_INHERIT_COPY), OK);
+	mach_port_t part = make(P, at, RW);
+	int held[2];
+	CHECK_EQ(pipe(held), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		char byte;
+		close(held[1]);
+		read(held[0], &byte, 1);
+		_exit(0);
+	}
+	CHECK_EQ(task_for_pid(SELF, child, &child_task), OK);
 	RUN(object_entry,
 		{ "null host", { NULL_PORT, P, RW }, KERN_INVALID_HOST },
 		{ "zero", { host, 0, RW }, ARG },
@@ -156,7 +176,22 @@ static void entries(void)
 		{ "tag -2", { shared, 0xfffffffe, 0 }, ARG },
 		{ "no footprint", { shared, VM_LEDGER_TAG_DEFAULT, VM_LEDGER_FLAG_NO_FOOTPRINT }, KERN_NO_ACCESS },
 		{ "the network's", { shared, VM_LEDGER_TAG_NETWORK, 0 }, KERN_NO_ACCESS },
-		{ "flags before the tag", { shared, 6, 4 }, ARG });
+		{ "flags before the tag", { shared, 6, 4 }, ARG },
+		{ "no footprint, to look for bugs", { shared, VM_LEDGER_TAG_DEFAULT, VM_LEDGER_FLAG_NO_FOOTPRINT_FOR_DEBUG },
+		  KERN_NO_ACCESS },
+		{ "no access before the tag", { shared, 6, VM_LEDGER_FLAG_NO_FOOTPRINT }, KERN_NO_ACCESS },
+		{ "no access before the entry", { MACH_PORT_NULL, VM_LEDGER_TAG_NETWORK, 0 }, KERN_NO_ACCESS },
+		{ "the tag before the entry", { MACH_PORT_NULL, 6, 0 }, ARG },
+		{ "null entry", { MACH_PORT_NULL, VM_LEDGER_TAG_DEFAULT, 0 }, ARG },
+		{ "a task", { SELF, VM_LEDGER_TAG_DEFAULT, 0 }, ARG },
+		{ "a copy", { copied, VM_LEDGER_TAG_DEFAULT, 0 }, ARG },
+		{ "a part", { part, VM_LEDGER_TAG_DEFAULT, 0 }, ARG },
+		{ "purgeable", { purgeable, VM_LEDGER_TAG_GRAPHICS, 0 }, OK },
+		{ "purgeable, the tag stays", { purgeable, 0xffffffff, 0 }, OK });
+	RUN(give,
+		{ "to another task", { purgeable, child_task }, KERN_NO_ACCESS },
+		{ "to whom it is", { purgeable, MACH_PORT_NULL }, OK },
+		{ "to this task", { purgeable, SELF }, OK });
 	RUN(map_size,
 		{ "null entry", { MACH_PORT_NULL, 0, P, 0 }, ARG },
 		{ "zero", { shared, 0, 0, 0 }, OK },
@@ -164,6 +199,9 @@ static void entries(void)
 		{ "misaligned", { shared, 1, P, 2 * P }, OK },
 		{ "wrapping", { shared, A, WRAP(A), 0 }, ARG },
 		{ "round-wrapping", { shared, LAST, P - 1, 0 }, ARG });
+	close(held[0]);
+	close(held[1]);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
 }
 
 /* address, size, flags, object, offset, copy, current, maximum */

@@ -1,4 +1,4 @@
-/* Bad arguments of mach_vm_purgable_control, mach_vm_machine_attribute and mach_vm_page_info. */
+/* Bad arguments of mach_vm_purgable_control, mach_memory_entry_purgable_control, mach_vm_machine_attribute and mach_vm_page_info. */
 #include "arguments.h"
 
 /* Purgeable memory of one page. */
@@ -73,6 +73,84 @@ static void purges(void)
 		{ "get, purgeable and not writable", { SELF, purgeable, get, 0 }, OK });
 }
 
+/* entry, control, state */
+static int purge_entry(const uint64_t *a)
+{
+	int state = (int)a[2];
+	int code = mach_memory_entry_purgable_control((mach_port_t)a[0], (vm_purgable_t)a[1], &state);
+	return code != OK && state != (int)a[2] ? TOUCHED : code;
+}
+
+/* entry, offset, size, copy */
+static int map_purgeable(const uint64_t *a)
+{
+	mach_vm_address_t at = 0;
+	int code = mach_vm_map(SELF, &at, a[2], 0, VM_FLAGS_ANYWHERE | VM_FLAGS_PURGABLE, (mach_port_t)a[0], a[1],
+			       (boolean_t)a[3], VM_PROT_DEFAULT, VM_PROT_DEFAULT, VM_INHERIT_COPY);
+	if (code != OK)
+		return at == 0 ? code : TOUCHED;
+	CHECK_EQ(mach_vm_deallocate(SELF, at, a[2]), OK);
+	return OK;
+}
+
+static mach_port_t named(memory_object_size_t size, mach_vm_address_t at, int permission)
+{
+	mach_port_t entry = MACH_PORT_NULL;
+	CHECK_EQ(mach_make_memory_entry_64(SELF, &size, at, permission | VM_PROT_DEFAULT, &entry, MACH_PORT_NULL), OK);
+	return entry;
+}
+
+static void by_name(void)
+{
+	const uint64_t set = VM_PURGABLE_SET_STATE, get = VM_PURGABLE_GET_STATE;
+	const int create = MAP_MEM_NAMED_CREATE | MAP_MEM_PURGABLE;
+	mach_port_t whole = named(2 * P, 0, create), plain = named(P, 0, MAP_MEM_NAMED_CREATE);
+	mach_port_t kernels = named(P, 0, create | MAP_MEM_PURGABLE_KERNEL_ONLY);
+	mach_vm_address_t at = 0;
+	CHECK_EQ(mach_vm_map(SELF, &at, 2 * P, 0, VM_FLAGS_ANYWHERE, whole, 0, FALSE, VM_PROT_DEFAULT, VM_PROT_DEFAULT,
+			     VM_INHERIT_COPY), OK);
+	memset((void *)at, 3, 2 * P);
+	mach_port_t part = named(P, at, 0), copied = named(2 * P, at, MAP_MEM_VM_COPY);
+	RUN(purge_entry,
+		{ "entry: get", { whole, get, 0 }, OK },
+		{ "entry: get does not look at the state", { whole, get, 0x4 }, OK },
+		{ "entry: set", { whole, set, VM_PURGABLE_VOLATILE | VM_VOLATILE_GROUP_7 }, OK },
+		{ "entry: VM_PURGABLE_DENY", { whole, set, VM_PURGABLE_DENY }, ARG },
+		{ "entry: an unknown bit", { whole, set, 0x4 }, ARG },
+		{ "entry: purge all", { whole, VM_PURGABLE_PURGE_ALL, 0 }, ARG },
+		{ "entry: control 3", { whole, 3, 0 }, ARG },
+		{ "entry: not purgeable", { plain, get, 0 }, ARG },
+		{ "entry: a part", { part, get, 0 }, ARG },
+		{ "entry: a copy", { copied, get, 0 }, ARG },
+		{ "entry: the kernel's, get", { kernels, get, 0 }, OK },
+		{ "entry: the kernel's, set", { kernels, set, VM_PURGABLE_VOLATILE }, PROTECTION },
+		{ "entry: the kernel's, an unknown bit first", { kernels, set, 0x4 }, ARG },
+		{ "entry: null", { MACH_PORT_NULL, get, 0 }, ARG },
+		{ "entry: a task", { SELF, get, 0 }, ARG });
+	int state = VM_PURGABLE_NONVOLATILE;
+	CHECK_EQ(mach_vm_purgable_control(SELF, at, VM_PURGABLE_SET_STATE, &state), OK);
+	CHECK_EQ(state, VM_PURGABLE_VOLATILE);
+	RUN(map_purgeable,
+		{ "map purgeable", { whole, 0, 2 * P, FALSE }, OK },
+		{ "map purgeable: a part", { whole, 0, P, FALSE }, ARG },
+		{ "map purgeable: an offset", { whole, P, P, FALSE }, ARG },
+		{ "map purgeable: a private copy", { whole, 0, 2 * P, TRUE }, ARG },
+		{ "map purgeable: what is not", { plain, 0, P, FALSE }, ARG },
+		{ "map purgeable: a copy", { copied, 0, 2 * P, FALSE }, ARG });
+	/* The name alone keeps it, and it can be purged. */
+	CHECK_EQ(mach_vm_deallocate(SELF, at, 2 * P), OK);
+	CHECK_EQ(mach_port_deallocate(SELF, part), OK);
+	state = VM_PURGABLE_VOLATILE;
+	CHECK_EQ(mach_memory_entry_purgable_control(whole, VM_PURGABLE_SET_STATE, &state), OK);
+	int any = 0;
+	CHECK_EQ(mach_vm_purgable_control(SELF, 0, VM_PURGABLE_PURGE_ALL, &any), OK);
+	CHECK_EQ(mach_memory_entry_purgable_control(whole, VM_PURGABLE_GET_STATE, &state), OK);
+	CHECK_EQ(state, VM_PURGABLE_EMPTY);
+	mach_port_t all[] = { whole, plain, kernels, copied };
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(mach_port_deallocate(SELF, all[i]), OK);
+}
+
 static void attributes(void)
 {
 	const uint64_t cache = MATTR_CACHE, sync = MATTR_VAL_CACHE_SYNC;
@@ -121,6 +199,7 @@ int main(void)
 	CHECK_EQ(mach_vm_allocate(SELF, &purgeable, P, VM_FLAGS_ANYWHERE | VM_FLAGS_PURGABLE), OK);
 	*(volatile char *)purgeable = 1;
 	purges();
+	by_name();
 	attributes();
 	infos();
 	return finish();

@@ -31,6 +31,57 @@ static void refused(void *at, int control, int state, kern_return_t code)
 	CHECK_EQ(state, before);
 }
 
+/* What the task is charged for purgeable memory, in pages: nonvolatile, volatile, graphics, graphics volatile. */
+static void charged(int64_t nonvolatile, int64_t is_volatile, int64_t graphics, int64_t graphics_volatile)
+{
+	struct task_vm_info info;
+	mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
+	CHECK_EQ(task_info(mach_task_self(), TASK_VM_INFO, (task_info_t)&info, &count), 0);
+	CHECK_EQ(info.ledger_purgeable_nonvolatile, nonvolatile * (int64_t)page);
+	CHECK_EQ(info.ledger_purgeable_volatile, is_volatile * (int64_t)page);
+	CHECK_EQ(info.ledger_tag_graphics_footprint, graphics * (int64_t)page);
+	CHECK_EQ(info.ledger_tag_graphics_nofootprint, graphics_volatile * (int64_t)page);
+}
+
+static void nothing_charged(void) { charged(0, 0, 0, 0); }
+
+/* A task is charged for what it allocates and makes, wherever that is mapped. */
+static void ledgers(void)
+{
+	charged(0, 0, 0, 0);
+	char *p = purgeable(4);
+	charged(0, 0, 0, 0);
+	memset(p, 7, 3 * page);
+	charged(3, 0, 0, 0);
+	set(p, VM_PURGABLE_VOLATILE);
+	charged(0, 3, 0, 0);
+	CHECK_EQ(mlock(p, page), 0);
+	charged(1, 2, 0, 0);
+	CHECK_EQ(munlock(p, page), 0);
+	memory_object_size_t size = 2 * page;
+	mach_port_t entry;
+	CHECK_EQ(mach_make_memory_entry_64(mach_task_self(), &size, 0,
+					   MAP_MEM_NAMED_CREATE | MAP_MEM_PURGABLE | VM_PROT_DEFAULT, &entry, MACH_PORT_NULL), 0);
+	mach_vm_address_t at = 0;
+	CHECK_EQ(mach_vm_map(mach_task_self(), &at, size, 0, VM_FLAGS_ANYWHERE, entry, 0, FALSE, VM_PROT_DEFAULT,
+			     VM_PROT_DEFAULT, VM_INHERIT_COPY), 0);
+	memset((void *)at, 1, size);
+	CHECK_EQ(mach_vm_deallocate(mach_task_self(), at, size), 0);
+	charged(2, 3, 0, 0);
+	CHECK_EQ(mach_memory_entry_ownership(entry, mach_task_self(), VM_LEDGER_TAG_GRAPHICS, 0), 0);
+	charged(0, 3, 2, 0);
+	CHECK_EQ(child_status(nothing_charged), 0);
+	int state = VM_PURGABLE_VOLATILE;
+	CHECK_EQ(mach_memory_entry_purgable_control(entry, VM_PURGABLE_SET_STATE, &state), 0);
+	charged(0, 3, 0, 2);
+	int any = 0;
+	CHECK_EQ(mach_vm_purgable_control(mach_task_self(), 0, VM_PURGABLE_PURGE_ALL, &any), 0);
+	charged(0, 0, 0, 0);
+	CHECK_EQ(mach_port_deallocate(mach_task_self(), entry), 0);
+	CHECK_EQ(mach_vm_deallocate(mach_task_self(), (mach_vm_address_t)p, 4 * page), 0);
+	charged(0, 0, 0, 0);
+}
+
 static void states(void)
 {
 	char *p = purgeable(4);
@@ -157,6 +208,7 @@ static void lockdown(void)
 int main(void)
 {
 	page = vm_page_size;
+	ledgers();
 	states();
 	copies();
 	limits();

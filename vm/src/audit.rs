@@ -49,6 +49,8 @@ const fn wrong(what: &'static str, place: u64) -> AuditError {
 struct Audit {
     epoch: u32,
     report: AuditReport,
+    /// Purgeable objects.
+    purgeable: u64,
     /// Mappings that were found in page tables.
     mapped: u64,
     error: Option<AuditError>,
@@ -69,6 +71,7 @@ impl<M: Machine> Vm<M> {
         let mut audit = Audit {
             epoch: self.audits.fetch_add(1, Relaxed).wrapping_add(1),
             report: AuditReport::default(),
+            purgeable: 0,
             mapped: 0,
             error: None,
         };
@@ -211,6 +214,8 @@ impl<M: Machine> Vm<M> {
         }
         audit.report.objects = audit.report.objects.saturating_add(1);
         self.audit_pages(object, &state, audit);
+        let purgeable = u64::from(state.purge.is_some());
+        audit.purgeable = audit.purgeable.saturating_add(purgeable);
         let below = state.shadow.as_ref().map(|shadow| shadow.object.try_ref());
         drop(state);
         if let Some(Ok(below)) = below {
@@ -231,12 +236,11 @@ impl<M: Machine> Vm<M> {
                 object.serial,
             );
         }
-        let anonymous = below.kind == crate::object::ObjectKind::Anonymous;
-        if state.true_share && anonymous && !is_newest {
+        if state.true_share && !is_newest {
             audit.fail("I-OBJ-3: a truly shared object is a shadow", below.serial);
         }
-        let from = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
-        for (index, slot) in state.slots.range(from, from.saturating_add(front.size)) {
+        let window = front.window();
+        for (index, slot) in state.slots.range(window.from, window.end()) {
             let owed = slot
                 .page()
                 .is_some_and(|page| self.frames.pages().get(page).is_owed());
@@ -395,6 +399,20 @@ impl<M: Machine> Vm<M> {
                 0,
             ));
         }
+        let mut known = 0u64;
+        self.purge_queues.lock().each(|record| {
+            let own = record.home().and_then(|object| object.purge_record());
+            known = known.saturating_add(u64::from(own.is_some_and(|own| own.ptr_eq(record))));
+        });
+        if known != audit.purgeable {
+            return Err(wrong(
+                "I-PURGE-2: purgeable objects and those that are charged differ",
+                known,
+            ));
+        }
+        if !self.owners_live() {
+            return Err(wrong("I-PURGE-2: an owner has ended", 0));
+        }
         let kernel = self.frames.kernel_count();
         let pages = self.frames.pages();
         let mut own = 0u64;
@@ -473,7 +491,7 @@ fn check_references<M: Machine>(object: &Object<M>, audit: &mut Audit) {
 
 /// Whether a copy object shows the page `index` of its original.
 fn shows_below<M: Machine>(copy: &ObjectState<M>, index: u64) -> bool {
-    let from = copy.shadow.as_ref().map_or(0, |shadow| shadow.offset);
-    let at = index.checked_sub(from).filter(|&at| at < copy.size);
-    at.is_some_and(|at| copy.slots.get(at) == Slot::Empty)
+    let offset = copy.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+    let at = index.wrapping_sub(offset);
+    copy.window().contains_page(index) && copy.slots.get(at) == Slot::Empty
 }

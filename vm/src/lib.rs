@@ -41,7 +41,8 @@ pub use machine::{
     CacheMode, CacheOperation, FrameSource, Machine, Mapping, NeedReserve, NoMaintenance,
     NotEntered, RefMod, Shortage, Tracking, Wired,
 };
-pub use map::enter::{CopyMode, EnterObject, MapRequest, Placement};
+pub use map::enter::{CopyMode, MapRequest, Placement};
+pub use map::enter_object::EnterObject;
 pub use map::entry::{Attributes, Behavior, EntryFlags};
 pub use map::objects::ObjectsRoom;
 pub use map::place::MapLimits;
@@ -53,6 +54,7 @@ pub use map::submap::EnterSubmap;
 pub use map::{Map, MapRef};
 pub use memory_entry::{MadeEntry, MemoryEntry, MemoryEntryRef, MemoryKind};
 pub use object::ObjectRef;
+pub use object::ledger::{Charged, LEDGER_TAGS, LedgerTag};
 pub use page::{Page, PageArray, PageList};
 pub use sanitize::{UserAddr, UserBehavior, UserFlags, UserInherit, UserProt, UserSize};
 pub use transfer::MapCopy;

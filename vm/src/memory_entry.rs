@@ -7,12 +7,14 @@
 use crate::addr::{Range, VirtAddr};
 use crate::frames::Frames;
 use crate::machine::Machine;
-use crate::map::duplicate::{For, How, Twins};
+use crate::map::duplicate::{EVERYWHERE, For, How, Twins};
 use crate::map::enter::{CopyMode, Placement};
 use crate::map::entry::{Attributes, Entry};
 use crate::map::tree::Tree;
 use crate::map::{Map, MapRef, MapState};
-use crate::object::{CopyStrategy, ObjectKind};
+use crate::object::ledger::LedgerTag;
+use crate::object::purgable::Purger;
+use crate::object::{CopyStrategy, ObjRef, ObjectKind};
 use crate::sanitize::{self, Realign, UserAddr, UserSize};
 use crate::vm::Vm;
 use abi::memory_entry::*;
@@ -72,6 +74,24 @@ impl<M: Machine> MemoryEntry<M> {
     pub const fn inside(&self) -> u64 {
         self.inside
     }
+
+    /// The object that the entry names, if it names all of one.
+    pub(crate) fn whole_object(&self) -> Option<ObjRef<M>> {
+        if self.kind == MemoryKind::Copied {
+            return None;
+        }
+        let state = self.map.read();
+        let first = state.tree.find(VirtAddr(0))?;
+        let object = first.object.as_ref()?.try_ref().ok()?;
+        // Who mapped a part of it has split the entry that holds it.
+        let other = state.tree.visit(EVERYWHERE, |held| {
+            let same = held.object.as_ref().is_some_and(|o| o.ptr_eq(&object));
+            let in_place = held.offset << M::PAGE_SHIFT == held.start.0;
+            (!same || !in_place).then_some(())
+        });
+        let whole = object.whole_size().checked_mul(M::PAGE_SIZE) == Some(self.size);
+        (whole && other.is_none()).then_some(object)
+    }
 }
 
 impl<M: Machine> Vm<M> {
@@ -106,7 +126,21 @@ impl<M: Machine> Vm<M> {
             return only(&wanted, permission, parent);
         }
         if has(MAP_MEM_NAMED_CREATE) {
-            return self.named_create(&wanted, has(MAP_MEM_PURGABLE));
+            let purger = match has(MAP_MEM_PURGABLE_KERNEL_ONLY) {
+                true => Purger::Kernel,
+                false => Purger::Writers,
+            };
+            let purgable = has(MAP_MEM_PURGABLE).then_some(purger);
+            let made = self.named_create(&wanted, purgable)?;
+            let tag = match has(MAP_MEM_LEDGER_TAGGED) {
+                true => LedgerTag::Default,
+                false => LedgerTag::None,
+            };
+            let object = made.entry.as_ref().and_then(|entry| entry.whole_object());
+            if let Some(record) = object.and_then(|object| object.purge_record()) {
+                self.charge(map, &record, tag);
+            }
+            return Ok(made);
         }
         if has(MAP_MEM_VM_COPY) {
             return self.entry_of_copy(map, &wanted);
@@ -120,7 +154,11 @@ impl<M: Machine> Vm<M> {
     }
 
     /// A new object of zeros, shared by all who map it, always copied at once.
-    fn named_create(&self, wanted: &Wanted, purgable: bool) -> Result<MadeEntry<M>, KernReturn> {
+    fn named_create(
+        &self,
+        wanted: &Wanted,
+        purgable: Option<Purger>,
+    ) -> Result<MadeEntry<M>, KernReturn> {
         if sanitize::is_zero(wanted.size) {
             return Ok(MadeEntry {
                 entry: None,
@@ -129,14 +167,14 @@ impl<M: Machine> Vm<M> {
         }
         let size = wanted.range::<M>()?.len();
         let writes = wanted.protection.contains(Protection::WRITE);
-        if wanted.exact || purgable && !writes {
+        if wanted.exact || purgable.is_some() && !writes {
             return Err(KernReturn::INVALID_ARGUMENT);
         }
         if size >> M::PAGE_SHIFT > u64::from(u32::MAX) {
             return Err(KernReturn::FAILURE);
         }
         let entry = self.empty_entry(size)?;
-        match self.created(size) {
+        match self.created(size, purgable) {
             Ok(twins) => {
                 let range = Range::new(VirtAddr(0), VirtAddr(size));
                 let protection = wanted.protection;
@@ -150,8 +188,12 @@ impl<M: Machine> Vm<M> {
     }
 
     /// One entry over a new object that all share.
-    fn created(&self, size: u64) -> Result<Twins<M>, KernReturn> {
-        let object = self.new_object(ObjectKind::Anonymous, size >> M::PAGE_SHIFT)?;
+    fn created(&self, size: u64, purgable: Option<Purger>) -> Result<Twins<M>, KernReturn> {
+        let pages = size >> M::PAGE_SHIFT;
+        let object = match purgable {
+            Some(purger) => self.new_purgable(pages, purger)?,
+            None => self.new_object(ObjectKind::Anonymous, pages)?,
+        };
         {
             let mut state = object.write();
             state.strategy = CopyStrategy::None;

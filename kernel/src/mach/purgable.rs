@@ -1,5 +1,6 @@
 //! Purgeable memory, caches, and where a page is.
 
+use super::share::memory_of;
 use super::{SUCCESS, Trap, fault, with_map};
 use crate::memory::vm;
 use crate::syscall::Call;
@@ -19,6 +20,16 @@ pub fn control(call: &mut Call<'_>) -> Trap {
     let answer = with_map(call, target, |map| {
         vm().purgable_control(map, UserAddr(address), control as u32, state)
     })?;
+    put(state_at, &answer).map_err(fault)?;
+    SUCCESS
+}
+
+/// `mach_memory_entry_purgable_control(entry, control, *state)`.
+pub fn entry_control(call: &mut Call<'_>) -> Trap {
+    let [name, control, state_at, ..] = call.args;
+    let state: i32 = get(state_at).map_err(fault)?;
+    let memory = memory_of(call, name)?;
+    let answer = vm().memory_entry_purgable_control(memory.entry()?, control as u32, state)?;
     put(state_at, &answer).map_err(fault)?;
     SUCCESS
 }

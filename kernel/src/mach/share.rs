@@ -7,9 +7,9 @@ use crate::syscall::Call;
 use crate::task::ports::{Memory, Named, Port};
 use crate::user_memory::{get, put};
 use abi::KernReturn;
-use abi::memory_entry::MAP_MEM_NAMED_CREATE;
+use abi::memory_entry::*;
 use abi::trap::VmRemapArgs;
-use vm::{CopyMode, MadeEntry, RemapRequest, UserAddr, UserFlags, UserInherit, UserProt, UserSize};
+use vm::{CopyMode, LedgerTag, MadeEntry, RemapRequest, UserAddr, UserFlags, UserInherit, UserProt, UserSize};
 
 /// `mach_vm_remap(*VmRemapArgs)`.
 pub fn remap(call: &mut Call<'_>) -> Trap {
@@ -134,21 +134,32 @@ pub fn memory_entry_map_size(call: &mut Call<'_>) -> Trap {
     SUCCESS
 }
 
-/// `mach_memory_entry_ownership(entry, owner, ledger_tag, ledger_flags)`: the checks; there are no
-/// ledgers that could be charged.
+/// `mach_memory_entry_ownership(entry, owner, ledger_tag, ledger_flags)`. Nobody here is entitled to give
+/// memory to another task, to keep it out of the footprint, or to call it the network's.
 pub fn memory_entry_ownership(call: &mut Call<'_>) -> Trap {
-    const NETWORK: i32 = 2;
-    const NO_FOOTPRINT: u32 = 1;
-    let [name, _owner, tag, flags, ..] = call.args;
+    let [name, owner, tag, flags, ..] = call.args;
     let (tag, flags) = (tag as i32, flags as u32);
-    if flags & !3 != 0 || !(-1..=5).contains(&tag) {
+    if flags & !VM_LEDGER_FLAGS_USER != 0 {
         return Err(KernReturn::INVALID_ARGUMENT);
     }
-    if flags & NO_FOOTPRINT != 0 || tag == NETWORK {
+    let owner = call.task.ports.lock().lookup(owner as u32);
+    let other = matches!(&owner, Some(Port::Task(task)) if !task.same(call.task));
+    if other || flags != 0 || tag == VM_LEDGER_TAG_NETWORK {
         return Err(KernReturn::NO_ACCESS);
     }
-    memory_of(call, name)?;
-    Err(KernReturn::NOT_SUPPORTED)
+    let tag = match tag {
+        VM_LEDGER_TAG_UNCHANGED => None,
+        VM_LEDGER_TAG_NONE => Some(LedgerTag::None),
+        VM_LEDGER_TAG_DEFAULT => Some(LedgerTag::Default),
+        VM_LEDGER_TAG_MEDIA => Some(LedgerTag::Media),
+        VM_LEDGER_TAG_GRAPHICS => Some(LedgerTag::Graphics),
+        VM_LEDGER_TAG_NEURAL => Some(LedgerTag::Neural),
+        _ => return Err(KernReturn::INVALID_ARGUMENT),
+    };
+    let memory = memory_of(call, name)?;
+    let own = call.task.own_map().filter(|_| matches!(owner, Some(Port::OwnTask | Port::Task(_))));
+    vm().memory_entry_ownership(memory.entry()?, own, tag)?;
+    SUCCESS
 }
 
 fn first_six(call: &Call<'_>) -> [u64; 6] {

@@ -13,6 +13,7 @@ use abi::KernReturn;
 use abi::proc::TimeValue;
 use abi::task_info::*;
 use core::sync::atomic::Ordering::Relaxed;
+use vm::{Charged, LedgerTag};
 
 /// `POLICY_TIMESHARE`.
 const TIMESHARE: i32 = 1;
@@ -137,8 +138,24 @@ fn memory(task: &Shared<Task>) -> TaskVmInfo {
         min_address: limits.start.0,
         max_address: limits.end.0,
         ledger_phys_footprint_peak: i64::try_from(peak).unwrap_or(i64::MAX),
+        ledgers: ledgers(task),
         ..TaskVmInfo::default()
     }
+}
+
+/// What a task is charged for purgeable memory: pairs of bytes and of bytes that are compressed, of which
+/// there are none. Media, graphics and neural memory that is volatile counts as without footprint.
+fn ledgers(task: &Shared<Task>) -> [i64; 20] {
+    let page = vm().page_size();
+    let charged = task.charged(vm());
+    let mut ledgers = [0; 20];
+    let kinds = [LedgerTag::None, LedgerTag::Network, LedgerTag::Media, LedgerTag::Graphics, LedgerTag::Neural];
+    for (four, tag) in ledgers.chunks_mut(4).zip(kinds) {
+        let Charged { nonvolatile, volatile } = charged[tag as usize];
+        four[0] = i64::try_from(nonvolatile.0 * page).unwrap_or(i64::MAX);
+        four[2] = i64::try_from(volatile.0 * page).unwrap_or(i64::MAX);
+    }
+    ledgers
 }
 
 /// `task_wire(target, must_wire)`: no map is wired as a whole.

@@ -22,6 +22,21 @@ pub fn no_call(_: &mut Call<'_>) -> Answer {
     Err(Errno::ENOSYS.into())
 }
 
+/// `mremap_encrypted(address, length, cryptid, cputype, cpusubtype)`: memory that is not encrypted stays
+/// as it is, and nobody can decrypt any other.
+pub fn mremap_encrypted(call: &mut Call<'_>) -> Answer {
+    const NONE: u32 = 0;
+    const APPLICATION: u32 = 1;
+    const MODEL: u32 = 2;
+    const TEST: u32 = 0x10;
+    aligned(call.args[0], call.args[1])?;
+    match call.args[2] as u32 {
+        NONE => DONE,
+        APPLICATION | MODEL | TEST => Err(Errno::ENOTSUP.into()),
+        _ => Err(Errno::EINVAL.into()),
+    }
+}
+
 /// This machine's rule about memory that is writable and executable.
 pub fn write_execute() -> WriteExecute {
     const CPU_TYPE_X86_64: u32 = 0x0100_0007;

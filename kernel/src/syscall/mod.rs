@@ -114,6 +114,7 @@ table! { UNIX, UnixCall, UNIX_COUNT,
     SYS_MADVISE => memory::madvise; SYS_MINCORE => memory::mincore; SYS_MINHERIT => memory::minherit;
     SYS_MSYNC => memory::msync; SYS_MLOCK => memory::mlock; SYS_MUNLOCK => memory::munlock;
     SYS_SHM_OPEN => shm::open; SYS_SHM_UNLINK => shm::unlink;
+    SYS_MREMAP_ENCRYPTED => memory::mremap_encrypted;
     SYS_MLOCKALL => memory::no_call; SYS_MUNLOCKALL => memory::no_call;
     SYS_GETTIMEOFDAY => time::gettimeofday; SYS_SEMWAIT_SIGNAL => time::semwait_signal;
     SYS_GETENTROPY => time::getentropy;
@@ -147,6 +148,7 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::HOST_STATISTICS64 => mach::host::statistics; abi::trap::HOST_INFO => mach::host::info;
     abi::trap::HOST_PAGE_SIZE => mach::host::page_size; abi::trap::MACH_ZONE_INFO => mach::host::zone_info;
     abi::trap::VM_PURGABLE_CONTROL => mach::purgable::control;
+    abi::trap::MEMORY_ENTRY_PURGABLE_CONTROL => mach::purgable::entry_control;
     abi::trap::MACH_VM_MACHINE_ATTRIBUTE => mach::purgable::machine_attribute;
     abi::trap::MACH_VM_PAGE_INFO => mach::purgable::page_info;
     abi::trap::MACH_MEMORY_INFO => mach::host::memory_info; abi::trap::TASK_WIRE => mach::task::wire;

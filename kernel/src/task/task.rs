@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 use sync::NoPreempt;
-use vm::{Map, MapRef, Range};
+use vm::{Charged, LEDGER_TAGS, Map, MapRef, Range};
 
 /// An address space of this kernel.
 pub type TaskMap = Map<Machine>;
@@ -248,6 +248,16 @@ impl Task {
         vm.map_release(map);
         self.counters.peak.fetch_max(pages, Relaxed);
         pages
+    }
+
+    /// What its address space is charged for purgeable memory, by tag.
+    pub fn charged(&self, vm: &KernelVm) -> [Charged; LEDGER_TAGS] {
+        let Some(map) = self.map_ref() else {
+            return Default::default();
+        };
+        let charged = vm.charged(&map);
+        vm.map_release(map);
+        charged
     }
 
     /// Faults of its address space that copied a page.

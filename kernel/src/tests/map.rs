@@ -248,17 +248,18 @@ fn file_mappings(rig: &Rig<'_>, object: &vm::ObjectRef<crate::platform::Machine>
         (space.read(private).ok(), space.read(shared).ok()),
         (Some(8), Some(1))
     );
-    // What is written through one shared mapping is in the file, and in what nobody has copied yet.
+    // What is written through a shared mapping is in the file, and not in a private one.
     let mut bytes = [0; 4];
     vm().object_read(object, page(), &mut bytes)?;
     same!(bytes, [2, 2, 2, 9]);
-    same!(space.read(private + page() + 3).ok(), Some(9));
+    same!(space.read(private + page() + 3).ok(), Some(2));
     // What is written by `write` is in the mapping at once.
     vm().object_write(object, 2 * page(), &[5])?;
     same!(space.read(shared + 2 * page()).ok(), Some(5));
-    // What is cut off is gone from the mappings.
+    // What is cut off is gone from shared mappings.
     vm().object_resize(object, page())?;
     check!(space.read(shared + page()).is_err());
+    same!(space.read(private + page() + 3).ok(), Some(2));
     same!(space.read(shared).ok(), Some(1));
     Ok(())
 }

@@ -5,10 +5,11 @@
 use super::cpu::Cpu;
 use super::leaf_size;
 use super::tasks::SHOWN;
+use crate::EnterObject;
 use crate::addr::{Range, VirtAddr};
 use crate::map::MapRef;
+use crate::map::enter::CopyMode;
 use crate::map::enter::Placement;
-use crate::map::enter::{CopyMode, EnterObject};
 use crate::map::entry::Attributes;
 use crate::object::ObjectRef;
 use crate::vm::Vm;

@@ -3,14 +3,15 @@
 //! Owns: what the mapping permits (I-PTE-1), the shared zero frame's mappings (I-PTE-2).
 //! Does not own: which page it is. Locks: the map shared and the page's object, held by the caller.
 
-use super::{Step, Try};
+use super::{Step, Try, covers};
 use crate::addr::PageId;
 use crate::counters::Event;
 use crate::machine::{
     CacheMode, CacheOperation, Machine, Mapping, NotEntered, RefMod, Tracking, Wired,
 };
 use crate::map::entry::Entry;
-use crate::object::{Object, ObjectKind, ObjectState};
+use crate::object::slot::Slot;
+use crate::object::{Object, ObjectKind, ObjectState, Shadow};
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -107,6 +108,35 @@ impl<M: Machine> Vm<M> {
             self.enter_around(entry, top, index, mapping, this);
         }
         step
+    }
+
+    /// Maps the page that shows at `index` of an entry's object without pages, and the pages around
+    /// it, if it is in the object just below: a file's, since the entry was mapped. `None` if it is
+    /// elsewhere.
+    #[inline]
+    pub(super) fn enter_below(
+        &self,
+        entry: &Entry<M>,
+        shadow: &Shadow<M>,
+        index: u64,
+        this: &mut Try<'_, M>,
+    ) -> Option<Step<M>> {
+        let index = index.wrapping_add(shadow.offset);
+        let below = shadow.object.read();
+        let page = match below.slots.get(index) {
+            Slot::Resident(page) if index < below.size => page,
+            _ => return None,
+        };
+        self.counters.count(Event::Hit);
+        self.counters.count(Event::ChainStep);
+        let mapping = self.mapping(entry, this.access, OnTop::No, ObjectKind::Anonymous, page);
+        let step = self.enter_page(page, mapping, this);
+        if let Step::Done = step
+            && !mapping.protection.is_empty()
+        {
+            self.enter_around(entry, &below, index, mapping, this);
+        }
+        Some(covers(step, &shadow.object, index))
     }
 
     #[inline]

@@ -52,6 +52,7 @@ impl<M: Machine> Vm<M> {
         let mut hidden = None;
         let page = self.look_below(shadow, index, |below| match below {
             Below::Nothing => self.zero_fill(target),
+            Below::Beyond => Err(Step::Failed(FaultError::MemoryError)),
             Below::Busy(object, index) => Err(wait(object, index)),
             Below::Page(from, below, place, state) => {
                 let after = target.slots.len().wrapping_add(1);

@@ -312,6 +312,11 @@ impl<M: Machine> Vm<M> {
         if index >= top.size {
             return Step::Failed(FaultError::MemoryError);
         }
+        if let Some(shadow) = top.shadow.as_ref().filter(|_| top.slots.len() == 0)
+            && let Some(step) = self.enter_below(entry, shadow, index, this)
+        {
+            return step;
+        }
         let step = match (top.slots.get(index), &top.shadow) {
             (Slot::Resident(page), _) => {
                 self.counters.count(Event::Hit);
@@ -328,6 +333,7 @@ impl<M: Machine> Vm<M> {
                 }
                 Below::Busy(object, index) => Some(wait(object, index)),
                 Below::Nothing => None,
+                Below::Beyond => Some(Step::Failed(FaultError::MemoryError)),
             }),
         };
         if let Some(step) = step {

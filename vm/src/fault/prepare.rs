@@ -71,6 +71,7 @@ impl<M: Machine> Vm<M> {
             if state.is_exclusive() {
                 // Whoever shared it is gone; nor does anybody use it again as a copy object from now on.
                 state.aliased = false;
+                state.pristine = false;
                 entry.needs_copy = false;
                 return true;
             }

@@ -10,6 +10,7 @@
 //! Wired or truly shared memory, and what lies below a chain that is too deep, is copied at once.
 
 use super::clip::{Spare, Stop};
+use super::enter::CopyMode;
 use super::entry::Entry;
 use super::tree::Removed;
 use super::{Map, MapState};
@@ -19,7 +20,7 @@ use crate::counters::Event;
 use crate::machine::Machine;
 use crate::object::copy::CopyStop;
 use crate::object::shadow::DEPTH_LIMIT;
-use crate::object::{ObjRef, ObjectKind};
+use crate::object::{ObjRef, ObjectKind, Shadow};
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
 
@@ -178,7 +179,10 @@ impl<M: Machine> Vm<M> {
             None => None,
             Some(object) if self.is_copied_at_once(inner, object) => {
                 self.counters.count(Event::ForkCopy);
-                Some(self.copy_slowly(&piece, object)?)
+                Some(self.copy_slowly(object, piece.part())?)
+            }
+            Some(object) if object.kind == ObjectKind::Named => {
+                Some(self.front_of_file(object, &piece)?)
             }
             Some(_) => return Ok(Some(piece)),
         };
@@ -190,6 +194,25 @@ impl<M: Machine> Vm<M> {
         let state = object.read();
         let shared = state.true_share && object.kind == ObjectKind::Anonymous;
         inner.wired != 0 || shared || self.depth(&state) >= DEPTH_LIMIT
+    }
+
+    /// A piece of a file that was shared is the task's own from now on, and no longer follows the file.
+    fn front_of_file(&self, file: &ObjRef<M>, piece: &Entry<M>) -> Result<ObjRef<M>, CopyStop<M>> {
+        let new = self.new_object(ObjectKind::Anonymous, piece.pages());
+        let new = new.map_err(CopyStop::Code)?;
+        match self.copy_part(file, piece.part()) {
+            Ok(copied) if copied.mode == CopyMode::Private => {
+                new.write().shadow = Some(Shadow {
+                    object: copied.object,
+                    offset: copied.offset,
+                });
+                Ok(new)
+            }
+            copied => {
+                self.give_object(new);
+                copied.map(|copied| copied.object)
+            }
+        }
     }
 
     /// Carries a plan out, in the map and its page tables. The caller flushes the batch before it

@@ -14,7 +14,9 @@ use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
-use crate::object::{ObjRef, ObjectKind, ObjectRef};
+use crate::object::ledger::LedgerTag;
+use crate::object::purgable::Purger;
+use crate::object::{ObjRef, ObjectKind};
 use crate::sanitize::{
     self, Flags, FlagsOf, RangeError, Realign, UserAddr, UserFlags, UserInherit, UserProt, UserSize,
 };
@@ -52,20 +54,8 @@ pub enum CopyMode {
     /// Writes go into the object.
     #[default]
     Shared,
-    /// The first write makes a shadow object.
+    /// It shows the object as it is now, and the first write makes a shadow object.
     Private,
-}
-
-/// What a trusted caller enters.
-pub struct EnterObject<'a, M: Machine> {
-    /// The object; `None`: zeros.
-    pub object: Option<&'a ObjectRef<M>>,
-    /// Bytes into the object, a multiple of the page size.
-    pub offset: u64,
-    /// What it is.
-    pub attributes: Attributes,
-    /// Who sees writes.
-    pub copy: CopyMode,
 }
 
 /// `mach_vm_map`'s arguments, as the program passed them; the object is null.
@@ -94,9 +84,19 @@ pub(super) struct NewEntry<'a, M: Machine> {
     pub(super) mask: u64,
     pub(super) flags: Flags,
     pub(super) attributes: Attributes,
-    object: Option<&'a ObjRef<M>>,
-    offset: u64,
-    copy: CopyMode,
+    pub(super) object: Option<&'a ObjRef<M>>,
+    pub(super) offset: u64,
+    pub(super) copy: CopyMode,
+    pub(super) reference: Reference,
+}
+
+/// Whose reference to its object a new entry gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reference {
+    /// One of its own.
+    New,
+    /// The caller's, if it succeeds.
+    Callers,
 }
 
 impl<M: Machine> Vm<M> {
@@ -164,7 +164,7 @@ impl<M: Machine> Vm<M> {
 
     /// Enters memory as its flags and its size ask for it.
     #[inline(always)]
-    fn enter_as_asked(
+    pub(super) fn enter_as_asked(
         &self,
         map: &Map<M>,
         new: &mut NewEntry<'_, M>,
@@ -200,7 +200,10 @@ impl<M: Machine> Vm<M> {
         if pages > ANON_MAX {
             return Err(KernReturn::INVALID_ARGUMENT);
         }
-        let object = self.relieved(|| self.new_purgable(pages))?;
+        let object = self.relieved(|| self.new_purgable(pages, Purger::Writers))?;
+        if let Some(record) = object.purge_record() {
+            self.charge(map, &record, LedgerTag::None);
+        }
         let mut purgable = NewEntry::zeros(new.placement, new.size, new.attributes);
         (purgable.mask, purgable.flags) = (new.mask, new.flags);
         purgable.object = Some(&object);
@@ -209,31 +212,6 @@ impl<M: Machine> Vm<M> {
         self.release_object(object, &mut batch);
         self.frames.finish(batch);
         entered
-    }
-
-    /// Enters a range for a caller that is trusted: `exec`, `mmap`. `size` in bytes is rounded up to
-    /// pages. Takes a reference of its own to the object.
-    ///
-    /// # Errors
-    /// `INVALID_ARGUMENT`: no size, or an offset within a page; `NO_SPACE`, `INVALID_ADDRESS`: no such
-    /// place; `RESOURCE_SHORTAGE`.
-    pub fn enter_object(
-        &self,
-        map: &Map<M>,
-        placement: Placement,
-        size: u64,
-        what: &EnterObject<'_, M>,
-    ) -> Result<VirtAddr, KernReturn> {
-        let size = sanitize::round_up::<M>(size).ok_or(KernReturn::INVALID_ARGUMENT)?;
-        let inside = what.offset & M::PAGE_SIZE.wrapping_sub(1);
-        if size == 0 || inside != 0 {
-            return Err(KernReturn::INVALID_ARGUMENT);
-        }
-        let mut new = NewEntry::zeros(placement, size, what.attributes);
-        new.object = what.object.map(|handle| &handle.0);
-        new.offset = what.offset >> M::PAGE_SHIFT;
-        new.copy = what.copy;
-        self.enter_as_asked(map, &mut new)
     }
 
     /// Refuses memory that is writable and executable, where the policy does.
@@ -292,12 +270,12 @@ impl<M: Machine> Vm<M> {
             return Ok(range.start);
         }
         let mut entry = Entry::new(range, new.attributes);
-        if let Some(object) = &object {
+        if let Some(object) = object.as_ref().filter(|_| new.reference == Reference::New) {
             let mut target = object.write();
             target.refs = target.refs.saturating_add(1);
             target.aliased = true;
-            entry.needs_copy = new.copy == CopyMode::Private;
         }
+        entry.needs_copy = new.copy == CopyMode::Private;
         entry.object = object;
         entry.offset = new.offset;
         if state.is_frozen() {
@@ -399,6 +377,7 @@ impl<M: Machine> Vm<M> {
         if object.kind != ObjectKind::Anonymous
             || !target.is_exclusive()
             || target.aliased
+            || target.size < end
             || target.shadow.is_some()
         {
             return false;
@@ -419,7 +398,7 @@ impl<M: Machine> Vm<M> {
 }
 
 impl<M: Machine> NewEntry<'_, M> {
-    const fn zeros(placement: Placement, size: u64, attributes: Attributes) -> Self {
+    pub(super) const fn zeros(placement: Placement, size: u64, attributes: Attributes) -> Self {
         Self {
             placement,
             size,
@@ -429,6 +408,7 @@ impl<M: Machine> NewEntry<'_, M> {
             object: None,
             offset: 0,
             copy: CopyMode::Shared,
+            reference: Reference::New,
         }
     }
 

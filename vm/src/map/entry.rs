@@ -9,6 +9,7 @@ use crate::addr::{Range, VirtAddr};
 use crate::frames::Frames;
 use crate::machine::Machine;
 use crate::object::ObjRef;
+use crate::object::delayed::Part;
 use abi::vm_flags::VM_MEMORY_REALLOC;
 use abi::{Inherit, Protection};
 use zalloc::ZBox;
@@ -152,6 +153,14 @@ impl<M: Machine> Entry<M> {
     #[inline]
     pub(crate) const fn pages(&self) -> u64 {
         self.range().len() >> M::PAGE_SHIFT
+    }
+
+    /// The part of its object that it shows.
+    pub(crate) const fn part(&self) -> Part {
+        Part {
+            from: self.offset,
+            pages: self.pages(),
+        }
     }
 
     /// The object's page that `at`, an address in the entry, shows.

@@ -19,6 +19,7 @@ pub(crate) mod clip;
 pub(crate) mod copy_up;
 pub(crate) mod duplicate;
 pub mod enter;
+pub mod enter_object;
 pub mod entry;
 pub mod fork;
 pub(crate) mod insert;
@@ -44,7 +45,7 @@ use crate::machine::{FrameSource, Machine, Shortage};
 use crate::ranks::MapRank;
 use crate::vm::Vm;
 use abi::KernReturn;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use place::{MapLimits, Restrictions};
 use submap::Naming;
 use sync::{SleepReadGuard, SleepRwLock, SleepWriteGuard};
@@ -64,6 +65,8 @@ pub struct Map<M: Machine> {
     pub(crate) translation: Translation<M>,
     /// Faults that copied a page, since the map was made.
     pub(crate) cow_faults: AtomicU64,
+    /// It was ever charged for purgeable memory.
+    pub(crate) owns: AtomicBool,
     lock: SleepRwLock<M, MapRank, MapState<M>>,
 }
 
@@ -102,6 +105,7 @@ impl<M: Machine> Map<M> {
             serial,
             translation,
             cow_faults: AtomicU64::new(0),
+            owns: AtomicBool::new(false),
             lock: SleepRwLock::new(MapState {
                 tree: Tree::default(),
                 limits,

@@ -45,7 +45,7 @@ impl<M: Machine> Vm<M> {
             | VM_FLAGS_OVERWRITE
             | VM_FLAGS_RETURN_DATA_ADDR
             | VM_FLAGS_RETURN_4K_DATA_ADDR;
-        if copied && flags.beyond(plain) || flags.has(VM_FLAGS_PURGABLE) {
+        if copied && flags.beyond(plain) {
             return Err(argument);
         }
         let data = flags.has(VM_FLAGS_RETURN_DATA_ADDR | VM_FLAGS_RETURN_4K_DATA_ADDR);
@@ -77,6 +77,12 @@ impl<M: Machine> Vm<M> {
         }
         if !given.contains(current) || !given.contains(max) {
             return Err(KernReturn::INVALID_RIGHT);
+        }
+        if flags.has(VM_FLAGS_PURGABLE) {
+            let whole = (from, size) == (0, entry.size()) && copy == CopyMode::Shared;
+            let object = entry.whole_object().filter(|_| whole);
+            let record = object.and_then(|object| object.purge_record());
+            record.ok_or(argument)?;
         }
         let current = current.intersection(max);
         self.check_write_execute(current)?;

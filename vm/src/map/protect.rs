@@ -5,6 +5,7 @@
 //! Locks: the map alone, until a lowered protection holds on every CPU (I-TLB-3).
 
 use super::copy_up::{Blocked, abandon};
+use super::enter::CopyMode;
 use super::entry::Entry;
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
@@ -141,31 +142,26 @@ impl<M: Machine> Vm<M> {
             if stop.is_some() || entry.submap.is_some() {
                 return;
             }
-            let shared = match &entry.object {
-                None => false,
-                Some(object) => {
-                    let state = object.read();
-                    state.true_share && object.kind != crate::object::ObjectKind::Named
-                }
-            };
+            let shared = entry.object.as_ref().is_some_and(|o| o.read().true_share);
             if !shared {
-                // A file's pages, or memory that is shared for reading: copied when written.
+                // Memory that is shared for reading: copied when written.
                 let alone = match &entry.object {
                     None => true,
                     Some(object) => object.read().is_exclusive() || !object.read().aliased,
                 };
                 entry.needs_copy |= !alone;
             } else if let Some(object) = &entry.object {
-                match self.copy_slowly(entry, object) {
+                match self.copy_part(object, entry.part()) {
                     Err(error) => {
                         stop = Some(error);
                     }
-                    Ok(copy) => {
+                    Ok(copied) => {
                         let mut batch = self.frames.batch();
-                        if let Some(old) = entry.object.replace(copy) {
+                        if let Some(old) = entry.object.replace(copied.object) {
                             self.release_object(old, &mut batch);
                         }
-                        entry.offset = 0;
+                        entry.offset = copied.offset;
+                        entry.needs_copy = copied.mode == CopyMode::Private;
                         entry
                             .attributes
                             .flags

@@ -7,8 +7,9 @@
 use super::Map;
 use crate::addr::Pages;
 use crate::machine::Machine;
+use crate::memory_entry::MemoryEntry;
 use crate::object::ObjRef;
-use crate::object::purgable::{PurgeState, Refuse};
+use crate::object::purgable::{PurgeState, Purger, Refuse};
 use crate::sanitize::{self, UserAddr};
 use crate::vm::Vm;
 use abi::purgable::{
@@ -75,10 +76,31 @@ impl<M: Machine> Vm<M> {
         self.control_object(&object, control)
     }
 
+    /// `mach_memory_entry_purgable_control`: the same for what a memory entry names. It need not be
+    /// mapped, nor does the entry's protection matter; but the entry must name all of one object.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`: control (a purge of everything too), state bits, a part of an object or a copy,
+    /// an object that is not purgeable; then as for mapped memory.
+    pub fn memory_entry_purgable_control(
+        &self,
+        entry: &MemoryEntry<M>,
+        control: u32,
+        state: i32,
+    ) -> Result<i32, KernReturn> {
+        let control = Control::new(control, state)?;
+        if control == Control::PurgeAll {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        let object = entry.whole_object();
+        self.control_object(&object.ok_or(KernReturn::INVALID_ARGUMENT)?, control)
+    }
+
     /// The same for an object that is known.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` if it is not purgeable, or the state is none that may be set.
+    /// `INVALID_ARGUMENT` if it is not purgeable, `PROTECTION_FAILURE` if only the kernel may set its
+    /// state, `INVALID_ARGUMENT` if the state is none that may be set.
     pub(crate) fn control_object(
         &self,
         object: &ObjRef<M>,
@@ -90,6 +112,9 @@ impl<M: Machine> Vm<M> {
             Control::Set(word) => word,
             Control::Get | Control::PurgeAll => return Ok(self.purge_state(&record).word()),
         };
+        if self.purger(&record) == Purger::Kernel {
+            return Err(KernReturn::PROTECTION_FAILURE);
+        }
         let new = match word & VM_PURGABLE_STATE_MASK {
             VM_PURGABLE_DENY => return Err(KernReturn::INVALID_ARGUMENT),
             VM_PURGABLE_VOLATILE if word & VM_PURGABLE_DEBUG_EMPTY != 0 => PurgeState::Empty,

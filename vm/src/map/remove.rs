@@ -130,6 +130,7 @@ impl<M: Machine> Vm<M> {
 
     /// Empties a map for good. Nothing is allocated.
     pub(crate) fn map_clear(&self, map: &Map<M>) {
+        self.disown(map);
         let mut batch = self.frames.batch();
         let mut removed = Removed::default();
         {

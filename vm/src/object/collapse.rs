@@ -62,25 +62,10 @@ impl<M: Machine> Vm<M> {
                 drop(below);
                 continue;
             }
-            let deeper = match &below.shadow {
-                None => None,
-                Some(deeper) => match deeper.object.try_ref() {
-                    Err(_) => {
-                        drop(below);
-                        top.shadow = Some(shadow);
-                        return;
-                    }
-                    Ok(object) => {
-                        let mut state = object.write();
-                        state.refs = state.refs.saturating_add(1);
-                        state.aliased = true;
-                        drop(state);
-                        Some(Shadow {
-                            offset: deeper.offset.wrapping_add(shadow.offset),
-                            object,
-                        })
-                    }
-                },
+            let Ok(deeper) = self.below_again(&below, shadow.offset) else {
+                drop(below);
+                top.shadow = Some(shadow);
+                return;
             };
             if core::mem::take(&mut top.receives) {
                 below.copy = None;
@@ -247,6 +232,9 @@ fn take_place<M: Machine>(
         top.receives = true;
     } else if core::mem::take(&mut top.receives) {
         below.copy = None;
+    }
+    if top.line == 0 {
+        top.line = below.line;
     }
     true
 }

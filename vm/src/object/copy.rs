@@ -5,6 +5,7 @@
 //! Locks: one object of the chain at a time. A page that can be written is busy, write-protected and
 //! flushed on every CPU before it is copied, with no object locked (I-TLB-3).
 
+use super::delayed::Part;
 use super::pages::NoMemory;
 use super::slot::Slot;
 use super::tree::Slots;
@@ -12,7 +13,6 @@ use super::{ObjRef, Object, ObjectKind};
 use crate::addr::PageId;
 use crate::frames::Need;
 use crate::machine::Machine;
-use crate::map::entry::Entry;
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
 
@@ -67,17 +67,27 @@ impl<M: Machine> Vm<M> {
         self.frames.finish(batch);
     }
 
-    /// Copies what shows through `entry` of its `object` into a new object of the entry's size. The
-    /// entry's map is locked alone.
+    /// Copies what shows of a part of an object into a new object of the part's size, or of what the
+    /// object has of it. An entry's map is locked alone, if an entry shows the part.
     pub(crate) fn copy_slowly(
         &self,
-        entry: &Entry<M>,
         object: &ObjRef<M>,
+        part: Part,
     ) -> Result<ObjRef<M>, CopyStop<M>> {
+        let (from, to) = (part.from, part.end());
+        let pages = {
+            let state = object.read();
+            // A file may end before its mapping does.
+            let ends = state.shadow.is_none() && state.size < to;
+            if ends {
+                state.size.saturating_sub(from)
+            } else {
+                part.pages
+            }
+        };
         let new = self
-            .new_object(ObjectKind::Anonymous, entry.pages())
+            .new_object(ObjectKind::Anonymous, pages)
             .map_err(CopyStop::Code)?;
-        let (from, to) = (entry.offset, entry.offset.saturating_add(entry.pages()));
         // Others who share the object may shorten the chain meanwhile, which moves pages up: a pass
         // that found nothing new has seen all of it.
         loop {

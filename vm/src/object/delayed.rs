@@ -3,14 +3,21 @@
 //! Owns: copy objects. One stands in front of the original and shows its pages as they are, until one
 //! of them shall change: then the page is *pushed* into the copy object first. The newest copy object of
 //! an original is its `copy` and gets the pushes; an older one is in front of the newer one.
-//! Does not own: who wants a copy (`map::duplicate`), when a page shall change (`fault`, `file`).
+//! Does not own: who wants a copy (`map::duplicate`, `private`), when a page shall change (`fault`,
+//! `file`, `resize`).
 //! Locks: the copy object, then the original. A page that is pushed is busy, and no lock is held while
 //! its mappings are flushed. Invariants: I-OBJ-3, I-OBJ-7 (a page that the copy object shows from the
 //! original is marked owed and nobody can write it).
+//!
+//! A copy object counts its pages as the original does. While it is *pristine*, without a page and
+//! written by nobody, it shows just what the original does now, so it serves for every further copy: a
+//! thousand tasks that map one file have one copy object.
 
+use super::copy::CopyStop;
 use super::pages::NoMemory;
+use super::shadow::DEPTH_LIMIT;
 use super::slot::Slot;
-use super::{ObjRef, ObjectState, Shadow};
+use super::{ObjRef, ObjectKind, ObjectState, Shadow};
 use crate::addr::PageId;
 use crate::batch::TlbBatch;
 use crate::counters::Event;
@@ -30,8 +37,8 @@ pub(crate) enum Linked<M: Machine> {
     },
     /// A busy page is in the way.
     Busy(ObjRef<M>, u64),
-    /// A wired page is in the way: the copy must be made at once.
-    Wired(ObjRef<M>),
+    /// A wired page is in the way, or too many copies are: this one must be made at once.
+    AtOnce(ObjRef<M>),
 }
 
 /// Part of an object: first page and number of pages.
@@ -42,8 +49,12 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    const fn end(self) -> u64 {
+    pub(crate) const fn end(self) -> u64 {
         self.from.saturating_add(self.pages)
+    }
+
+    pub(crate) const fn contains_page(self, index: u64) -> bool {
+        self.from <= index && index < self.end()
     }
 
     fn hull(self, other: Self) -> Self {
@@ -52,22 +63,24 @@ impl Part {
         Self { from, pages }
     }
 
-    const fn contains(self, other: Self) -> bool {
+    pub(super) const fn contains(self, other: Self) -> bool {
         self.from <= other.from && other.end() <= self.end()
     }
 }
 
 impl<M: Machine> ObjectState<M> {
     /// The part of its shadow that a copy object shows.
-    fn window(&self) -> Part {
-        let from = self.shadow.as_ref().map_or(0, |shadow| shadow.offset);
-        let pages = self.size;
-        Part { from, pages }
+    pub(crate) fn window(&self) -> Part {
+        let offset = self.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+        Part {
+            from: offset.saturating_add(self.first),
+            pages: self.size.saturating_sub(self.first),
+        }
     }
 
-    /// Whether it still shows just what the original is: nothing was pushed, and no entry writes it.
-    fn is_unused_copy(&self) -> bool {
-        self.slots.len() == 0 && self.aliased
+    /// Whether it shows just what the original does, and serves for another copy.
+    pub(super) fn is_pristine(&self) -> bool {
+        self.pristine && self.slots.len() == 0
     }
 }
 
@@ -83,8 +96,8 @@ impl<M: Machine> Vm<M> {
     }
 
     /// Puts `new`, which nobody knows yet and which has one reference, in front of `source` as its
-    /// copy object for `part`; or finds the one that is there, if nothing was pushed to it yet. The
-    /// original's pages are write-protected once the batch is made.
+    /// copy object for `part`; or finds the one that is there, if it is pristine. The original's pages
+    /// are write-protected once the batch is made, and then the copy object is [`Vm::settle`]d.
     pub(crate) fn link_copy(
         &self,
         source: &ObjRef<M>,
@@ -96,11 +109,11 @@ impl<M: Machine> Vm<M> {
             let old = match source.read().copy.as_ref().map(|old| old.try_ref()) {
                 None => None,
                 Some(Ok(old)) => Some(old),
-                Some(Err(_)) => return Linked::Wired(new),
+                Some(Err(_)) => return Linked::AtOnce(new),
             };
             let references = (source.try_ref(), new.try_ref(), new.try_ref());
             let (Ok(below), Ok(newest), Ok(next)) = references else {
-                return Linked::Wired(new);
+                return Linked::AtOnce(new);
             };
             let mut front = old.as_ref().map(|old| old.write());
             let mut copy = new.write();
@@ -108,41 +121,44 @@ impl<M: Machine> Vm<M> {
             if !is_same(&state.copy, &old) {
                 continue;
             }
-            let mut window = part;
-            if let (Some(front), Some(old)) = (&mut front, &old) {
-                let shown = front.window();
-                if front.is_unused_copy()
-                    && shown.contains(part)
-                    && let Ok(object) = old.try_ref()
-                {
-                    front.refs = front.refs.saturating_add(1);
-                    self.counters.count(Event::DelayedCopy);
-                    let offset = part.from.saturating_sub(shown.from);
-                    drop((state, copy));
-                    return Linked::Again {
-                        object,
-                        offset,
-                        unused: new,
-                    };
-                }
-                window = part.hull(shown);
-            }
-            match self.owe(&state, window, batch) {
+            let serves = front.as_ref().is_some_and(|front| front.is_pristine());
+            let window = match &front {
+                Some(front) if !serves => part.hull(front.window()),
+                _ => part,
+            };
+            let line = front.as_ref().map_or(0, |front| front.line);
+            let owed = if !serves && u32::from(line) >= DEPTH_LIMIT {
+                Err(Obstacle::Wired)
+            } else {
+                self.owe(source.kind, &state, window, batch)
+            };
+            match owed {
                 Ok(()) => {}
                 Err(Obstacle::Wired) => {
                     drop((state, copy));
-                    return Linked::Wired(new);
+                    return Linked::AtOnce(new);
                 }
                 Err(Obstacle::Busy(index)) => {
                     drop((state, copy));
                     return Linked::Busy(new, index);
                 }
             }
-            copy.resize(window.pages);
+            if let (true, Some(front), Some(old)) = (serves, &mut front, &old) {
+                let Ok(object) = old.try_ref() else { continue };
+                drop((state, copy));
+                let offset = self.join_copy(front, part);
+                return Linked::Again {
+                    object,
+                    offset,
+                    unused: new,
+                };
+            }
+            copy.resize(window.end());
             (copy.receives, copy.aliased) = (true, true);
+            (copy.first, copy.line) = (window.from, line.saturating_add(1));
             copy.shadow = Some(Shadow {
                 object: below,
-                offset: window.from,
+                offset: 0,
             });
             match &mut front {
                 None => {
@@ -151,7 +167,7 @@ impl<M: Machine> Vm<M> {
                 }
                 // Its reference to the original becomes the new one's.
                 Some(front) => {
-                    let offset = front.window().from.saturating_sub(window.from);
+                    let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
                     front.receives = false;
                     front.shadow = Some(Shadow {
                         object: next,
@@ -163,14 +179,57 @@ impl<M: Machine> Vm<M> {
             state.copy = Some(newest);
             drop((state, copy));
             self.counters.count(Event::DelayedCopy);
-            return Linked::New(new, part.from.saturating_sub(window.from));
+            return Linked::New(new, part.from);
         }
+    }
+
+    /// One more copy shows through a pristine copy object, which grows if it must. Answers where in it
+    /// the part begins.
+    fn join_copy(&self, front: &mut ObjectState<M>, part: Part) -> u64 {
+        let shown = front.window();
+        if !shown.contains(part) {
+            // Until the batch is made that write-protects the rest.
+            front.pristine = false;
+            let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+            let whole = part.hull(shown);
+            front.first = whole.from.saturating_sub(offset);
+            front.resize(whole.end().saturating_sub(offset));
+        }
+        front.refs = front.refs.saturating_add(1);
+        self.counters.count(Event::DelayedCopy);
+        let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+        part.from.saturating_sub(offset)
+    }
+
+    /// The flush is made that write-protects what a copy object shows: it serves for other copies from
+    /// now on. The caller has a reference to it.
+    pub(crate) fn settle(&self, copy: &ObjRef<M>) {
+        copy.write().pristine = true;
+    }
+
+    /// The copy object of `source`, with one more reference, if it is pristine and shows `part`; and
+    /// where in it the part begins.
+    #[inline]
+    pub(super) fn reuse_copy(&self, source: &ObjRef<M>, part: Part) -> Option<(ObjRef<M>, u64)> {
+        let old = source.read().copy.as_ref()?.try_ref().ok()?;
+        let mut front = old.write();
+        let shadow = front.shadow.as_ref()?;
+        let is_newest = front.receives && front.refs != 0 && shadow.object.ptr_eq(source);
+        let offset = part.from.checked_sub(shadow.offset)?;
+        if !is_newest || !front.is_pristine() || !front.window().contains(part) {
+            return None;
+        }
+        front.refs = front.refs.saturating_add(1);
+        drop(front);
+        self.counters.count(Event::DelayedCopy);
+        Some((old, offset))
     }
 
     /// Marks the pages of a window as owed and takes write permission away, unless something is in the
     /// way; then nothing has changed.
     fn owe(
         &self,
+        kind: ObjectKind,
         state: &ObjectState<M>,
         window: Part,
         batch: &mut TlbBatch<'_, M>,
@@ -187,7 +246,9 @@ impl<M: Machine> Vm<M> {
         }
         let rest = Protection::ALL.difference(Protection::WRITE);
         for (_, slot) in state.slots.range(window.from, window.end()) {
-            if let Slot::Resident(page) = slot {
+            let Slot::Resident(page) = slot else { continue };
+            // Of a file, a page that is still marked cannot be written anyway.
+            if kind != ObjectKind::Named || !pages.get(page).is_owed() {
                 pages.get(page).set_owed();
                 self.machine().page_protect(page, rest, batch);
             }
@@ -238,7 +299,7 @@ impl<M: Machine> Vm<M> {
                 continue;
             }
             let at = index.checked_sub(shadow.offset);
-            let Some(at) = at.filter(|&at| at < state.size) else {
+            let Some(at) = at.filter(|&at| at >= state.first && at < state.size) else {
                 return Ok(());
             };
             if state.slots.get(at) == Slot::Empty {
@@ -249,6 +310,64 @@ impl<M: Machine> Vm<M> {
             return Ok(());
         }
     }
+
+    /// Gives a copy object all that it shows from its original, and ends their connection: nothing is
+    /// pushed into it any more. The map of its entries is locked alone.
+    pub(crate) fn sever(&self, copy: &ObjRef<M>) -> Result<(), CopyStop<M>> {
+        let shortage = || CopyStop::Code(self.shortage());
+        let mut at = 0;
+        loop {
+            let mut front = copy.write();
+            let Some(shadow) = front.shadow.as_ref().filter(|_| front.receives) else {
+                return Ok(());
+            };
+            let source = shadow.object.try_ref().map_err(|_| shortage())?;
+            let mut state = source.write();
+            let Some((index, slot)) = lacks(&front, &state, at) else {
+                self.cut_off(&mut front, &mut state)
+                    .map_err(|NoMemory| shortage())?;
+                drop((state, front));
+                self.give_object(source);
+                return Ok(());
+            };
+            drop((state, front));
+            if let Slot::Busy(_) = slot {
+                return Err(CopyStop::Wait(source, index));
+            }
+            self.push(&source, index).map_err(|NoMemory| shortage())?;
+            at = index;
+        }
+    }
+
+    /// Leads a copy object past its original. The caller gives up one reference to the original.
+    fn cut_off(
+        &self,
+        front: &mut ObjectState<M>,
+        state: &mut ObjectState<M>,
+    ) -> Result<(), NoMemory> {
+        let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+        let deeper = self.below_again(state, offset)?;
+        let end = state.size.saturating_sub(offset);
+        if deeper.is_none() && front.slots.next(end).is_none() {
+            // What lies beyond the original's end stays beyond.
+            front.size = front.size.min(end);
+        }
+        (front.receives, front.line, state.copy) = (false, 0, None);
+        front.shadow = deeper;
+        Ok(())
+    }
+}
+
+/// The first page, from `at` of the original on, that its copy object shows from it.
+fn lacks<M: Machine>(
+    front: &ObjectState<M>,
+    state: &ObjectState<M>,
+    at: u64,
+) -> Option<(u64, Slot)> {
+    let window = front.window();
+    let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+    let mut shown = state.slots.range(window.from.max(at), window.end());
+    shown.find(|&(index, _)| front.slots.get(index.saturating_sub(offset)) == Slot::Empty)
 }
 
 /// What forbids that a copy is put off.
@@ -257,7 +376,7 @@ enum Obstacle {
     Busy(u64),
 }
 
-fn is_same<M: Machine>(a: &Option<ObjRef<M>>, b: &Option<ObjRef<M>>) -> bool {
+pub(super) fn is_same<M: Machine>(a: &Option<ObjRef<M>>, b: &Option<ObjRef<M>>) -> bool {
     match (a, b) {
         (None, None) => true,
         (Some(a), Some(b)) => a.ptr_eq(b),

@@ -1,7 +1,7 @@
 //! Objects of files: the kernel reads and writes their pages, programs map them.
 //!
-//! Owns: handles, size, reading and writing through kernel buffers.
-//! Does not own: names, directories, what a file is. A file's object has no pager yet: a page that
+//! Owns: handles, reading and writing through kernel buffers.
+//! Does not own: names, directories, what a file is, its size (`resize`). A file's object has no pager yet: a page that
 //! was never written reads as zeros.
 //! Locks: the object's. A resident page is written while it is busy and the object unlocked.
 
@@ -99,36 +99,6 @@ impl<M: Machine> Vm<M> {
     /// Pages of the object that are in memory.
     pub fn object_resident(&self, object: &ObjectRef<M>) -> crate::addr::Pages {
         crate::addr::Pages(object.0.read().slots.len())
-    }
-
-    /// Changes the size to `size` bytes. What is cut off is gone, from mappings too; what is added
-    /// reads as zeros.
-    ///
-    /// # Errors
-    /// `RESOURCE_SHORTAGE`; the size is the old one then.
-    pub fn object_resize(&self, object: &ObjectRef<M>, size: u64) -> Result<(), KernReturn> {
-        let pages = pages_of::<M>(size);
-        let inside = size & M::PAGE_SIZE.wrapping_sub(1);
-        let mut batch = self.frames.batch();
-        {
-            let mut state = object.0.write();
-            if pages > state.size {
-                let grown = state.slots.grow(pages, &self.zones.nodes, &self.frames);
-                grown.map_err(|_| self.shortage())?;
-            } else {
-                self.free_range(&mut state, pages, u64::MAX, &mut batch);
-            }
-            state.size = pages;
-        }
-        self.frames.finish(batch);
-        if inside != 0 {
-            // The rest of the last page reads as zeros if the object grows again.
-            let state = object.0.write();
-            if let Some(page) = state.slots.get(size >> M::PAGE_SHIFT).page() {
-                self.zero_bytes(page, inside);
-            }
-        }
-        Ok(())
     }
 
     /// Writes zeros from a byte of a page to its end, while programs may have it mapped. The

@@ -5,15 +5,18 @@
 //! Locks: one spin reader-writer lock per object; an object before its shadow. Lookups share it.
 //! Invariants: I-OBJ-1 (`refs` counts entries, shadows and handles), I-OBJ-2 (only an object that is
 //! an entry's alone, or truly shared, is written), I-OBJ-3 (a truly shared object is the shadow of its
-//! copy object only).
+//! copy object only; so is a file's).
 
 pub(crate) mod collapse;
 pub(crate) mod copy;
 pub(crate) mod delayed;
 pub(crate) mod discard;
 pub mod file;
+pub mod ledger;
 pub(crate) mod pages;
+pub(crate) mod private;
 pub(crate) mod purgable;
+mod resize;
 pub(crate) mod shadow;
 pub mod slot;
 pub(crate) mod split;
@@ -89,6 +92,13 @@ pub(crate) struct ObjectState<M: Machine> {
     pub copy: Option<ObjRef<M>>,
     /// Whether this object is its shadow's `copy`.
     pub receives: bool,
+    /// A copy object that nobody has written, nor may: it serves for another copy until it has a page.
+    pub pristine: bool,
+    /// Of a copy object: how many of the same original are in a row from the oldest to this one, at
+    /// most. 0: it is none.
+    pub line: u8,
+    /// Of a copy object: the first page that it shows.
+    pub first: u64,
     /// How its memory is copied.
     pub strategy: CopyStrategy,
     /// Pages that faults reach.
@@ -126,6 +136,9 @@ impl<M: Machine> Object<M> {
                 shadow: None,
                 copy: None,
                 receives: false,
+                pristine: false,
+                line: 0,
+                first: 0,
                 strategy: match kind {
                     ObjectKind::Named => CopyStrategy::Delay,
                     ObjectKind::Anonymous => CopyStrategy::Symmetric,

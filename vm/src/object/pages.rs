@@ -136,6 +136,12 @@ impl<M: Machine> Vm<M> {
                 && let Some(shadow) = &state.shadow
             {
                 shadow.object.write().copy = None;
+            } else if state.line != 0
+                && let Some(shadow) = &state.shadow
+            {
+                // What is below becomes the oldest copy object.
+                let mut next = shadow.object.write();
+                next.line = next.line.min(1);
             }
             let mut slots = core::mem::replace(&mut state.slots, super::Slots::new(0));
             next = state.shadow.take().map(|shadow| shadow.object);

@@ -8,6 +8,9 @@
 //! Locks: the queues' lock guards every record and comes before the objects' locks. An object has
 //! ended or is volatile, never both: its end takes it out of the queues.
 
+mod list;
+
+use super::ledger::Charge;
 use super::{CopyStrategy, ObjRef, Object, ObjectKind, ObjectWrite};
 use crate::counters::Event;
 use crate::frames::Frames;
@@ -21,6 +24,7 @@ use abi::purgable::{
     VM_VOLATILE_OBSOLETE,
 };
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use list::{Chain, End, List};
 use sync::{SpinGuard, SpinLock};
 use zalloc::ZRef;
 
@@ -50,6 +54,15 @@ impl PurgeState {
     }
 }
 
+/// Who may set the state of a purgeable object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purger {
+    /// Who may write it.
+    Writers,
+    /// The kernel (`MAP_MEM_PURGABLE_KERNEL_ONLY`).
+    Kernel,
+}
+
 pub(crate) type RecordRef<M> = ZRef<Record<M>, Frames<M>>;
 
 /// What there is to know of a purgeable object, and its place among the volatile ones.
@@ -63,22 +76,9 @@ impl<M: Machine> Record<M> {
     }
 }
 
-/// The chains that a record is in: its group's, and the tokens of its queue by age.
-#[derive(Clone, Copy)]
-enum Chain {
-    Group = 0,
-    Tokens = 1,
-}
-
-/// Which end of a list: `First` is purged first.
-#[derive(Clone, Copy)]
-enum End {
-    First = 0,
-    Last = 1,
-}
-
 struct Known<M: Machine> {
     state: PurgeState,
+    purger: Purger,
     queue: usize,
     group: usize,
     /// The turnover at which its token is ripe; `None`: it has no token.
@@ -87,69 +87,19 @@ struct Known<M: Machine> {
     hidden: Option<u64>,
     /// The object, while it is in the queues.
     object: Option<ObjRef<M>>,
+    /// The object, until it ends.
+    home: Option<ObjRef<M>>,
+    charge: Charge,
     /// Per chain: the neighbours towards the first and the last.
-    links: [[Option<RecordRef<M>>; 2]; 2],
-}
-
-struct List<M: Machine>([Option<RecordRef<M>>; 2]);
-
-impl<M: Machine> List<M> {
-    const fn new() -> Self {
-        Self([const { None }; 2])
-    }
-
-    fn insert(&mut self, record: &RecordRef<M>, chain: Chain, end: End) {
-        let (chain, end) = (chain as usize, end as usize);
-        let old = core::mem::replace(&mut self.0[end], record.try_ref().ok());
-        match &old {
-            Some(old) => old.0.lock().links[chain][end] = record.try_ref().ok(),
-            None => self.0[1 ^ end] = record.try_ref().ok(),
-        }
-        record.0.lock().links[chain][1 ^ end] = old;
-    }
-
-    fn remove(&mut self, record: &RecordRef<M>, chain: Chain) {
-        let chain = chain as usize;
-        let [before, after] = core::mem::take(&mut record.0.lock().links[chain]);
-        let again = |record: &Option<RecordRef<M>>| record.as_ref().and_then(|r| r.try_ref().ok());
-        match &before {
-            Some(before) => before.0.lock().links[chain][End::Last as usize] = again(&after),
-            None => self.0[End::First as usize] = again(&after),
-        }
-        match &after {
-            Some(after) => after.0.lock().links[chain][End::First as usize] = before,
-            None => self.0[End::Last as usize] = before,
-        }
-    }
-
-    fn first(&self) -> Option<RecordRef<M>> {
-        self.0[End::First as usize]
-            .as_ref()
-            .and_then(|record| record.try_ref().ok())
-    }
-
-    /// The first record that `is_it`.
-    fn find(&self, is_it: impl Fn(&Known<M>) -> bool) -> Option<RecordRef<M>> {
-        let mut next = self.first();
-        while let Some(record) = next {
-            let known = record.0.lock();
-            if is_it(&known) {
-                drop(known);
-                return Some(record);
-            }
-            let after = &known.links[Chain::Group as usize][End::Last as usize];
-            let after = after.as_ref().and_then(|record| record.try_ref().ok());
-            drop(known);
-            next = after;
-        }
-        None
-    }
+    links: [[Option<RecordRef<M>>; 2]; 3],
 }
 
 /// The volatile objects.
 pub(crate) struct Lists<M: Machine> {
     groups: [[List<M>; GROUPS as usize]; QUEUES],
     tokens: [List<M>; QUEUES],
+    /// Every purgeable object, volatile or not.
+    all: List<M>,
 }
 
 /// The queues, and how many objects are in them.
@@ -197,6 +147,7 @@ impl<M: Machine> PurgeQueues<M> {
             lists: SpinLock::new(Lists {
                 groups: [const { [const { List::new() }; GROUPS as usize] }; QUEUES],
                 tokens: [const { List::new() }; QUEUES],
+                all: List::new(),
             }),
             length: AtomicU32::new(0),
         }
@@ -221,8 +172,12 @@ impl<M: Machine> PurgeQueues<M> {
     pub(crate) fn forget(&self, record: &RecordRef<M>) {
         let mut lists = self.lock();
         let object = self.take_out(&mut lists, record);
+        let home = record.0.lock().home.take();
+        if home.is_some() {
+            lists.all.remove(record, Chain::All);
+        }
         drop(lists);
-        drop(object);
+        drop((object, home));
     }
 
     fn put(&self, lists: &mut Lists<M>, record: &RecordRef<M>, object: ObjRef<M>, order: Order) {
@@ -310,7 +265,39 @@ impl<M: Machine> PurgeQueues<M> {
     }
 }
 
+impl<M: Machine> Record<M> {
+    /// Who is charged for the object. The queues are locked.
+    pub(super) fn charge(&self) -> Charge {
+        self.0.lock().charge
+    }
+
+    /// Charges somebody for the object. The queues are locked.
+    pub(super) fn set_charge(&self, charge: Charge) {
+        self.0.lock().charge = charge;
+    }
+
+    /// The object, if it has not ended.
+    pub(crate) fn home(&self) -> Option<ObjRef<M>> {
+        self.0.lock().home.as_ref()?.try_ref().ok()
+    }
+
+    pub(super) fn state(&self) -> PurgeState {
+        self.0.lock().state
+    }
+
+    /// The record after this one among all.
+    pub(super) fn next_of_all(&self) -> Option<RecordRef<M>> {
+        let known = self.0.lock();
+        let after = &known.links[Chain::All as usize][End::Last as usize];
+        after.as_ref()?.try_ref().ok()
+    }
+}
+
 impl<M: Machine> Lists<M> {
+    pub(super) fn first_of_all(&self) -> Option<RecordRef<M>> {
+        self.all.first()
+    }
+
     fn first_ripe(&self, turnover: u64) -> Option<RecordRef<M>> {
         let queues = self.tokens.iter().zip(&self.groups);
         let mut ripe = queues.filter(|(tokens, _)| {
@@ -330,25 +317,42 @@ impl<M: Machine> Vm<M> {
     ///
     /// # Errors
     /// `RESOURCE_SHORTAGE`.
-    pub(crate) fn new_purgable(&self, pages: u64) -> Result<ObjRef<M>, KernReturn> {
+    pub(crate) fn new_purgable(&self, pages: u64, purger: Purger) -> Result<ObjRef<M>, KernReturn> {
         let record = Record(SpinLock::new(Known {
             state: PurgeState::Nonvolatile,
+            purger,
             queue: FIFO,
             group: 0,
             ripe_at: None,
             hidden: None,
             object: None,
-            links: [const { [const { None }; 2] }; 2],
+            home: None,
+            charge: Charge::default(),
+            links: [const { [const { None }; 2] }; 3],
         }));
         let record = self.zones.purgables.alloc_ref(&self.frames, record);
         let record = record.map_err(|_| self.shortage())?;
         let object = self.new_object(ObjectKind::Anonymous, pages)?;
+        let again = (object.try_ref(), record.try_ref());
+        let (Ok(home), Ok(known)) = again else {
+            self.give_object(object);
+            return Err(self.shortage());
+        };
         let mut state = object.write();
         state.purge = Some(record);
         state.true_share = true;
         state.strategy = CopyStrategy::None;
         drop(state);
+        let mut lists = self.purge_queues.lock();
+        known.0.lock().home = Some(home);
+        lists.all.insert(&known, Chain::All, End::Last);
+        drop(lists);
         Ok(object)
+    }
+
+    /// Who may set the state of a purgeable object.
+    pub(crate) fn purger(&self, record: &RecordRef<M>) -> Purger {
+        record.0.lock().purger
     }
 
     /// The state of a purgeable object.
@@ -455,6 +459,14 @@ fn hide<M: Machine>(
 }
 
 impl<M: Machine> Object<M> {
+    /// Pages of the object, also while it says that it has none to reach.
+    pub(crate) fn whole_size(&self) -> u64 {
+        let state = self.read();
+        let record = state.purge.as_ref();
+        let hidden = record.and_then(|record| record.0.lock().hidden);
+        hidden.unwrap_or(state.size)
+    }
+
     /// The record of a purgeable object.
     pub(crate) fn purge_record(&self) -> Option<RecordRef<M>> {
         self.read()

@@ -4,6 +4,7 @@
 //! Does not own: merging links away (`collapse`), filling pages (`fault`).
 //! Locks: each object on the way down shared, all of them held until the walk is over.
 
+use super::pages::NoMemory;
 use super::slot::Slot;
 use super::{ObjRef, ObjectState, Shadow};
 use crate::addr::PageId;
@@ -20,8 +21,10 @@ pub(crate) enum Below<'a, M: Machine> {
     Page(PageId, &'a ObjRef<M>, u64, &'a ObjectState<M>),
     /// A busy page, and where to wait for it.
     Busy(&'a ObjRef<M>, u64),
-    /// No page down to the bottom.
+    /// No page down to the bottom: zeros.
     Nothing,
+    /// The lowest object ends before: a file that is shorter than its mapping.
+    Beyond,
 }
 
 impl<M: Machine> Vm<M> {
@@ -55,12 +58,34 @@ impl<M: Machine> Vm<M> {
             (Slot::Empty, Some(deeper)) => {
                 return self.look_deeper(deeper, index, steps.wrapping_add(1), then);
             }
+            (Slot::Empty, None) if index >= state.size => Below::Beyond,
             (Slot::Empty, None) => Below::Nothing,
             (Slot::Resident(page), _) => Below::Page(page, &shadow.object, index, &state),
             (Slot::Busy(_), _) => Below::Busy(&shadow.object, index),
         };
         self.counters.add(Event::ChainStep, steps);
         then(found)
+    }
+
+    /// What is below an object, with one more reference, as it is below one above it that begins at
+    /// `offset` of it.
+    pub(crate) fn below_again(
+        &self,
+        state: &ObjectState<M>,
+        offset: u64,
+    ) -> Result<Option<Shadow<M>>, NoMemory> {
+        let Some(deeper) = &state.shadow else {
+            return Ok(None);
+        };
+        let object = deeper.object.try_ref().map_err(|_| NoMemory)?;
+        let mut below = object.write();
+        below.refs = below.refs.saturating_add(1);
+        below.aliased = true;
+        drop(below);
+        Ok(Some(Shadow {
+            offset: deeper.offset.wrapping_add(offset),
+            object,
+        }))
     }
 
     /// How many objects are below this one.

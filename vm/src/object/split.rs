@@ -46,6 +46,10 @@ impl<M: Machine> Vm<M> {
                 offset: shadow.offset.saturating_add(from),
             });
         }
+        if whole.shadow.is_none() {
+            // Of a file it may be a copy that ends before its entries do.
+            target.size = pages.min(whole.size.saturating_sub(from));
+        }
         let mut named = whole.slots.range(from, from.saturating_add(pages));
         let all = named.all(|(index, slot)| {
             let (moved, nodes) = (index.wrapping_sub(from), &self.zones.nodes);

@@ -215,3 +215,112 @@ both! {
         rig.end(task);
     }
 }
+
+/// `mach_vm_map` of all of an entry, as purgeable memory.
+fn map_purgable<const SHIFT: u32>(
+    rig: &Rig<SHIFT>,
+    task: &Task<SHIFT>,
+    entry: &MemoryEntry<SimMachine<SHIFT>>,
+    (offset, bytes): (u64, u64),
+    copy: CopyMode,
+) -> Result<u64, KernReturn> {
+    let request = MapRequest {
+        size: UserSize(bytes),
+        flags: UserFlags(1 | abi::vm_flags::VM_FLAGS_PURGABLE),
+        current: UserProt(READ_WRITE),
+        maximum: UserProt(READ_WRITE),
+        inherit: UserInherit(1),
+        ..MapRequest::default()
+    };
+    let at = rig.vm.map_entry(task, &request, entry, (offset, copy));
+    at.map(|at| at.0)
+}
+
+both! {
+    /// Purgeable memory by name: its state is one, whether the name or a mapping is asked; a purge empties
+    /// it for all, also while nobody maps it; a copy is not purgeable.
+    fn purgeable_memory_by_name(rig, 400) {
+        use abi::purgable::*;
+        let page = Rig::<SHIFT>::PAGE;
+        let (task, other) = (rig.task(), rig.task());
+        let permission = READ_WRITE | MAP_MEM_NAMED_CREATE | MAP_MEM_PURGABLE;
+        let made = named(&rig, &task, (0, 3 * page), permission).expect("made");
+        let entry = made.entry.expect("an entry");
+        let control = |control, state| rig.vm.memory_entry_purgable_control(&entry, control, state);
+        let state_at = |task: &Task<SHIFT>, at| rig.vm.purgable_control(task, UserAddr(at), VM_PURGABLE_GET_STATE, 0);
+        assert_eq!(control(VM_PURGABLE_GET_STATE, 77), Ok(VM_PURGABLE_NONVOLATILE));
+        let at = map_purgable(&rig, &task, &entry, (0, 3 * page), CopyMode::Shared).expect("mapped");
+        let part = map(&rig, &other, &entry, (page, page), CopyMode::Shared).expect("mapped");
+        let copy = map(&rig, &other, &entry, (0, 3 * page), CopyMode::Private).expect("mapped");
+        rig.write_pages(&task, at, 3, 7);
+        assert_eq!(rig.read(&other, part), 7);
+        assert_eq!(control(VM_PURGABLE_SET_STATE, VM_PURGABLE_VOLATILE), Ok(VM_PURGABLE_NONVOLATILE));
+        assert_eq!((state_at(&task, at), state_at(&other, part)), (Ok(VM_PURGABLE_VOLATILE), Ok(VM_PURGABLE_VOLATILE)));
+        assert_eq!(state_at(&other, copy), Err(KernReturn::INVALID_ARGUMENT));
+        assert_eq!(rig.vm.purge(Pages(100), 8), Pages(3));
+        assert_eq!(control(VM_PURGABLE_SET_STATE, VM_PURGABLE_NONVOLATILE), Ok(VM_PURGABLE_EMPTY));
+        assert_eq!((rig.read(&task, at), rig.read(&other, part)), (0, 0));
+        rig.write(&other, part, 8);
+        assert_eq!(rig.read(&task, at + page), 8);
+        rig.audit();
+        rig.end(task);
+        rig.end(other);
+        // Only the name is left.
+        assert_eq!(control(VM_PURGABLE_SET_STATE, VM_PURGABLE_VOLATILE), Ok(VM_PURGABLE_NONVOLATILE));
+        // The page that was written, and one that was read: shared memory has what was looked at.
+        assert_eq!(rig.vm.purge(Pages(100), 8), Pages(2));
+        assert_eq!(control(VM_PURGABLE_GET_STATE, 0), Ok(VM_PURGABLE_EMPTY));
+        rig.vm.memory_entry_release(entry);
+    }
+}
+
+both! {
+    /// What the control of a memory entry and a purgeable mapping refuse.
+    fn purgeable_memory_by_name_is_whole(rig, 400) {
+        use abi::purgable::*;
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let argument = Err(KernReturn::INVALID_ARGUMENT);
+        let flags = MAP_MEM_NAMED_CREATE | MAP_MEM_PURGABLE;
+        assert_eq!(named(&rig, &task, (0, page), 1 | flags).map(|_| 0), argument);
+        let entry = |permission, (at, bytes)| {
+            let made = named(&rig, &task, (at, bytes), permission).expect("made");
+            made.entry.expect("an entry")
+        };
+        let whole = entry(READ_WRITE | flags, (0, 2 * page));
+        let kernels = entry(READ_WRITE | flags | MAP_MEM_PURGABLE_KERNEL_ONLY, (0, page));
+        let plain = entry(READ_WRITE | MAP_MEM_NAMED_CREATE, (0, page));
+        let at = map(&rig, &task, &whole, (0, 2 * page), CopyMode::Shared).expect("mapped");
+        let all = entry(READ, (at, 2 * page));
+        let first = entry(READ_WRITE, (at, page));
+        let second = entry(READ_WRITE, (at + page, page));
+        let copied = entry(READ_WRITE | MAP_MEM_VM_COPY, (at, 2 * page));
+        let set = |entry, state| rig.vm.memory_entry_purgable_control(entry, VM_PURGABLE_SET_STATE, state);
+        let get = |entry| rig.vm.memory_entry_purgable_control(entry, VM_PURGABLE_GET_STATE, 4);
+        for part in [&plain, &first, &second, &copied] {
+            assert_eq!((set(part, 0), get(part)), (argument, argument));
+        }
+        assert_eq!((get(&kernels), set(&kernels, 1)), (Ok(0), Err(KernReturn::PROTECTION_FAILURE)));
+        assert_eq!(set(&kernels, 4), argument);
+        // Its protection does not matter, and refused faults change no size.
+        assert_eq!(set(&all, VM_PURGABLE_VOLATILE | VM_PURGABLE_DEBUG_FAULT), Ok(0));
+        assert_eq!(rig.touch(0, &task, at, Access::Read), Err(FaultError::MemoryError));
+        assert_eq!(set(&whole, VM_PURGABLE_NONVOLATILE), Ok(VM_PURGABLE_VOLATILE));
+        assert_eq!(rig.read(&task, at), 0);
+        assert_eq!(set(&whole, VM_PURGABLE_DENY), argument);
+        for control in [VM_PURGABLE_PURGE_ALL, 3, 4] {
+            assert_eq!(rig.vm.memory_entry_purgable_control(&whole, control, 0), argument);
+        }
+        let purgable = |entry, range, copy| map_purgable(&rig, &task, entry, range, copy).map(|_| 0);
+        assert_eq!(purgable(&whole, (0, 2 * page), CopyMode::Shared), Ok(0));
+        assert_eq!(purgable(&whole, (0, page), CopyMode::Shared), argument);
+        assert_eq!(purgable(&whole, (page, page), CopyMode::Shared), argument);
+        assert_eq!(purgable(&whole, (0, 2 * page), CopyMode::Private), argument);
+        assert_eq!(purgable(&plain, (0, page), CopyMode::Shared), argument);
+        assert_eq!(purgable(&copied, (0, 2 * page), CopyMode::Shared), argument);
+        rig.end(task);
+        for entry in [whole, kernels, plain, all, first, second, copied] {
+            rig.vm.memory_entry_release(entry);
+        }
+    }
+}

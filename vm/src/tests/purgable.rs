@@ -322,3 +322,77 @@ both! {
         rig.end(task);
     }
 }
+
+both! {
+    /// What a task is charged for follows state, tag, wirings and owner; what it does not map counts too,
+    /// and nobody is charged once the task has ended.
+    fn ledgers_follow_state_tag_and_owner(rig, 400) {
+        use abi::memory_entry::*;
+        let page = Rig::<SHIFT>::PAGE;
+        let (task, other) = (rig.task(), rig.task());
+        let sums = |task: &Task<SHIFT>| rig.vm.charged(task).map(|sum| (sum.nonvolatile.0, sum.volatile.0));
+        assert_eq!(sums(&task), [(0, 0); LEDGER_TAGS]);
+        let at = rig.purgable(&task, 4);
+        rig.write_pages(&task, at, 3, 1);
+        let permission = 3 | MAP_MEM_NAMED_CREATE | MAP_MEM_PURGABLE;
+        let make = |flags, bytes| {
+            let made = rig.vm.make_memory_entry(&task, UserSize(bytes), UserAddr(0), permission | flags, None);
+            made.expect("made").entry.expect("an entry")
+        };
+        let (named, tagged) = (make(0, 2 * page), make(MAP_MEM_LEDGER_TAGGED, page));
+        let map_it = |task: &Task<SHIFT>, entry: &MemoryEntry<SimMachine<SHIFT>>| {
+            let request = MapRequest { size: UserSize(entry.size()), flags: UserFlags(1), current: UserProt(3), maximum: UserProt(3), inherit: UserInherit(1), ..MapRequest::default() };
+            rig.vm.map_entry(task, &request, entry, (0, CopyMode::Shared)).expect("mapped").0
+        };
+        // Who writes it is not charged, but who made it.
+        let (mapped, second) = (map_it(&other, &named), map_it(&other, &tagged));
+        rig.write_pages(&other, mapped, 2, 1);
+        rig.write(&other, second, 1);
+        let with = |none, default, media| {
+            let mut sums = [(0, 0); LEDGER_TAGS];
+            (sums[LedgerTag::None as usize], sums[LedgerTag::Default as usize], sums[LedgerTag::Media as usize]) = (none, default, media);
+            sums
+        };
+        assert_eq!(sums(&task), with((5, 0), (1, 0), (0, 0)));
+        assert_eq!(sums(&other), [(0, 0); LEDGER_TAGS]);
+        rig.set(&task, at, VM_PURGABLE_VOLATILE).expect("purgeable");
+        assert_eq!(sums(&task), with((2, 3), (1, 0), (0, 0)));
+        // A wired page is needed.
+        assert_eq!(rig.vm.wire(&task, UserAddr(at), UserSize(page), UserProt(3)), Ok(()));
+        assert_eq!(sums(&task), with((3, 2), (1, 0), (0, 0)));
+        assert_eq!(rig.vm.purge(Pages(1), 8), Pages(2));
+        assert_eq!(sums(&task), with((3, 0), (1, 0), (0, 0)));
+        assert_eq!(rig.vm.unwire(&task, UserAddr(at), UserSize(page)), Ok(()));
+        assert_eq!(sums(&task), with((2, 1), (1, 0), (0, 0)));
+        rig.audit();
+        let give = |entry: &MemoryEntry<SimMachine<SHIFT>>, owner: Option<&Task<SHIFT>>, tag| {
+            rig.vm.memory_entry_ownership(entry, owner.map(|map| &**map), tag)
+        };
+        assert_eq!(give(&named, Some(&other), Some(LedgerTag::Media)), Ok(()));
+        assert_eq!((sums(&task), sums(&other)), (with((0, 1), (1, 0), (0, 0)), with((0, 0), (0, 0), (2, 0))));
+        assert_eq!(give(&named, None, Some(LedgerTag::None)), Ok(()));
+        assert_eq!(sums(&other), with((2, 0), (0, 0), (0, 0)));
+        let part = rig.vm.make_memory_entry(&other, UserSize(page), UserAddr(mapped), 3, None);
+        let part = part.expect("made").entry.expect("an entry");
+        assert_eq!(give(&part, None, None), Err(KernReturn::INVALID_ARGUMENT));
+        // The end of one takes the charge away, not the memory.
+        let child = rig.fork(&other);
+        assert_eq!(sums(&child), [(0, 0); LEDGER_TAGS]);
+        rig.end(other);
+        rig.audit();
+        let again = map_it(&child, &named);
+        assert_eq!(rig.read(&child, again), 1);
+        assert_eq!((sums(&task), sums(&child)), (with((0, 1), (1, 0), (0, 0)), [(0, 0); LEDGER_TAGS]));
+        assert_eq!(give(&named, Some(&child), None), Ok(()));
+        assert_eq!(sums(&child), with((2, 0), (0, 0), (0, 0)));
+        rig.deallocate(&task, at, 4);
+        assert_eq!(sums(&task), with((0, 0), (1, 0), (0, 0)));
+        rig.audit();
+        rig.end(task);
+        for entry in [named, tagged, part] {
+            rig.vm.memory_entry_release(entry);
+        }
+        rig.audit();
+        rig.end(child);
+    }
+}

@@ -74,11 +74,13 @@ impl<M: Machine> Vm<M> {
         match (top.slots.get(index), &top.shadow) {
             (Slot::Resident(page), _) => copy(page),
             (Slot::Busy(_), _) => waits(object, index),
+            (Slot::Empty, None) if index >= top.size => Err(KernReturn::MEMORY_ERROR),
             (Slot::Empty, None) => zeros(),
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
                 Below::Page(page, ..) => copy(page),
                 Below::Busy(object, index) => waits(object, index),
                 Below::Nothing => zeros(),
+                Below::Beyond => Err(KernReturn::MEMORY_ERROR),
             }),
         }
     }

@@ -148,13 +148,19 @@ impl<M: Machine> Vm<M> {
                 let (page, busy) = match (top.slots.get(index), &top.shadow) {
                     (Slot::Resident(page), _) => (Some(page), None),
                     (Slot::Busy(_), _) => (None, Some((object.try_ref(), index))),
+                    (Slot::Empty, None) if index >= top.size => {
+                        return Err(KernReturn::MEMORY_ERROR);
+                    }
                     (Slot::Empty, None) => (None, None),
                     (Slot::Empty, Some(shadow)) => {
                         self.look_below(shadow, index, |below| match below {
-                            Below::Page(page, ..) => (Some(page), None),
-                            Below::Busy(object, index) => (None, Some((object.try_ref(), index))),
-                            Below::Nothing => (None, None),
-                        })
+                            Below::Page(page, ..) => Ok((Some(page), None)),
+                            Below::Busy(object, index) => {
+                                Ok((None, Some((object.try_ref(), index))))
+                            }
+                            Below::Nothing => Ok((None, None)),
+                            Below::Beyond => Err(KernReturn::MEMORY_ERROR),
+                        })?
                     }
                 };
                 if busy.is_none() {

@@ -96,6 +96,24 @@ pub extern "C" fn mlockall(flags: c_int) -> c_int {
 }
 
 #[unsafe(no_mangle)]
+pub unsafe extern "C" fn mremap_encrypted(
+    address: *mut c_void,
+    length: usize,
+    cryptid: u32,
+    cputype: u32,
+    cpusubtype: u32,
+) -> c_int {
+    unix!(
+        SYS_MREMAP_ENCRYPTED,
+        address,
+        length,
+        cryptid,
+        cputype,
+        cpusubtype
+    ) as c_int
+}
+
+#[unsafe(no_mangle)]
 pub extern "C" fn munlockall() -> c_int {
     unix!(SYS_MUNLOCKALL) as c_int
 }

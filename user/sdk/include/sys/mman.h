@@ -84,6 +84,7 @@ int munlock(const void *address, size_t length);
 int shm_open(const char *name, int flags, ...);
 int shm_unlink(const char *name);
 int mlockall(int flags);
+int mremap_encrypted(void *address, size_t length, unsigned int cryptid, unsigned int cputype, unsigned int cpusubtype);
 int munlockall(void);
 
 __END_DECLS

@@ -80,6 +80,7 @@
 #define SYS_lstat64                340
 #define SYS_getdirentries64        344
 #define SYS_thread_selfid          372
+#define SYS_mremap_encrypted       489
 #define SYS_getentropy             500
 
 #endif

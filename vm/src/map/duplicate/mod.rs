@@ -24,7 +24,7 @@ use crate::counters::Event;
 use crate::frames::Frames;
 use crate::machine::Machine;
 use crate::object::copy::CopyStop;
-use crate::object::delayed::{Linked, Part};
+use crate::object::delayed::Linked;
 use crate::object::shadow::DEPTH_LIMIT;
 use crate::object::{CopyStrategy, ObjRef, ObjectKind, ObjectState};
 use crate::vm::Vm;
@@ -69,8 +69,8 @@ enum Unplanned<M: Machine> {
     Wait(ObjRef<M>, u64),
     /// Something has changed meanwhile: plan again.
     Again,
-    /// A wired page forbids that a copy is put off: plan again, and copy at once.
-    Wired,
+    /// A wired page, or too many copies, forbid that a copy is put off: plan again, and copy at once.
+    AtOnce,
     Code(KernReturn),
 }
 
@@ -153,7 +153,7 @@ impl<M: Machine> Vm<M> {
                     object.wait_busy(index);
                 }
                 Err(Unplanned::Again) => self.counters.count(Event::Retry),
-                Err(Unplanned::Wired) => at_once = true,
+                Err(Unplanned::AtOnce) => at_once = true,
                 Err(Unplanned::Splits(count)) => spare.fill(self, count)?,
                 Err(Unplanned::Entries(count)) => self.refill(&mut entries, count)?,
             }
@@ -220,6 +220,9 @@ impl<M: Machine> Vm<M> {
             }
         });
         hands.batch.flush_now(self.machine());
+        if hands.delayed {
+            self.settle_copies(state, &twins.tree, how);
+        }
         Ok(twins)
     }
 
@@ -298,7 +301,10 @@ impl<M: Machine> Vm<M> {
             return Ok(Some(new.map_err(Unplanned::Code)?));
         };
         // Entries that were split from each other still have one object for their parts; the part
-        // that becomes shared gets its own (I-OBJ-3).
+        // that becomes shared gets its own (I-OBJ-3). Two would get pushes from one original then.
+        if is_split_copy(object) {
+            self.sever(object)?;
+        }
         let part = self.prepare_split(object, entry.offset, entry.pages());
         match part.map_err(Unplanned::Code)? {
             Some(part) => Ok(Some(part)),
@@ -319,11 +325,12 @@ impl<M: Machine> Vm<M> {
         let mut released = None;
         let (depth, strategy, wired) = {
             let mut top = object.write();
-            if top.shadow.is_some() && object.kind == ObjectKind::Anonymous {
+            let below = top.shadow.as_ref().map(|shadow| shadow.object.kind);
+            if below == Some(ObjectKind::Anonymous) && object.kind == ObjectKind::Anonymous {
                 self.collapse(object, &mut top, hands.batch, &mut released);
             }
             let delayed = is_delayed(entry, top.strategy);
-            let wired = entry.wired != 0 || delayed && self.has_wired(&top, part_of(entry));
+            let wired = entry.wired != 0 || delayed && self.has_wired(&top, entry.part());
             (self.depth(&top), top.strategy, wired)
         };
         if let Some(cut) = released {
@@ -337,7 +344,7 @@ impl<M: Machine> Vm<M> {
         };
         if at_once {
             self.counters.count(Event::ForkCopy);
-            return Ok((Some(self.copy_slowly(entry, object)?), false));
+            return Ok((Some(self.copy_slowly(object, entry.part())?), false));
         }
         if is_delayed(entry, strategy) {
             hands.delayed = true;
@@ -346,7 +353,7 @@ impl<M: Machine> Vm<M> {
         }
         if depth >= DEPTH_LIMIT {
             self.counters.count(Event::Flatten);
-            return Ok((Some(self.copy_slowly(entry, object)?), true));
+            return Ok((Some(self.copy_slowly(object, entry.part())?), true));
         }
         Ok((Some(same(object)?), true))
     }
@@ -370,7 +377,7 @@ impl<M: Machine> Vm<M> {
             let Some(new) = twin.object.take() else {
                 return;
             };
-            let unused = match self.link_copy(source, part_of(entry), new, batch) {
+            let unused = match self.link_copy(source, entry.part(), new, batch) {
                 Linked::New(object, offset) => {
                     (twin.object, twin.offset) = (Some(object), offset);
                     return;
@@ -387,14 +394,26 @@ impl<M: Machine> Vm<M> {
                     result = same(source).and_then(|source| Err(Unplanned::Wait(source, index)));
                     unused
                 }
-                Linked::Wired(unused) => {
-                    result = Err(Unplanned::Wired);
+                Linked::AtOnce(unused) => {
+                    result = Err(Unplanned::AtOnce);
                     unused
                 }
             };
             self.release_object(unused, batch);
         });
         result
+    }
+}
+
+impl<M: Machine> Vm<M> {
+    /// The flush is made: the copy objects that twins show serve for other copies from now on.
+    fn settle_copies(&self, state: &MapState<M>, tree: &Tree<M>, how: &impl Fn(&Entry<M>) -> How) {
+        tree.visit(EVERYWHERE, |twin| {
+            let entry = state.tree.find(twin.start)?;
+            delayed_source(entry, twin, how(entry))?;
+            self.settle(twin.object.as_ref()?);
+            None::<()>
+        });
     }
 }
 
@@ -416,6 +435,7 @@ impl<M: Machine> ObjectState<M> {
     /// Several entries write the object from now on. Answers whether they did before.
     fn share(&mut self) -> bool {
         self.aliased = true;
+        self.pristine = false;
         if self.strategy != CopyStrategy::None {
             self.strategy = CopyStrategy::Delay;
         }
@@ -432,6 +452,12 @@ fn is_other<M: Machine>(a: &Option<ObjRef<M>>, b: &Option<ObjRef<M>>) -> bool {
     }
 }
 
+/// Whether a copy object is several entries' own.
+fn is_split_copy<M: Machine>(object: &ObjRef<M>) -> bool {
+    let state = object.read();
+    state.receives && state.refs != 1 && !state.true_share
+}
+
 const fn is_delayed<M: Machine>(entry: &Entry<M>, strategy: CopyStrategy) -> bool {
     matches!(strategy, CopyStrategy::Delay) && !entry.needs_copy
 }
@@ -446,13 +472,6 @@ fn delayed_source<'a, M: Machine>(
     let is_copy = matches!(how, How::Copy(_)) && twin.needs_copy;
     let other = is_copy && is_other(&twin.object, &entry.object);
     (other && is_delayed(entry, source.read().strategy)).then_some(source)
-}
-
-const fn part_of<M: Machine>(entry: &Entry<M>) -> Part {
-    Part {
-        from: entry.offset,
-        pages: entry.pages(),
-    }
 }
 
 fn same<M: Machine>(object: &ObjRef<M>) -> Result<ObjRef<M>, Unplanned<M>> {

@@ -1,0 +1,179 @@
+//! Ledgers: which task purgeable memory is charged to, and how much of it there is.
+//!
+//! Owns: the owner and the tag of each purgeable object, and the sums that `task_info` shows. An owner is
+//! a map: a task's memory ends with it, and so does what it owns (XNU: `vm_owned_objects_disown`).
+//! Does not own: the states (`purgable`), who may give memory to whom (`kernel`).
+//! Locks: that of the purgeable queues, then one object or record at a time. Invariant: I-PURGE-2.
+//!
+//! A page is counted where it is, in its object; a sum visits every purgeable object of the machine, so
+//! nothing on the way of a fault has to be charged.
+
+use super::purgable::{Lists, PurgeState, RecordRef};
+use crate::addr::Pages;
+use crate::machine::Machine;
+use crate::map::Map;
+use crate::memory_entry::MemoryEntry;
+use crate::vm::Vm;
+use abi::KernReturn;
+use core::sync::atomic::Ordering::Relaxed;
+
+/// What memory is charged as (`VM_LEDGER_TAG_*`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LedgerTag {
+    /// Purgeable memory.
+    #[default]
+    None,
+    /// Tagged memory without a kind.
+    Default,
+    /// The network's.
+    Network,
+    /// Pictures and sound.
+    Media,
+    /// The display's.
+    Graphics,
+    /// Of neural networks.
+    Neural,
+}
+
+/// How many tags there are.
+pub const LEDGER_TAGS: usize = 6;
+
+/// Pages that are charged to one owner under one tag.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Charged {
+    /// Needed, or wired.
+    pub nonvolatile: Pages,
+    /// May be purged, or was and has come back since.
+    pub volatile: Pages,
+}
+
+/// Who is charged for an object, and as what. 0: nobody.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Charge {
+    pub owner: u64,
+    pub tag: LedgerTag,
+}
+
+impl<M: Machine> Vm<M> {
+    /// What a map owns, by tag: also what it does not map, or no longer.
+    pub fn charged(&self, map: &Map<M>) -> [Charged; LEDGER_TAGS] {
+        let mut sums = [Charged::default(); LEDGER_TAGS];
+        if !map.owns.load(Relaxed) {
+            return sums;
+        }
+        let lists = self.purge_queues.lock();
+        lists.each(|record| {
+            let charge = record.charge();
+            if charge.owner == map.serial
+                && let Some(sum) = sums.get_mut(charge.tag as usize)
+            {
+                let (nonvolatile, volatile) = self.pages_of(record);
+                sum.nonvolatile.0 = sum.nonvolatile.0.saturating_add(nonvolatile);
+                sum.volatile.0 = sum.volatile.0.saturating_add(volatile);
+            }
+        });
+        sums
+    }
+
+    /// Pages of a purgeable object that are needed, and that are not.
+    fn pages_of(&self, record: &RecordRef<M>) -> (u64, u64) {
+        let Some(object) = record.home() else {
+            return (0, 0);
+        };
+        let state = object.read();
+        if record.state() == PurgeState::Nonvolatile {
+            return (state.slots.len(), 0);
+        }
+        let pages = self.frames.pages();
+        let mut sums = (0u64, 0u64);
+        for (_, slot) in state.slots.range(0, u64::MAX) {
+            let wired = slot
+                .page()
+                .is_some_and(|page| pages.get(page).wirings() != 0);
+            let sum = if wired { &mut sums.0 } else { &mut sums.1 };
+            *sum = sum.saturating_add(1);
+        }
+        sums
+    }
+
+    /// A new purgeable object belongs to a map.
+    pub(crate) fn charge(&self, map: &Map<M>, record: &RecordRef<M>, tag: LedgerTag) {
+        let _lists = self.purge_queues.lock();
+        map.owns.store(true, Relaxed);
+        record.set_charge(Charge {
+            owner: map.serial,
+            tag,
+        });
+    }
+
+    /// A map is at its end: nobody is charged any more for what it owned.
+    pub(crate) fn disown(&self, map: &Map<M>) {
+        if !map.owns.load(Relaxed) {
+            return;
+        }
+        let lists = self.purge_queues.lock();
+        lists.each(|record| {
+            let charge = record.charge();
+            if charge.owner == map.serial {
+                record.set_charge(Charge { owner: 0, ..charge });
+            }
+        });
+    }
+
+    /// Whether everybody who is charged is a map that has not ended (I-PURGE-2).
+    pub(crate) fn owners_live(&self) -> bool {
+        let (mut charged, mut living) = (0u64, 0u64);
+        let count = |owner: u64, sum: &mut u64| {
+            self.purge_queues.lock().each(|record| {
+                let of_it = match owner {
+                    0 => record.charge().owner != 0,
+                    owner => record.charge().owner == owner,
+                };
+                *sum = sum.saturating_add(u64::from(of_it));
+            });
+        };
+        count(0, &mut charged);
+        self.registry.each_map(|map| {
+            if map.owns.load(Relaxed) {
+                count(map.serial, &mut living);
+            }
+        });
+        charged == living
+    }
+
+    /// `mach_memory_entry_ownership`, after the caller's right has been judged: all of a purgeable object
+    /// is charged to another owner, under another tag; `None`: as it is.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`: a part of an object, or a copy. `NOT_SUPPORTED`: it is not purgeable.
+    pub fn memory_entry_ownership(
+        &self,
+        entry: &MemoryEntry<M>,
+        owner: Option<&Map<M>>,
+        tag: Option<LedgerTag>,
+    ) -> Result<(), KernReturn> {
+        let object = entry.whole_object().ok_or(KernReturn::INVALID_ARGUMENT)?;
+        let record = object.purge_record().ok_or(KernReturn::NOT_SUPPORTED)?;
+        let _lists = self.purge_queues.lock();
+        let old = record.charge();
+        if let Some(map) = owner {
+            map.owns.store(true, Relaxed);
+        }
+        record.set_charge(Charge {
+            owner: owner.map_or(old.owner, |map| map.serial),
+            tag: tag.unwrap_or(old.tag),
+        });
+        Ok(())
+    }
+}
+
+impl<M: Machine> Lists<M> {
+    /// Calls `visit` for every purgeable object's record.
+    pub(crate) fn each(&self, mut visit: impl FnMut(&RecordRef<M>)) {
+        let mut next = self.first_of_all();
+        while let Some(record) = next {
+            visit(&record);
+            next = record.next_of_all();
+        }
+    }
+}
