@@ -74,6 +74,7 @@ both! {
         let before = rig.vm.statistics().internal_page_count;
         let copy = rig.fork(&first);
         assert_eq!(rig.vm.statistics().internal_page_count, before, "nothing is copied yet");
+        assert_eq!(rig.read(&second, at), 1, "mapped, and not to be written");
         rig.write(&second, at, 2);
         assert_eq!(rig.events(Event::Push), 1);
         assert_eq!((rig.read(&first, at), rig.read(&copy, at)), (2, 1));
