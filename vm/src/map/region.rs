@@ -121,7 +121,10 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `INVALID_ADDRESS` if there is none.
     pub fn region(&self, map: &Map<M>, addr: UserAddr) -> Result<Region, KernReturn> {
-        self.region_recurse(map, addr, 0).map(|(region, _)| region)
+        let state = map.read();
+        let entry = state.tree.find_from(sanitize::page::<M>(addr));
+        let entry = entry.ok_or(KernReturn::INVALID_ADDRESS)?;
+        Ok(self.describe(&state, entry))
     }
 
     /// The same for `mach_vm_region_recurse`: with a `depth` of 1 or more, what a submap shows takes the
