@@ -97,13 +97,16 @@ pub unsafe fn machine(plan: MachinePlan) -> Machine {
             plan,
         )
     };
+    join(&machine);
+    machine
+}
+
+/// The calling CPU joins the machine: from here on it is asked to forget translations.
+pub fn join(machine: &Machine) {
+    let _here = sync::NoPreempt::<Target>::new();
     #[cfg(target_arch = "x86_64")]
     tlb::join();
-    {
-        let _here = sync::NoPreempt::<Target>::new();
-        machine.deactivate();
-    }
-    machine
+    machine.deactivate();
 }
 
 unsafe extern "Rust" {

@@ -17,11 +17,18 @@ pub mod memory;
 
 #[cfg(target_os = "none")]
 pub mod report;
+#[cfg(target_os = "none")]
+pub mod secondary;
 
 #[cfg(any(test, all(target_os = "none", target_arch = "aarch64")))]
 mod aarch64;
 #[cfg(any(test, all(target_os = "none", target_arch = "x86_64")))]
 mod x86_64;
+
+#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+pub use aarch64::secondary::{give_up, start as start_cpu};
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
+pub use x86_64::secondary::{give_up, start as start_cpu};
 
 pub use arguments::{Arguments, Console, Mode};
 pub use info::{

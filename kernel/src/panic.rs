@@ -28,6 +28,7 @@ pub fn init(info: &BootInfo) {
 fn panic(info: &PanicInfo<'_>) -> ! {
     let _ = arch::interrupts::disable();
     if !PANICKED.swap(true, Relaxed) {
+        crate::sched::cpus::stop_others();
         let here = 0usize;
         let stack = Backtrace {
             from: (&raw const here) as usize,

@@ -6,7 +6,7 @@
 use crate::console::{output, tty};
 use crate::files::{self, tree};
 use crate::sched::queues::Priority;
-use crate::sched::{Thread, Work, run};
+use crate::sched::{Thread, Work, cpus, run};
 use crate::vfs::unpack::{UnpackError, unpack};
 use crate::{clock, init, log, memory, panic, random, zones};
 use arch::layout::direct_map;
@@ -57,6 +57,7 @@ fn first_thread() {
     if let Err(error) = files::furnish().and_then(|()| Ok(tty::start()?)) {
         boot::report::fail(format_args!("devices: {}", error.text()));
     }
+    cpus::start_all(info);
     init::begin(info);
 }
 

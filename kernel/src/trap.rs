@@ -6,7 +6,7 @@
 use crate::console::tty;
 use crate::crash;
 use crate::memory::vm;
-use crate::sched::{Thread, run};
+use crate::sched::{Thread, cpus, run};
 use crate::shortage;
 use crate::signals::{self, Caught};
 use crate::task::Task;
@@ -121,8 +121,9 @@ fn kernel_interrupt(which: Interrupt) {
     match which {
         Interrupt::Timer => run::timer_interrupt(),
         Interrupt::Serial => tty::interrupt(),
-        // Other CPUs and devices come with later issues; nobody has asked them to interrupt.
-        Interrupt::Ipi | Interrupt::Device(_) => {}
+        Interrupt::Ipi => cpus::interrupt(),
+        // Devices come with a later issue; nobody has asked them to interrupt.
+        Interrupt::Device(_) => {}
     }
 }
 

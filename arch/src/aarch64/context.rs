@@ -10,7 +10,7 @@ use abi::signal::arm64::MContext;
 use core::arch::{asm, global_asm};
 use core::cell::Cell;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of a kernel stack.
 pub const KERNEL_STACK_SIZE: usize = 32768;
@@ -22,8 +22,6 @@ pub(super) struct Cpu {
     pub id: usize,
     /// The lowest address of the kernel stack in use; 0: not known.
     pub stack_limit: AtomicUsize,
-    /// The kernel's word.
-    pub local: AtomicPtr<()>,
 }
 
 static CPUS: [Cpu; MAX_CPUS] = {
@@ -32,7 +30,6 @@ static CPUS: [Cpu; MAX_CPUS] = {
         Cpu {
             id: 0,
             stack_limit: AtomicUsize::new(0),
-            local: AtomicPtr::new(core::ptr::null_mut()),
         }
     }; MAX_CPUS];
     while id < MAX_CPUS {
@@ -49,6 +46,8 @@ pub struct Context {
     pub(super) preempt_count: Cell<u32>,
     pub(super) ast: Cell<u32>,
     cpu: *const Cpu,
+    /// The kernel's word for whoever runs on it.
+    pub(super) local: Cell<*const ()>,
     /// x19–x28, x29, x30, sp.
     saved: [u64; 13],
 }
@@ -59,10 +58,15 @@ unsafe impl Send for Context {}
 // SAFETY: as above.
 unsafe impl Sync for Context {}
 
-/// Runs until the first switch.
-static BOOT_CONTEXT: Context = Context {
-    cpu: &CPUS[0],
-    ..Context::empty()
+/// What each CPU runs on until its first switch.
+static FIRST: [Context; MAX_CPUS] = {
+    let mut id = 0;
+    let mut contexts = [const { Context::empty() }; MAX_CPUS];
+    while id < MAX_CPUS {
+        contexts[id].cpu = &raw const CPUS[id];
+        id += 1;
+    }
+    contexts
 };
 
 impl Context {
@@ -72,6 +76,7 @@ impl Context {
             preempt_count: Cell::new(0),
             ast: Cell::new(0),
             cpu: core::ptr::null(),
+            local: Cell::new(core::ptr::null()),
             saved: [0; 13],
         }
     }
@@ -107,7 +112,7 @@ global_asm!(
 pub(super) fn running() -> &'static Context {
     let running: *const Context;
     // Not `pure`: a switch changes it, and the compiler must read it again after one.
-    // SAFETY: TPIDR_EL1 has pointed to a live `Context` since `init_boot_cpu`.
+    // SAFETY: TPIDR_EL1 has pointed to a live `Context` since `init_cpu`.
     unsafe {
         asm!("mrs {}, tpidr_el1", out(reg) running, options(nomem, nostack, preserves_flags));
         &*running
@@ -117,28 +122,31 @@ pub(super) fn running() -> &'static Context {
 /// This CPU's block. Stable only while preemption is forbidden.
 #[inline(always)]
 pub(super) fn this_cpu() -> &'static Cpu {
-    // SAFETY: a running context's CPU is set, by `init_boot_cpu` or by the switch to it.
+    // SAFETY: a running context's CPU is set, by `init_cpu` or by the switch to it.
     unsafe { &*running().cpu }
 }
 
-/// Makes the boot context the running one.
-pub(super) fn init_boot_cpu() {
-    let boot: *const Context = &raw const BOOT_CONTEXT;
+/// Makes the calling CPU's first context, of CPU `id`, the running one.
+pub(super) fn init_cpu(id: usize) {
+    let first: *const Context = &raw const FIRST[id];
     // SAFETY: the context is static.
-    unsafe { asm!("msr tpidr_el1, {}", in(reg) boot, options(nostack, preserves_flags)) };
+    unsafe { asm!("msr tpidr_el1, {}", in(reg) first, options(nostack, preserves_flags)) };
 }
 
-/// Leaves the running thread, whose state `prev` keeps, for `next`. Returns when something
-/// switches back to `prev`, perhaps on another CPU. The preemption count and request stay with
-/// the CPU.
+/// Leaves the running thread, whose state `prev` keeps, for `next`, for which `cpu::local` answers
+/// `local`. Returns when something switches back to `prev`, perhaps on another CPU. The preemption count
+/// and request stay with the CPU.
 ///
 /// # Safety
 /// Interrupts are masked; both are valid; no CPU runs or switches to `next`, and nothing switches to
 /// `prev` before this CPU has left it.
 #[inline]
-pub unsafe fn switch(prev: *mut Context, next: *const Context) {
-    // SAFETY: the caller's promise is the routine's.
-    unsafe { context_switch(prev, next) };
+pub unsafe fn switch(prev: *mut Context, next: *const Context, local: *const ()) {
+    // SAFETY: the caller's promise is the routine's; nobody else looks at `next` now.
+    unsafe {
+        (*next).local.set(local);
+        context_switch(prev, next);
+    }
 }
 
 /// Enters user mode with the registers of `frame`, which lies at the top of this thread's kernel

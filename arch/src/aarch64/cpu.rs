@@ -1,15 +1,14 @@
 //! This CPU: its number, its word, its rest, its name.
 //!
-//! Owns: identification and idling. Does not own: other CPUs' start (a later issue), registers'
-//! settings at boot (`boot`).
+//! Owns: identification and idling. Does not own: other CPUs' start (`boot`), registers' settings at
+//! boot (`boot`).
 
-use super::context;
+use super::{context, gic};
 use aarch64_cpu::registers::{
     CNTVCT_EL0, CPACR_EL1, ID_AA64ISAR0_EL1, MIDR_EL1, Readable, Writeable,
 };
 use core::arch::asm;
 use core::fmt;
-use core::sync::atomic::Ordering;
 
 /// CPUs that the kernel has room for.
 pub const MAX_CPUS: usize = 8;
@@ -27,6 +26,15 @@ pub const RETURN_ADDRESS_BYTES: u64 = 0;
 pub fn id() -> usize {
     context::this_cpu().id
 }
+
+/// Makes CPU `id`, which is up, take `Interrupt::Ipi`.
+pub fn signal(id: usize) {
+    gic::send_ipi(id);
+}
+
+/// The same for a CPU that has interrupts masked for too long. This machine cannot: a GICv2 has no
+/// non-maskable interrupt.
+pub fn signal_at_once(_: usize) {}
 
 /// Gives way inside a spin loop.
 #[inline(always)]
@@ -56,17 +64,15 @@ pub fn cycle_count() -> u64 {
     CNTVCT_EL0.get()
 }
 
-/// Stores the kernel's word for this CPU.
+/// Stores the kernel's word for whoever runs; later [`context::switch`] does so.
 pub fn set_local(word: *const ()) {
-    context::this_cpu()
-        .local
-        .store(word.cast_mut(), Ordering::Relaxed);
+    context::running().local.set(word);
 }
 
-/// The kernel's word for this CPU. Stable only while preemption is forbidden.
+/// The kernel's word for whoever runs. It moves with its thread from CPU to CPU.
 #[inline(always)]
 pub fn local() -> *const () {
-    context::this_cpu().local.load(Ordering::Relaxed)
+    context::running().local.get()
 }
 
 /// Lets programs use the vector registers. Each CPU, once.

@@ -4,10 +4,12 @@
 //! `arm-gic`'s version 2 driver holds the shared distributor and the banked interface in one exclusive value and writes
 //! priorities by whole words; every CPU needs the interface without a lock, hence these few registers here.
 
+use super::cpu::{self, MAX_CPUS};
 use super::timer;
 use crate::cause::Interrupt;
 use crate::devices::DeviceRange;
 use crate::layout::DEVICE_WINDOW_BASE;
+use aarch64_cpu::asm::barrier;
 use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Distributor registers (byte offsets).
@@ -94,8 +96,14 @@ pub(super) fn init(distributor: DeviceRange, interface: DeviceRange) {
     init_cpu();
 }
 
+/// The bit by which the distributor knows each CPU.
+static TARGETS: [AtomicU32; MAX_CPUS] = [const { AtomicU32::new(0) }; MAX_CPUS];
+
 /// Brings up this CPU's interface, with its private interrupts disabled but for the IPI.
 pub(super) fn init_cpu() {
+    // The registers of private interrupts name the CPU that reads them; a GIC of one CPU reads as 0.
+    let own = read(&DISTRIBUTOR, d::ITARGETSR) & 0xff;
+    TARGETS[cpu::id()].store(own.max(1), Ordering::Relaxed);
     write(&DISTRIBUTOR, d::ICENABLER, !(1 << IPI));
     for line in 0..PRIVATE_COUNT as usize {
         write_byte(&DISTRIBUTOR, d::IPRIORITYR + line, PRIORITY);
@@ -103,6 +111,11 @@ pub(super) fn init_cpu() {
     write(&DISTRIBUTOR, d::ISENABLER, 1 << IPI);
     write(&INTERFACE, c::PMR, 0xff);
     write(&INTERFACE, c::CTLR, 1);
+}
+
+/// Lets the timer's line through on a CPU that came up later.
+pub(super) fn enable_timer() {
+    write(&DISTRIBUTOR, d::ISENABLER, 1 << TIMER.load(Ordering::Relaxed));
 }
 
 /// Lets interrupt `line` through: a private one on this CPU, a shared one on CPU 0.
@@ -132,9 +145,12 @@ pub fn disable(line: u32) {
     );
 }
 
-/// Asks CPU `index` for attention.
+/// Asks CPU `index`, which is up, for attention.
 pub fn send_ipi(index: usize) {
-    write(&DISTRIBUTOR, d::SGIR, 1 << (16 + index) | IPI);
+    // What was written before is seen by who is interrupted.
+    barrier::dsb(barrier::ISHST);
+    let target = TARGETS[index].load(Ordering::Relaxed);
+    write(&DISTRIBUTOR, d::SGIR, target << 16 | IPI);
 }
 
 /// Takes the pending interrupt and ends it: from here on only PSTATE.I keeps it from coming

@@ -56,3 +56,8 @@ pub fn enabled() -> bool {
     unsafe { asm!("mrs {}, daif", out(reg) daif, options(nomem, nostack, preserves_flags)) };
     daif & MASKED == 0
 }
+
+/// Rests until an interrupt is pending, masked or not.
+pub fn halt() {
+    aarch64_cpu::asm::wfi();
+}

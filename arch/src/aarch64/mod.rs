@@ -36,8 +36,25 @@ machine! {
 /// before it, an exception cannot be reported.
 #[cfg(all(target_os = "none", target_arch = "aarch64"))]
 pub fn early_init() {
-    context::init_boot_cpu();
+    context::init_cpu(0);
     trap::install();
+}
+
+/// The same on CPU `id`, which came up later.
+#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+pub fn early_init_cpu(id: usize) {
+    context::init_cpu(id);
+    trap::install();
+}
+
+/// Sets up what each CPU has for itself, on a CPU that came up later: it can be interrupted by its timer
+/// and by other CPUs.
+#[cfg(all(target_os = "none", target_arch = "aarch64"))]
+pub fn init_cpu() {
+    cpu::init();
+    gic::init_cpu();
+    timer::init_cpu();
+    gic::enable_timer();
 }
 
 /// Brings up the devices that `arch` drives, from their windows at

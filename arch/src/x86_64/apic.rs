@@ -3,9 +3,10 @@
 //! Owns: its registers. Does not own: what the timer means (`timer`), routing (`ioapic`).
 //! Locks: none: a CPU sees only its own. Sources: Intel SDM 3A §11.
 
-use super::{interrupts, msr, vectors};
+use super::cpu::{self, MAX_CPUS};
+use super::{interrupts, msr, timer, vectors};
 use crate::layout::DEVICE_WINDOW_BASE;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Where the registers are unless the firmware says otherwise.
 pub const DEFAULT_ADDRESS: u64 = 0xfee0_0000;
@@ -26,6 +27,13 @@ const DIVIDE: u64 = 0x3e0;
 
 const MASKED: u32 = 1 << 16;
 const DELIVER_NMI: u32 = 4 << 8;
+const DELIVER_INIT: u32 = 5 << 8;
+const DELIVER_STARTUP: u32 = 6 << 8;
+const LEVEL_ASSERT: u32 = 1 << 14;
+/// Nanoseconds from INIT to the first SIPI.
+const INIT_WAIT: u64 = 10_000_000;
+/// Nanoseconds after a SIPI.
+const STARTUP_WAIT: u64 = 200_000;
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 const DIVIDE_BY_1: u32 = 0xb;
 const DELIVERY_PENDING: u32 = 1 << 12;
@@ -49,13 +57,25 @@ fn write(offset: u64, value: u32) {
     unsafe { register(offset).write_volatile(value) };
 }
 
+/// What the hardware calls each CPU.
+static HARDWARE_IDS: [AtomicU32; MAX_CPUS] = [const { AtomicU32::new(0) }; MAX_CPUS];
+
+/// Notes where the registers are, and turns the boot CPU's APIC on.
+///
+/// # Safety
+/// `address` is the registers' physical address, mapped at the device window; otherwise as for
+/// [`init_cpu`].
+pub(super) unsafe fn init(address: u64) {
+    WINDOW.store(DEVICE_WINDOW_BASE + address, Ordering::Relaxed);
+    // SAFETY: the caller's.
+    unsafe { init_cpu() };
+}
+
 /// Turns this CPU's APIC on, with everything but NMI masked.
 ///
 /// # Safety
-/// `address` is the registers' physical address, mapped at the device window; the interrupt table
-/// is loaded; interrupts are masked.
-pub(super) unsafe fn init(address: u64) {
-    WINDOW.store(DEVICE_WINDOW_BASE + address, Ordering::Relaxed);
+/// The interrupt table is loaded; interrupts are masked.
+pub(super) unsafe fn init_cpu() {
     // SAFETY: every 64-bit CPU has the register; bit 11 enables the APIC.
     unsafe { msr::write(msr::APIC_BASE, msr::read(msr::APIC_BASE) | 1 << 11) };
     write(LVT_TIMER, MASKED | u32::from(vectors::TIMER));
@@ -66,6 +86,7 @@ pub(super) unsafe fn init(address: u64) {
     write(TASK_PRIORITY, 0);
     write(SPURIOUS, SOFTWARE_ENABLE | u32::from(vectors::SPURIOUS));
     end_of_interrupt();
+    HARDWARE_IDS[cpu::id()].store(hardware_id(), Ordering::Relaxed);
 }
 
 /// The hardware's number of this CPU.
@@ -104,11 +125,43 @@ pub(super) fn timer_count() -> u32 {
 
 /// Sends `Interrupt::Ipi` to the CPU that the hardware calls `target`.
 pub fn send_ipi(target: u32) {
+    command(target, u32::from(vectors::IPI));
+}
+
+/// Sends an NMI to CPU `id`, which takes it even with interrupts masked.
+pub fn send_nmi(id: usize) {
+    command(HARDWARE_IDS[id].load(Ordering::Relaxed), DELIVER_NMI);
+}
+
+/// What the hardware calls CPU `id`, which is up.
+pub(super) fn hardware_id_of(id: usize) -> u32 {
+    HARDWARE_IDS[id].load(Ordering::Relaxed)
+}
+
+/// Starts the CPU that the hardware calls `target` in real mode at `page` × 4 KiB: INIT, 10 ms, twice
+/// SIPI (SDM 3A §9.4.4).
+pub fn start_cpu(target: u32, page: u8) {
+    command(target, DELIVER_INIT | LEVEL_ASSERT);
+    wait(INIT_WAIT);
+    for _ in 0..2 {
+        command(target, DELIVER_STARTUP | LEVEL_ASSERT | u32::from(page));
+        wait(STARTUP_WAIT);
+    }
+}
+
+fn command(target: u32, low: u32) {
     let saved = interrupts::disable();
     while read(COMMAND_LOW) & DELIVERY_PENDING != 0 {
         core::hint::spin_loop();
     }
     write(COMMAND_HIGH, target << 24);
-    write(COMMAND_LOW, u32::from(vectors::IPI));
+    write(COMMAND_LOW, low);
     interrupts::restore(saved);
+}
+
+fn wait(nanoseconds: u64) {
+    let until = timer::now() + nanoseconds;
+    while timer::now() < until {
+        core::hint::spin_loop();
+    }
 }

@@ -51,13 +51,15 @@ impl Context {
     }
 }
 
-/// Leaves `prev`'s thread and goes on with `next`'s; returns when somebody switches back.
+/// Leaves `prev`'s thread and goes on with `next`'s, for which `cpu::local` answers `local`; returns when
+/// somebody switches back.
 ///
 /// # Safety
 /// Interrupts are masked; `next` was made by [`Context::new`] or filled by an earlier switch, its
 /// stack is mapped and no CPU runs on it; both stay where they are during the call.
 #[inline]
-pub unsafe fn switch(prev: *mut Context, next: *const Context) {
+pub unsafe fn switch(prev: *mut Context, next: *const Context, local: *const ()) {
+    percpu::write::<{ percpu::LOCAL }>(local as u64);
     // SAFETY: the caller's.
     unsafe { context_switch(prev, next) };
 }

@@ -1,9 +1,9 @@
 //! This CPU: which it is, what it can do, how it rests.
 //!
-//! Owns: feature detection and the control registers. Does not own: other CPUs' start (a later
-//! issue), interrupts (`apic`).
+//! Owns: feature detection and the control registers. Does not own: other CPUs' start
+//! (`boot`), interrupts (`apic`).
 
-use super::{interrupts, msr, percpu};
+use super::{apic, interrupts, msr, percpu};
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid, __cpuid_count};
 use core::fmt;
@@ -149,6 +149,17 @@ pub fn first_hardware_id() -> u32 {
     __cpuid(1).ebx >> 24
 }
 
+/// Makes CPU `id`, which is up, take `Interrupt::Ipi`.
+pub fn signal(id: usize) {
+    apic::send_ipi(apic::hardware_id_of(id));
+}
+
+/// The same for a CPU that has interrupts masked for too long: it takes a non-maskable interrupt, from
+/// which nothing returns.
+pub fn signal_at_once(id: usize) {
+    apic::send_nmi(id);
+}
+
 /// Gives way inside a spin loop.
 #[inline(always)]
 pub fn relax() {
@@ -174,13 +185,13 @@ pub fn cycle_count() -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// Keeps the kernel's word for this CPU.
+/// Keeps the kernel's word for whoever runs; later [`super::context::switch`] does so.
 #[inline(always)]
 pub fn set_local(pointer: *const ()) {
     percpu::write::<{ percpu::LOCAL }>(pointer as u64);
 }
 
-/// The kernel's word for this CPU.
+/// The kernel's word for whoever runs: one instruction, so that it is right wherever the thread is.
 #[inline(always)]
 pub fn local() -> *const () {
     percpu::read::<{ percpu::LOCAL }>() as *const ()

@@ -4,7 +4,7 @@
 
 use super::descriptors::{USER_CODE, USER_DATA};
 use super::frame::{SYSCALL_MARK, TrapFrame};
-use super::{apic, ioapic, msr, percpu, serial, timer, trap};
+use super::{apic, cpu, ioapic, msr, percpu, serial, timer, trap};
 use crate::devices::Devices;
 use core::arch::global_asm;
 use core::mem::offset_of;
@@ -48,6 +48,20 @@ pub unsafe fn early_init() {
     }
 }
 
+/// The same on a CPU that came up later, and the protections that the final tables want.
+///
+/// # Safety
+/// Called once on CPU `id`, which is not the boot CPU, with interrupts masked; the tables in use give the
+/// running code what it needs under these protections.
+pub unsafe fn early_init_cpu(id: usize) {
+    // SAFETY: the caller's; the boot CPU has filled the interrupt table.
+    unsafe {
+        percpu::init(id);
+        trap::load();
+        cpu::enable_protections();
+    }
+}
+
 /// Sets the interrupt controllers and the clock up. Interrupts stay masked.
 ///
 /// # Safety
@@ -72,4 +86,14 @@ pub unsafe fn init(devices: &Devices) {
         apic::init(local_apic);
     }
     timer::init();
+}
+
+/// Sets the calling CPU's local APIC up: it can be interrupted by its timer and by other CPUs.
+///
+/// # Safety
+/// As for [`early_init_cpu`], after it, on the final tables.
+pub unsafe fn init_cpu() {
+    // SAFETY: the caller's; the boot CPU has found the registers.
+    unsafe { apic::init_cpu() };
+    apic::enable_timer();
 }

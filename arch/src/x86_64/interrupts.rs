@@ -65,3 +65,9 @@ pub fn enabled() -> bool {
     unsafe { asm!("pushfq", "pop {}", out(reg) flags, options(nomem, preserves_flags)) };
     flags & INTERRUPT_FLAG != 0
 }
+
+/// Rests until an interrupt comes, with interrupts as they are: masked, only a non-maskable one ends it.
+pub fn halt() {
+    // SAFETY: `hlt` touches no memory.
+    unsafe { asm!("hlt", options(nomem, nostack, preserves_flags)) };
+}

@@ -52,4 +52,4 @@ on_the_machine! {
 }
 
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
-pub use entry::{early_init, init};
+pub use entry::{early_init, early_init_cpu, init, init_cpu};

@@ -187,9 +187,10 @@ mod execute {
         SHOOTDOWN.serve(cpu::id(), || execute(Step::Global));
     }
 
-    /// This CPU comes up with paging as `boot` left it.
+    /// This CPU comes up, and forgets what it kept while nobody asked it to forget. Preemption is off.
     pub fn join() {
         SHOOTDOWN.join(cpu::id(), apic::hardware_id());
+        execute(Step::Global);
     }
 
     /// Loads CR3. Preemption is off.

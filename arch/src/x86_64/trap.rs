@@ -23,6 +23,8 @@ unsafe extern "Rust" {
     pub safe fn kernel_syscall(frame: &mut TrapFrame);
     /// A device or timer interrupted; interrupts masked, the controller already told.
     pub safe fn kernel_interrupt(which: Interrupt);
+    /// A non-maskable interrupt came: does not return if it was another CPU's, to stop this one.
+    pub safe fn kernel_stop_if_asked();
     /// Reschedule now; interrupts masked, and masked again on return.
     pub safe fn kernel_preempt();
     /// The AST was asked for and this CPU is about to return to the program. Called again until
@@ -39,6 +41,9 @@ struct Table(UnsafeCell<[Gate; 256]>);
 // SAFETY: written once by `init` on the boot CPU; afterwards only CPUs read it.
 unsafe impl Sync for Table {}
 static TABLE: Table = Table(UnsafeCell::new([Gate::MISSING; 256]));
+
+/// The vector of non-maskable interrupts.
+const NON_MASKABLE: u64 = 2;
 
 /// Flags that `syscall` clears: IF, TF, DF, NT, AC and everything else that a program may set.
 const SYSCALL_CLEARS: u64 = 0x25_7fd5;
@@ -198,6 +203,9 @@ fn serve_ast(frame: &mut TrapFrame) {
 /// Entries that nothing can return from, on a stack of their own.
 #[unsafe(no_mangle)]
 extern "C" fn trap_fatal(frame: &TrapFrame) -> ! {
+    if frame.vector == NON_MASKABLE {
+        kernel_stop_if_asked();
+    }
     let what = match frame.vector {
         1 => "debug trap in the kernel",
         2 => "non-maskable interrupt",

@@ -36,6 +36,9 @@ unsafe extern "Rust" {
     safe fn kernel_main(info: &'static BootInfo) -> !;
 }
 
+/// MPIDR_EL1's affinity fields: what the device tree and PSCI call a CPU.
+pub(super) const AFFINITY: u64 = 0xff_00ff_ffff;
+
 /// Bytes that a command line may have.
 const COMMAND_LINE_SIZE: usize = 2048;
 
@@ -121,6 +124,15 @@ extern "C" fn boot_main(device_tree: *const u8, image: u64) -> ! {
         // SAFETY: the map's frames are nobody's, and mapped to themselves.
         let roots = unsafe { kernel_tables::build(take, &ram, &image, &devices) };
         roots.map_err(|NoFrame| MapError::OutOfMemory)
+    });
+    let built = built.and_then(|roots| {
+        if tree.cpus().count() > 1 {
+            let take = || map.take(PAGE_SIZE, PAGE_SIZE).ok();
+            // SAFETY: as above.
+            let prepared = unsafe { super::secondary::prepare(take, &image, roots.1) };
+            prepared.map_err(|NoFrame| MapError::OutOfMemory)?;
+        }
+        Ok(roots)
     });
     let (kernel_root, empty_root) = match built {
         Ok(roots) => roots,
@@ -265,8 +277,6 @@ fn list_cpus(
     to: &'static mut [CpuDescription; MAX_CPUS],
     found: impl Iterator<Item = u64>,
 ) -> &'static [CpuDescription] {
-    /// MPIDR_EL1's affinity fields.
-    const AFFINITY: u64 = 0xff_00ff_ffff;
     let own = MPIDR_EL1.get() & AFFINITY;
     to[0].hardware_id = own;
     let mut count = 1;
@@ -278,7 +288,7 @@ fn list_cpus(
 }
 
 /// Ends the first tables' life: the user half becomes empty. PAN goes on where there is PAN.
-fn leave_identity(empty_root: u64) {
+pub(super) fn leave_identity(empty_root: u64) {
     use aarch64_cpu::registers::ID_AA64MMFR1_EL1;
     TTBR0_EL1.set(empty_root);
     barrier::isb(barrier::SY);

@@ -126,17 +126,18 @@ pub fn info(call: &mut Call<'_>) -> Trap {
 
 fn basic() -> HostBasicInfo {
     let memory = crate::memory::ram_bytes();
+    let cpus = run::cpu_count() as i32;
     HostBasicInfo {
-        max_cpus: 1,
-        avail_cpus: 1,
+        max_cpus: cpus,
+        avail_cpus: cpus,
         memory_size: u32::try_from(memory).unwrap_or(u32::MAX).min(MOST_MEMORY_SIZE),
         cpu_type: arch::cpu::MACHO_CPU_TYPE,
         cpu_subtype: arch::cpu::MACHO_CPU_SUBTYPE,
         cpu_threadtype: 0,
-        physical_cpu: 1,
-        physical_cpu_max: 1,
-        logical_cpu: 1,
-        logical_cpu_max: 1,
+        physical_cpu: cpus,
+        physical_cpu_max: cpus,
+        logical_cpu: cpus,
+        logical_cpu_max: cpus,
         max_mem: memory,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Owns: the scheduler. Does not own: what a thread's task is (`task`).
 
+#[cfg(target_os = "none")]
+pub mod cpus;
 pub mod queues;
 #[cfg(target_os = "none")]
 pub mod run;

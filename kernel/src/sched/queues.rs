@@ -1,8 +1,14 @@
 //! The scheduler's books: who is runnable, who waits for what, and until when.
 //!
-//! Owns: run queues by priority, hashed wait queues, the heap of deadlines; all in fixed arrays, so
-//! that no operation allocates or fails. Does not own: contexts, CPUs, the lock around it
-//! (`sched::switch`). A thread is in at most one list: a run queue or a wait queue.
+//! Owns: threads' states, hashed wait queues, the heap of deadlines (`deadlines`), the run queues (`cpus`);
+//! all in fixed arrays, so that no operation allocates or fails. Does not own: contexts, the lock around it
+//! (`sched::run`). A thread is in at most one list: a run queue or a wait queue.
+
+mod cpus;
+mod deadlines;
+
+pub use cpus::{CPUS, CpuSet};
+use cpus::{Cpu, RunQueue};
 
 /// The most threads that exist at once.
 pub const MAXIMUM_THREADS: usize = 2048;
@@ -78,6 +84,12 @@ struct Slot {
     next: u16,
     previous: u16,
     heap_index: u16,
+    /// Where it runs, or ran last.
+    cpu: u8,
+    /// The only CPU that may run it.
+    bound: Option<u8>,
+    /// How often another was picked before it, though it was in front.
+    passed_over: u8,
     event: usize,
     deadline: u64,
 }
@@ -91,6 +103,9 @@ const EMPTY_SLOT: Slot = Slot {
     next: NONE,
     previous: NONE,
     heap_index: NONE,
+    cpu: 0,
+    bound: None,
+    passed_over: 0,
     event: 0,
     deadline: NO_DEADLINE,
 };
@@ -109,9 +124,13 @@ const EMPTY_LIST: List = List {
 /// The books.
 pub struct Queues {
     slots: [Slot; MAXIMUM_THREADS],
-    run: [List; PRIORITIES],
-    /// Bit p: `run[p]` has somebody.
-    ready: u128,
+    /// Threads that any CPU may run.
+    shared: RunQueue,
+    /// Threads that one CPU alone may run.
+    bound: [RunQueue; CPUS],
+    cpus: [Cpu; CPUS],
+    up: CpuSet,
+    called: CpuSet,
     wait: [List; BUCKETS],
     heap: [u16; MAXIMUM_THREADS],
     heap_length: usize,
@@ -124,8 +143,11 @@ impl Queues {
     pub const fn new() -> Self {
         Self {
             slots: [EMPTY_SLOT; MAXIMUM_THREADS],
-            run: [EMPTY_LIST; PRIORITIES],
-            ready: 0,
+            shared: RunQueue::EMPTY,
+            bound: [RunQueue::EMPTY; CPUS],
+            cpus: [Cpu::NEW; CPUS],
+            up: CpuSet(0),
+            called: CpuSet(0),
             wait: [EMPTY_LIST; BUCKETS],
             heap: [NONE; MAXIMUM_THREADS],
             heap_length: 0,
@@ -187,27 +209,14 @@ impl Queues {
 
     /// Puts a thread that is in no list at the end of its run queue.
     pub fn start(&mut self, id: ThreadId) {
-        let slot = self.slot_mut(id);
-        slot.state = State::Runnable;
-        let priority = slot.priority;
-        self.push_back(Which::Run(priority.0), id);
-        self.ready |= 1 << priority.0;
+        self.make_runnable(id, Place::Back);
     }
 
     /// The running thread goes back to its run queue: in front if it was `preempted` by a more
     /// important one, at the end if its turn is over.
     pub fn requeue(&mut self, id: ThreadId, place: Place) {
         debug_assert!(self.slot(id).state == State::Running);
-        match place {
-            Place::Back => self.start(id),
-            Place::Front => {
-                let slot = self.slot_mut(id);
-                slot.state = State::Runnable;
-                let priority = slot.priority;
-                self.push_front(Which::Run(priority.0), id);
-                self.ready |= 1 << priority.0;
-            }
-        }
+        self.make_runnable(id, place);
     }
 
     /// A running thread used its whole turn: it sinks a little.
@@ -215,24 +224,8 @@ impl Queues {
         let slot = self.slot_mut(id);
         if slot.base == Priority::USER && slot.priority > Priority::USER_LOWEST {
             slot.priority.0 -= 1;
+            self.stay(id);
         }
-    }
-
-    /// The priority of the most important runnable thread.
-    pub fn best(&self) -> Option<Priority> {
-        (self.ready != 0).then(|| Priority((127 - self.ready.leading_zeros()) as u8))
-    }
-
-    /// Takes the most important runnable thread; it is running from now on.
-    pub fn pick(&mut self) -> Option<ThreadId> {
-        let priority = self.best()?;
-        let id = ThreadId(self.run[usize::from(priority.0)].first);
-        self.unlink(Which::Run(priority.0), id);
-        if self.run[usize::from(priority.0)].first == NONE {
-            self.ready &= !(1 << priority.0);
-        }
-        self.slot_mut(id).state = State::Running;
-        Some(id)
     }
 
     /// The running thread is about to wait for `event`, until `deadline` (nanoseconds) at most.
@@ -305,11 +298,6 @@ impl Queues {
         best
     }
 
-    /// The earliest deadline of a wait.
-    pub fn next_deadline(&self) -> Option<u64> {
-        (self.heap_length > 0).then(|| self.slot(ThreadId(self.heap[0])).deadline)
-    }
-
     fn end_wait(&mut self, id: ThreadId, result: WaitResult) -> Option<Priority> {
         let event = self.slot(id).event;
         self.unlink(Which::Wait(bucket(event)), id);
@@ -338,7 +326,10 @@ impl Queues {
 
     fn list(&mut self, which: Which) -> &mut List {
         match which {
-            Which::Run(priority) => &mut self.run[usize::from(priority)],
+            Which::Run(priority) => &mut self.shared.lists[usize::from(priority)],
+            Which::Bound(cpu, priority) => {
+                &mut self.bound[usize::from(cpu)].lists[usize::from(priority)]
+            }
             Which::Wait(bucket) => &mut self.wait[usize::from(bucket)],
         }
     }
@@ -378,69 +369,6 @@ impl Queues {
             _ => self.slot_mut(ThreadId(next)).previous = previous,
         }
     }
-
-    fn heap_push(&mut self, id: ThreadId) {
-        let index = self.heap_length;
-        self.heap_length += 1;
-        self.heap_set(index, id.0);
-        self.heap_up(index);
-    }
-
-    fn heap_remove(&mut self, id: ThreadId) {
-        let index = usize::from(self.slot(id).heap_index);
-        self.slot_mut(id).heap_index = NONE;
-        self.slot_mut(id).deadline = NO_DEADLINE;
-        self.heap_length -= 1;
-        if index == self.heap_length {
-            return;
-        }
-        self.heap_set(index, self.heap[self.heap_length]);
-        self.heap_up(index);
-        self.heap_down(index);
-    }
-
-    fn heap_set(&mut self, index: usize, id: u16) {
-        self.heap[index] = id;
-        self.slot_mut(ThreadId(id)).heap_index = index as u16;
-    }
-
-    fn heap_deadline(&self, index: usize) -> u64 {
-        self.slot(ThreadId(self.heap[index])).deadline
-    }
-
-    fn heap_up(&mut self, mut index: usize) {
-        while index > 0 {
-            let parent = (index - 1) / 2;
-            if self.heap_deadline(parent) <= self.heap_deadline(index) {
-                return;
-            }
-            self.heap_swap(parent, index);
-            index = parent;
-        }
-    }
-
-    fn heap_down(&mut self, mut index: usize) {
-        loop {
-            let mut least = index;
-            for child in [2 * index + 1, 2 * index + 2] {
-                if child < self.heap_length && self.heap_deadline(child) < self.heap_deadline(least)
-                {
-                    least = child;
-                }
-            }
-            if least == index {
-                return;
-            }
-            self.heap_swap(least, index);
-            index = least;
-        }
-    }
-
-    fn heap_swap(&mut self, left: usize, right: usize) {
-        let (a, b) = (self.heap[left], self.heap[right]);
-        self.heap_set(left, b);
-        self.heap_set(right, a);
-    }
 }
 
 impl Default for Queues {
@@ -461,6 +389,7 @@ pub enum Place {
 #[derive(Clone, Copy)]
 enum Which {
     Run(u8),
+    Bound(u8, u8),
     Wait(u8),
 }
 

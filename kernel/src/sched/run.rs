@@ -1,17 +1,20 @@
 //! Who runs: the switch, preemption, waiting, time.
 //!
 //! Owns: the scheduler's books behind their lock, each CPU's current and idle thread, the timer.
-//! Does not own: the books' logic (`queues`), why anybody waits.
+//! Does not own: the books' logic (`queues`), how CPUs start and are called (`cpus`), why anybody waits.
 //!
 //! A switch is made with interrupts masked and preemption disabled once: the count belongs to the
 //! CPU, so all threads must leave and come back at the same depth. `assert_wait` disables preemption
 //! and `block` or `clear_wait` enables it again.
 //!
 //! The timer runs only when somebody needs it: while a runnable thread waits for its turn (a tick
-//! each [`TURN`]), or until the next deadline of a wait.
+//! each [`TURN`]), or until the next deadline of a wait. With several CPUs each that runs a thread ticks:
+//! whoever becomes runnable gets its turn on any of them.
 
+use super::cpus;
 use super::queues::{
-    Interruptible, MAXIMUM_THREADS, Place, Priority, Queues, State, ThreadId, WaitResult,
+    CPUS as MAXIMUM_CPUS, Interruptible, MAXIMUM_THREADS, Place, Priority, Queues, State, ThreadId,
+    WaitResult,
 };
 use super::thread::{Ast, Thread};
 use crate::memory::vm_if_ready;
@@ -46,7 +49,8 @@ struct Here {
     turn_over: AtomicBool,
 }
 
-static CPUS: [Here; cpu::MAX_CPUS] = [const {
+const _: () = assert!(MAXIMUM_CPUS == cpu::MAX_CPUS);
+static CPUS: [Here; MAXIMUM_CPUS] = [const {
     Here {
         idle: AtomicPtr::new(core::ptr::null_mut()),
         previous: AtomicPtr::new(core::ptr::null_mut()),
@@ -55,7 +59,7 @@ static CPUS: [Here; cpu::MAX_CPUS] = [const {
         fresh: AtomicBool::new(true),
         turn_over: AtomicBool::new(false),
     }
-}; cpu::MAX_CPUS];
+}; MAXIMUM_CPUS];
 
 use Ordering::Relaxed;
 
@@ -69,8 +73,42 @@ pub fn init() {
     cpu::set_local(boot.cast());
     here().idle.store(boot.cast_mut(), Relaxed);
     BOOT_THREAD.on_cpu.store(true, Relaxed);
-    let id = BOOKS.lock().add(Priority::IDLE, State::Running);
+    let mut books = BOOKS.lock();
+    let id = books.add(Priority::IDLE, State::Running);
     debug_assert!(id == Some(BOOT_THREAD.id));
+    books.come_up(cpu::id());
+}
+
+/// A thread for CPU `index` to begin and to idle with, before the CPU starts.
+pub(super) fn prepare(index: usize, idle: &'static Thread) {
+    CPUS[index]
+        .idle
+        .store(core::ptr::from_ref(idle).cast_mut(), Relaxed);
+    idle.on_cpu.store(true, Relaxed);
+    BOOKS.lock().adopt(index, idle.id);
+}
+
+/// Gives back the number of an idle thread whose CPU does not start.
+pub(super) fn forget_idle(id: ThreadId) {
+    let mut books = BOOKS.lock();
+    books.kill(id);
+    books.remove(id);
+}
+
+/// The calling CPU runs its idle thread: from here on [`current`] answers. Interrupts masked.
+pub(super) fn take_idle() {
+    cpu::set_local(here().idle.load(Relaxed).cast_const().cast());
+    arch::context::set_kernel_stack(current().stack_top());
+}
+
+/// The calling CPU takes part from now on.
+pub(super) fn come_up() {
+    BOOKS.lock().come_up(cpu::id());
+}
+
+/// How many CPUs take part.
+pub fn cpu_count() -> usize {
+    BOOKS.lock().up().count()
 }
 
 /// The running thread.
@@ -88,6 +126,11 @@ fn is_idle(thread: &Thread) -> bool {
 /// A number for a new thread.
 pub(super) fn enter(priority: Priority) -> Option<ThreadId> {
     BOOKS.lock().add(priority, State::Dead)
+}
+
+/// A number for another CPU's idle thread.
+pub(super) fn enter_idle() -> Option<ThreadId> {
+    BOOKS.lock().add(Priority::IDLE, State::Running)
 }
 
 /// Gives back the number of a thread that was never started.
@@ -113,8 +156,7 @@ pub fn start(thread: &Shared<Thread>) {
     THREADS[usize::from(id.0)].store(raw, Ordering::Release);
     let mut books = BOOKS.lock();
     books.start(id);
-    let priority = books.priority(id);
-    notice(&mut books, Some(priority));
+    notice(&mut books);
 }
 
 /// A thread that ended is taken out of the books. Waits until its CPU has left its stack.
@@ -227,18 +269,40 @@ pub fn wait<G>(
 /// Ends all waits for `event`.
 pub fn wakeup(event: usize) {
     let mut books = BOOKS.lock();
-    let woken = books.wakeup(event);
-    notice(&mut books, woken);
+    books.wakeup(event);
+    notice(&mut books);
 }
 
 /// Ends a thread's wait, if a signal may.
 pub fn interrupt(thread: &Thread) {
     let mut books = BOOKS.lock();
-    let woken = books.interrupt(thread.id);
-    notice(&mut books, woken);
-    if core::ptr::eq(thread, current()) {
-        preempt::request_ast();
+    books.interrupt(thread.id);
+    notice(&mut books);
+    if let Some(cpu) = books.cpu_of(thread.id) {
+        cpus::call(cpu);
     }
+}
+
+/// Lets the running thread run on CPU `index` only, or (`None`) on all again.
+pub fn bind(index: Option<usize>) {
+    let saved = interrupts::disable();
+    preempt::disable();
+    let me = current();
+    let next = {
+        let mut books = BOOKS.lock();
+        books.bind(me.id, index);
+        index.filter(|&index| index != cpu::id()).map(|_| {
+            books.requeue(me.id, Place::Back);
+            let next = pick(&mut books);
+            call_others(&mut books);
+            next
+        })
+    };
+    if let Some(next) = next {
+        switch(me, next);
+    }
+    interrupts::restore(saved);
+    preempt::enable();
 }
 
 /// The others of the same priority run first.
@@ -251,23 +315,33 @@ pub fn yield_now() {
     preempt::enable();
 }
 
-/// Somebody of this priority became runnable.
-fn notice(books: &mut Queues, priority: Option<Priority>) {
-    let Some(priority) = priority else { return };
-    if priority > books.priority(current().id) {
-        preempt::request_ast();
-    }
+/// Somebody may have become runnable.
+fn notice(books: &mut Queues) {
+    call_others(books);
     arm_tick(books);
+}
+
+/// Makes the calls that are due.
+#[inline]
+fn call_others(books: &mut Queues) {
+    for cpu in books.take_calls().iter() {
+        cpus::call(cpu);
+    }
 }
 
 /// Runs the tick while somebody waits for a turn.
 fn arm_tick(books: &Queues) {
     let here = here();
-    if here.tick.load(Relaxed) == NEVER && books.best().is_some() {
+    if here.tick.load(Relaxed) == NEVER && (books.best(cpu::id()).is_some() || shares(books)) {
         let tick = timer::now() + TURN;
         here.tick.store(tick, Relaxed);
         program(tick);
     }
+}
+
+/// Whether this CPU runs a thread that another CPU's threads may want to replace.
+fn shares(books: &Queues) -> bool {
+    books.up().count() > 1 && !is_idle(current())
 }
 
 /// The timer must come at `deadline` or before.
@@ -285,8 +359,8 @@ pub fn timer_interrupt() {
     here.programmed.store(NEVER, Relaxed);
     let now = timer::now();
     let mut books = BOOKS.lock();
-    let woken = books.expire(now);
-    notice(&mut books, woken);
+    books.expire(now);
+    notice(&mut books);
     if here.tick.load(Relaxed) <= now {
         here.tick.store(NEVER, Relaxed);
         let me = current();
@@ -304,7 +378,7 @@ pub fn timer_interrupt() {
 /// Takes the next thread out of the books: the most important one, or the idle thread.
 fn pick(books: &mut Queues) -> &'static Thread {
     let here = here();
-    let next = match books.pick() {
+    let next = match books.pick(cpu::id()) {
         Some(id) => THREADS[usize::from(id.0)].load(Ordering::Acquire),
         None => here.idle.load(Relaxed),
     };
@@ -322,19 +396,18 @@ fn reschedule() {
     let next = {
         let mut books = BOOKS.lock();
         let turn_over = here().turn_over.swap(false, Relaxed);
-        let Some(best) = books.best() else { return };
         let mine = books.priority(me.id);
-        let place = if best > mine {
-            Place::Front
-        } else if turn_over && best == mine {
-            Place::Back
-        } else {
-            return;
+        let place = match books.best(cpu::id()) {
+            Some(best) if best > mine => Place::Front,
+            Some(best) if turn_over && best == mine => Place::Back,
+            _ => return books.stay(me.id),
         };
         if !is_idle(me) {
             books.requeue(me.id, place);
         }
-        pick(&mut books)
+        let next = pick(&mut books);
+        call_others(&mut books);
+        next
     };
     switch(me, next);
 }
@@ -375,11 +448,11 @@ fn switch(me: &'static Thread, next: &'static Thread) {
     here()
         .previous
         .store(core::ptr::from_ref(me).cast_mut(), Relaxed);
-    cpu::set_local(core::ptr::from_ref(next).cast());
+    let local = core::ptr::from_ref(next).cast();
     arch::context::set_kernel_stack(next.stack_top());
     // SAFETY: interrupts are masked; `next` is not running (`on_cpu` was clear and is ours now), and
     // its context was made by `Context::new` or by an earlier switch; threads do not move.
-    unsafe { arch::context::switch(me.context.get(), next.context.get()) };
+    unsafe { arch::context::switch(me.context.get(), next.context.get(), local) };
     finish();
 }
 
@@ -407,11 +480,16 @@ pub fn preemption_point() {
     preempt::enable();
 }
 
-/// The boot thread's last act: it idles for ever.
+/// What each CPU's first thread does for ever.
 pub fn idle() -> ! {
     loop {
         let _ = interrupts::disable();
-        if BOOKS.lock().best().is_some() {
+        let wanted = {
+            let mut books = BOOKS.lock();
+            books.stay(current().id);
+            books.best(cpu::id()).is_some()
+        };
+        if wanted {
             preempt::disable();
             preempt::take_ast();
             reschedule();

@@ -119,6 +119,15 @@ impl Thread {
             .inspect_err(|_| run::forget(id))
     }
 
+    /// The thread that another CPU begins on and idles with.
+    pub(super) fn idle() -> Result<Shared<Self>, NoMemory> {
+        let stack = Stack::new()?;
+        let id = run::enter_idle().ok_or(NoMemory)?;
+        let (context, user) = (Context::empty(), UserState::new());
+        zones::thread(Self::build(id, None, None, stack, context, user))
+            .inspect_err(|_| run::forget_idle(id))
+    }
+
     /// A kernel thread, not yet started ([`run::start`]).
     pub fn kernel(work: Work, priority: Priority) -> Result<Shared<Self>, NoMemory> {
         Self::new(None, Some(work), priority, UserState::new())

@@ -131,7 +131,7 @@ fn value(id: Id) -> Value {
         Id::OverUserLimit => Value::int(vm().counters().get(Event::OverUserLimit)),
         Id::Machine => Value::text(format_args!("{}", arch::cpu::NAME)),
         Id::Model => Value::text(format_args!("QEMU")),
-        Id::Ncpu | Id::PhysicalCpu | Id::LogicalCpu => Value::int(1),
+        Id::Ncpu | Id::PhysicalCpu | Id::LogicalCpu => Value::int(run::cpu_count() as u64),
         Id::ByteOrder => Value::int(1234),
         Id::HwPageSize => Value::quad(page),
         Id::CacheLineSize => Value::quad(64),

@@ -19,9 +19,9 @@ fn the_most_important_runs_first_and_equals_take_turns() {
     for &id in &ids {
         queues.requeue(id, Place::Back);
     }
-    let order: Vec<_> = core::iter::from_fn(|| queues.pick()).collect();
+    let order: Vec<_> = core::iter::from_fn(|| queues.pick(0)).collect();
     assert_eq!(order, [ids[1], ids[0], ids[2], ids[3]]);
-    assert_eq!(queues.best(), None);
+    assert_eq!(queues.best(0), None);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_preempted_thread_keeps_its_turn() {
     let second = running(&mut queues, 31);
     queues.requeue(second, Place::Back);
     queues.requeue(first, Place::Front);
-    assert_eq!(queues.pick(), Some(first));
+    assert_eq!(queues.pick(0), Some(first));
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn random_operations_agree_with_the_model() {
                 }
             }
             2 => {
-                let picked = queues.pick();
+                let picked = queues.pick(0);
                 let expected = run
                     .iter()
                     .rev()
