@@ -52,6 +52,8 @@ pub enum Interrupt {
     Serial,
     /// Another CPU asks for attention.
     Ipi,
+    /// An interrupt that no mask keeps away; the machine does not go on if the handler returns.
+    NonMaskable,
     /// Another device, by the interrupt controller's number.
     Device(u32),
 }

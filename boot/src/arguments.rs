@@ -45,6 +45,9 @@ pub struct Arguments {
     pub isolate: Option<&'static str>,
     /// `kmem_fail=K`: every K-th allocation fails (K > 0).
     pub kmem_fail: Option<u64>,
+    /// `jitter=N`: a thread's turn is no longer 10 ms but a random time of N microseconds at most (N > 0), by
+    /// the seed: threads lose their CPU in other places each time.
+    pub jitter: Option<u64>,
 }
 
 /// The first word that is not an argument: an unknown key, a bad value, or a key given twice.
@@ -128,6 +131,10 @@ impl Arguments {
                 self.kmem_fail = Some(number(value).filter(|&every| every > 0)?);
                 Some(64)
             }
+            "jitter" => {
+                self.jitter = Some(number(value).filter(|&longest| longest > 0)?);
+                Some(128)
+            }
             _ => None,
         }
     }
@@ -161,7 +168,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let arguments = Arguments::parse(
-            "console=record mode=test seed=0x1f filter=cow skip=3 isolate=vm::fork kmem_fail=7",
+            "console=record mode=test seed=0x1f filter=cow skip=3 isolate=vm::fork kmem_fail=7 jitter=300",
         )
         .unwrap();
         assert_eq!(
@@ -174,6 +181,7 @@ mod tests {
                 skip: 3,
                 isolate: Some("vm::fork"),
                 kmem_fail: Some(7),
+                jitter: Some(300),
             }
         );
     }
@@ -192,6 +200,7 @@ mod tests {
             ("seed=18446744073709551616", "seed=18446744073709551616"),
             ("skip=4294967296", "skip=4294967296"),
             ("kmem_fail=0", "kmem_fail=0"),
+            ("jitter=0", "jitter=0"),
             ("filter=", "filter="),
             ("seed=1 seed=2", "seed=2"),
         ] {

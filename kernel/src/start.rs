@@ -6,7 +6,7 @@
 use crate::console::{output, tty};
 use crate::files::{self, tree};
 use crate::sched::queues::Priority;
-use crate::sched::{Thread, Work, cpus, run};
+use crate::sched::{Thread, Work, cpus, run, turn};
 use crate::vfs::unpack::{UnpackError, unpack};
 use crate::{clock, init, log, memory, panic, random, zones};
 use arch::layout::direct_map;
@@ -31,6 +31,9 @@ pub fn kernel_main(info: &'static BootInfo) -> ! {
     clock::init();
     random::init(info.entropy);
     memory::vm().seed(random::next());
+    if let Some(longest) = info.arguments.jitter {
+        turn::randomise(longest, random::next());
+    }
     INFO.store(core::ptr::from_ref(info).cast_mut(), Ordering::Release);
     let work = Work {
         run: |_| first_thread(),

@@ -122,6 +122,7 @@ fn kernel_interrupt(which: Interrupt) {
         Interrupt::Timer => run::timer_interrupt(),
         Interrupt::Serial => tty::interrupt(),
         Interrupt::Ipi => cpus::interrupt(),
+        Interrupt::NonMaskable => cpus::stop_if_asked(),
         // Devices come with a later issue; nobody has asked them to interrupt.
         Interrupt::Device(_) => {}
     }

@@ -150,8 +150,14 @@ pub struct TestOptions {
     /// Boot once for each test
     #[arg(long)]
     pub isolate: bool,
-    /// Also the host's tests, and aarch64 with the 4 KiB granule: everything
-    #[arg(long, conflicts_with_all = ["filter", "arch", "list", "format", "isolate", "granule"])]
+    /// Let the clock count instructions: the same seed gives the same run, with several CPUs too
+    #[arg(long)]
+    pub icount: bool,
+    /// Let threads lose their CPU after a random time of N microseconds at most, by the seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub jitter: Option<u64>,
+    /// Also the host's tests, aarch64 with the 4 KiB granule, and several CPUs: everything
+    #[arg(long, conflicts_with_all = ["filter", "arch", "list", "format", "isolate", "granule", "smp", "icount", "jitter"])]
     pub all: bool,
 }
 

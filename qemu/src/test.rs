@@ -40,6 +40,7 @@ pub fn run(options: &TestOptions) -> Result<u8, Failure> {
         } else {
             Boots::Shared
         },
+        jitter: options.jitter,
     };
     if options.list {
         return list(options, &choice);
@@ -50,7 +51,7 @@ pub fn run(options: &TestOptions) -> Result<u8, Failure> {
     if options.all {
         total = total.plus(host::run()?).plus(embed::run()?);
     }
-    for machine in machines(options)? {
+    for (machine, choice) in runs(options, &choice)? {
         match suite(&machine, &choice, options.format) {
             Ok(suite) => {
                 total = total.plus(Counts::of(&suite.results));
@@ -84,21 +85,54 @@ pub fn run(options: &TestOptions) -> Result<u8, Failure> {
     })
 }
 
-/// The machines that are meant: one, both, or with `--all` aarch64 in both granules.
+/// CPUs of the machines with several.
+const SEVERAL: u32 = 4;
+/// The longest random turn of the runs that count instructions, in microseconds.
+const JITTER: u64 = 300;
+/// What the names of the tests of several CPUs have in common.
+const SMP_TESTS: &str = "smp";
+
+/// The machines that are meant: one or both.
 fn machines(options: &TestOptions) -> Result<Vec<Machine>, Failure> {
-    let mut machines = Vec::new();
-    for arch in Arch::ALL {
-        // `--granule 4k` alone means both: x86_64 has nothing else.
-        if options.arch.is_none_or(|asked| asked == arch) {
-            machines.push(options.machine.machine(arch, Clock::Host)?);
-        }
-    }
+    let clock = if options.icount {
+        Clock::Instructions
+    } else {
+        Clock::Host
+    };
+    // `--granule 4k` alone means both: x86_64 has nothing else.
+    Arch::ALL
+        .into_iter()
+        .filter(|&arch| options.arch.is_none_or(|asked| asked == arch))
+        .map(|arch| options.machine.machine(arch, clock))
+        .collect()
+}
+
+/// What is run on which machine. With `--all` also aarch64 in both granules, everything with several CPUs, and the
+/// tests of several CPUs where a failure repeats exactly.
+fn runs(options: &TestOptions, choice: &Choice) -> Result<Vec<(Machine, Choice)>, Failure> {
+    let machines = machines(options)?;
+    let mut runs: Vec<_> = machines
+        .iter()
+        .map(|machine| (machine.clone(), choice.clone()))
+        .collect();
     if options.all {
         let mut small = options.machine.machine(Arch::Aarch64, Clock::Host)?;
         small.granule = Granule::Small;
-        machines.push(small);
+        runs.push((small, choice.clone()));
+        for machine in &machines {
+            let mut several = machine.clone();
+            several.smp = SEVERAL;
+            let mut exact = several.clone();
+            exact.clock = Clock::Instructions;
+            let tests = Choice {
+                filter: Some(SMP_TESTS.into()),
+                jitter: Some(JITTER),
+                ..choice.clone()
+            };
+            runs.extend([(several, choice.clone()), (exact, tests)]);
+        }
     }
-    Ok(machines)
+    Ok(runs)
 }
 
 /// A machine's name in reports: what makes it differ from the default.
@@ -109,6 +143,9 @@ fn label(machine: &Machine) -> String {
     }
     if machine.smp > 1 {
         text.push_str(&format!(" --smp {}", machine.smp));
+    }
+    if machine.clock == Clock::Instructions {
+        text.push_str(" --icount");
     }
     text
 }

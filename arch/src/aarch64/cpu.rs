@@ -36,10 +36,12 @@ pub fn signal(id: usize) {
 /// non-maskable interrupt.
 pub fn signal_at_once(_: usize) {}
 
-/// Gives way inside a spin loop.
+/// Gives way inside a spin loop. `core::hint::spin_loop` is an ISB here, which gives nobody anything where one
+/// emulator's thread plays all CPUs.
 #[inline(always)]
 pub fn relax() {
-    core::hint::spin_loop();
+    // SAFETY: YIELD is a hint.
+    unsafe { asm!("yield", options(nomem, nostack, preserves_flags)) };
 }
 
 /// Rests until an interrupt has been handled. Called with interrupts masked, and returns so; one

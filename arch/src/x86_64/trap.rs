@@ -23,8 +23,6 @@ unsafe extern "Rust" {
     pub safe fn kernel_syscall(frame: &mut TrapFrame);
     /// A device or timer interrupted; interrupts masked, the controller already told.
     pub safe fn kernel_interrupt(which: Interrupt);
-    /// A non-maskable interrupt came: does not return if it was another CPU's, to stop this one.
-    pub safe fn kernel_stop_if_asked();
     /// Reschedule now; interrupts masked, and masked again on return.
     pub safe fn kernel_preempt();
     /// The AST was asked for and this CPU is about to return to the program. Called again until
@@ -204,7 +202,7 @@ fn serve_ast(frame: &mut TrapFrame) {
 #[unsafe(no_mangle)]
 extern "C" fn trap_fatal(frame: &TrapFrame) -> ! {
     if frame.vector == NON_MASKABLE {
-        kernel_stop_if_asked();
+        kernel_interrupt(Interrupt::NonMaskable);
     }
     let what = match frame.vector {
         1 => "debug trap in the kernel",

@@ -8,9 +8,7 @@ use super::start::{AFFINITY, leave_identity};
 use super::tables::{Attributes, NoFrame, PAGE_SIZE, Tables};
 use crate::info::{BootInfo, KernelImage};
 use crate::secondary::{StartError, kernel_secondary_main};
-use aarch64_cpu::registers::{
-    MAIR_EL1, MPIDR_EL1, Readable, SCTLR_EL1, TCR_EL1, TTBR1_EL1,
-};
+use aarch64_cpu::registers::{MAIR_EL1, MPIDR_EL1, Readable, SCTLR_EL1, TCR_EL1, TTBR1_EL1};
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 

@@ -3,7 +3,7 @@
 use super::{SUCCESS, Trap, check_host, fault};
 use crate::memory::vm;
 use crate::sched::queues::{Interruptible, WaitResult};
-use crate::sched::{run, stack};
+use crate::sched::{run, stack, turn};
 use crate::syscall::Call;
 use crate::user_memory::{Plain, get, put, put_bytes};
 use abi::KernReturn;
@@ -107,7 +107,7 @@ pub fn info(call: &mut Call<'_>) -> Trap {
             give(&basic(), &lengths, info_at, count_at, room)
         }
         HOST_SCHED_INFO => {
-            let milliseconds = (run::TURN / NANOSECONDS_PER_MILLISECOND) as u32;
+            let milliseconds = (turn::TURN / NANOSECONDS_PER_MILLISECOND) as u32;
             give(&[milliseconds; 2], &[2], info_at, count_at, room)
         }
         HOST_RESOURCE_SIZES => give(&[0u32; 5], &[5], info_at, count_at, room),
@@ -250,7 +250,7 @@ pub fn audit(call: &mut Call<'_>) -> Trap {
             break;
         }
         let event = core::ptr::from_ref(call.thread) as usize + 2;
-        let until = arch::timer::now().saturating_add(run::TURN);
+        let until = arch::timer::now().saturating_add(turn::TURN);
         run::wait(event, (), Some(until), Interruptible::No);
         report = vm().audit();
     }

@@ -154,9 +154,8 @@ pub fn stop_others() -> bool {
     wait_until_stopped(others)
 }
 
-/// Upcall: a non-maskable interrupt came, perhaps from who stops this CPU.
-#[cfg_attr(target_arch = "x86_64", unsafe(no_mangle))]
-fn kernel_stop_if_asked() {
+/// `Interrupt::NonMaskable` came, perhaps from who stops this CPU.
+pub fn stop_if_asked() {
     if STOPPING.load(Ordering::Acquire) && ASKED[cpu::id()].load(Ordering::Acquire) & STOP != 0 {
         stop_here();
     }

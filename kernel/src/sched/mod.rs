@@ -11,6 +11,8 @@ pub mod run;
 pub mod stack;
 #[cfg(target_os = "none")]
 pub mod thread;
+#[cfg(target_os = "none")]
+pub mod turn;
 
 #[cfg(target_os = "none")]
 pub use thread::{Ast, Thread, Work};

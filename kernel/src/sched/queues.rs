@@ -8,13 +8,14 @@ mod cpus;
 mod deadlines;
 
 pub use cpus::{CPUS, CpuSet};
-use cpus::{Cpu, RunQueue};
+use cpus::{Cpu, RUN_QUEUES, RunQueue};
 
 /// The most threads that exist at once.
 pub const MAXIMUM_THREADS: usize = 2048;
 /// Priorities: 0 is the lowest.
 pub const PRIORITIES: usize = 128;
 const BUCKETS: usize = 256;
+const LISTS: usize = BUCKETS + RUN_QUEUES * PRIORITIES;
 const NONE: u16 = u16::MAX;
 const NO_DEADLINE: u64 = u64::MAX;
 
@@ -86,8 +87,8 @@ struct Slot {
     heap_index: u16,
     /// Where it runs, or ran last.
     cpu: u8,
-    /// The only CPU that may run it.
-    bound: Option<u8>,
+    /// Where it queues to run.
+    queue: RunQueue,
     /// How often another was picked before it, though it was in front.
     passed_over: u8,
     event: usize,
@@ -104,7 +105,7 @@ const EMPTY_SLOT: Slot = Slot {
     previous: NONE,
     heap_index: NONE,
     cpu: 0,
-    bound: None,
+    queue: RunQueue::SHARED,
     passed_over: 0,
     event: 0,
     deadline: NO_DEADLINE,
@@ -124,14 +125,12 @@ const EMPTY_LIST: List = List {
 /// The books.
 pub struct Queues {
     slots: [Slot; MAXIMUM_THREADS],
-    /// Threads that any CPU may run.
-    shared: RunQueue,
-    /// Threads that one CPU alone may run.
-    bound: [RunQueue; CPUS],
+    lists: [List; LISTS],
+    /// For each run queue, bit p: its list of priority p has somebody.
+    ready: [u128; RUN_QUEUES],
     cpus: [Cpu; CPUS],
     up: CpuSet,
     called: CpuSet,
-    wait: [List; BUCKETS],
     heap: [u16; MAXIMUM_THREADS],
     heap_length: usize,
     /// Where the search for a free slot begins.
@@ -143,12 +142,11 @@ impl Queues {
     pub const fn new() -> Self {
         Self {
             slots: [EMPTY_SLOT; MAXIMUM_THREADS],
-            shared: RunQueue::EMPTY,
-            bound: [RunQueue::EMPTY; CPUS],
+            lists: [EMPTY_LIST; LISTS],
+            ready: [0; RUN_QUEUES],
             cpus: [Cpu::NEW; CPUS],
             up: CpuSet(0),
             called: CpuSet(0),
-            wait: [EMPTY_LIST; BUCKETS],
             heap: [NONE; MAXIMUM_THREADS],
             heap_length: 0,
             next_free: 0,
@@ -241,7 +239,7 @@ impl Queues {
         slot.state = State::Asserted;
         slot.event = event;
         slot.interruptible = interruptible;
-        self.push_back(Which::Wait(bucket(event)), id);
+        self.push_back(bucket(event), id);
         if let Some(deadline) = deadline {
             self.slot_mut(id).deadline = deadline;
             self.heap_push(id);
@@ -268,7 +266,7 @@ impl Queues {
     /// Ends all waits for `event`; answers the highest priority that became runnable.
     pub fn wakeup(&mut self, event: usize) -> Option<Priority> {
         let mut best = None;
-        let mut at = self.wait[usize::from(bucket(event))].first;
+        let mut at = self.list(bucket(event)).first;
         while at != NONE {
             let id = ThreadId(at);
             at = self.slot(id).next;
@@ -300,7 +298,7 @@ impl Queues {
 
     fn end_wait(&mut self, id: ThreadId, result: WaitResult) -> Option<Priority> {
         let event = self.slot(id).event;
-        self.unlink(Which::Wait(bucket(event)), id);
+        self.unlink(bucket(event), id);
         if self.slot(id).heap_index != NONE {
             self.heap_remove(id);
         }
@@ -325,13 +323,7 @@ impl Queues {
     }
 
     fn list(&mut self, which: Which) -> &mut List {
-        match which {
-            Which::Run(priority) => &mut self.shared.lists[usize::from(priority)],
-            Which::Bound(cpu, priority) => {
-                &mut self.bound[usize::from(cpu)].lists[usize::from(priority)]
-            }
-            Which::Wait(bucket) => &mut self.wait[usize::from(bucket)],
-        }
+        &mut self.lists[usize::from(which.0)]
     }
 
     fn push_back(&mut self, which: Which, id: ThreadId) {
@@ -386,17 +378,14 @@ pub enum Place {
     Back,
 }
 
+/// The number of a list: first those of waiters, then those of each run queue.
 #[derive(Clone, Copy)]
-enum Which {
-    Run(u8),
-    Bound(u8, u8),
-    Wait(u8),
-}
+struct Which(u16);
 
-/// Spreads addresses, whose low bits are alike, over the buckets.
-fn bucket(event: usize) -> u8 {
+/// The list for those who wait for an event: spreads addresses, whose low bits are alike.
+fn bucket(event: usize) -> Which {
     let mixed = (event as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 56) as u8
+    Which((mixed >> 56) as u16)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! and `block` or `clear_wait` enables it again.
 //!
 //! The timer runs only when somebody needs it: while a runnable thread waits for its turn (a tick
-//! each [`TURN`]), or until the next deadline of a wait. With several CPUs each that runs a thread ticks:
+//! each turn), or until the next deadline of a wait. With several CPUs each that runs a thread ticks:
 //! whoever becomes runnable gets its turn on any of them.
 
 use super::cpus;
@@ -17,6 +17,7 @@ use super::queues::{
     WaitResult,
 };
 use super::thread::{Ast, Thread};
+use super::turn;
 use crate::memory::vm_if_ready;
 use crate::platform::{BooksRank, SpinLock};
 use crate::shared::Shared;
@@ -24,8 +25,6 @@ use arch::{cpu, interrupts, preempt, timer};
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use sync::RankStack;
 
-/// How long a thread runs before its equals get their turn, in nanoseconds.
-pub const TURN: u64 = 10_000_000;
 const NEVER: u64 = u64::MAX;
 
 static BOOKS: SpinLock<BooksRank, Queues> = SpinLock::new(Queues::new());
@@ -151,12 +150,19 @@ pub fn describe(id: ThreadId) -> (Option<usize>, Priority) {
 
 /// A new thread becomes runnable.
 pub fn start(thread: &Shared<Thread>) {
+    start_on(thread, None);
+}
+
+/// The same with a thread that shall run on CPU `index` only, if there is an index.
+pub fn start_on(thread: &Shared<Thread>, index: Option<usize>) {
     let id = thread.id;
     let raw = thread.clone().into_raw().cast_mut();
     THREADS[usize::from(id.0)].store(raw, Ordering::Release);
     let mut books = BOOKS.lock();
+    books.bind(id, index);
     books.start(id);
-    notice(&mut books);
+    let priority = books.priority(id);
+    notice(&mut books, Some(priority));
 }
 
 /// A thread that ended is taken out of the books. Waits until its CPU has left its stack.
@@ -269,18 +275,23 @@ pub fn wait<G>(
 /// Ends all waits for `event`.
 pub fn wakeup(event: usize) {
     let mut books = BOOKS.lock();
-    books.wakeup(event);
-    notice(&mut books);
+    let woken = books.wakeup(event);
+    notice(&mut books, woken);
 }
 
 /// Ends a thread's wait, if a signal may.
 pub fn interrupt(thread: &Thread) {
     let mut books = BOOKS.lock();
-    books.interrupt(thread.id);
-    notice(&mut books);
+    let woken = books.interrupt(thread.id);
+    notice(&mut books, woken);
     if let Some(cpu) = books.cpu_of(thread.id) {
         cpus::call(cpu);
     }
+}
+
+/// The only CPU that may run the running thread, if it is bound.
+pub fn binding() -> Option<usize> {
+    BOOKS.lock().binding(current().id)
 }
 
 /// Lets the running thread run on CPU `index` only, or (`None`) on all again.
@@ -315,10 +326,12 @@ pub fn yield_now() {
     preempt::enable();
 }
 
-/// Somebody may have become runnable.
-fn notice(books: &mut Queues) {
-    call_others(books);
-    arm_tick(books);
+/// Somebody of this priority became runnable.
+fn notice(books: &mut Queues, woken: Option<Priority>) {
+    if woken.is_some() {
+        call_others(books);
+        arm_tick(books);
+    }
 }
 
 /// Makes the calls that are due.
@@ -333,7 +346,7 @@ fn call_others(books: &mut Queues) {
 fn arm_tick(books: &Queues) {
     let here = here();
     if here.tick.load(Relaxed) == NEVER && (books.best(cpu::id()).is_some() || shares(books)) {
-        let tick = timer::now() + TURN;
+        let tick = timer::now() + turn::length();
         here.tick.store(tick, Relaxed);
         program(tick);
     }
@@ -341,7 +354,7 @@ fn arm_tick(books: &Queues) {
 
 /// Whether this CPU runs a thread that another CPU's threads may want to replace.
 fn shares(books: &Queues) -> bool {
-    books.up().count() > 1 && !is_idle(current())
+    books.up().is_several() && !is_idle(current())
 }
 
 /// The timer must come at `deadline` or before.
@@ -359,8 +372,8 @@ pub fn timer_interrupt() {
     here.programmed.store(NEVER, Relaxed);
     let now = timer::now();
     let mut books = BOOKS.lock();
-    books.expire(now);
-    notice(&mut books);
+    let woken = books.expire(now);
+    notice(&mut books, woken);
     if here.tick.load(Relaxed) <= now {
         here.tick.store(NEVER, Relaxed);
         let me = current();

@@ -29,6 +29,7 @@ mod programs;
 mod rig;
 mod sched;
 mod shortage;
+mod smp;
 mod submap;
 mod threads;
 mod unmet;
@@ -78,6 +79,7 @@ static MODULES: &[&[Test]] = &[
     pipes::TESTS,
     sched::TESTS,
     shortage::TESTS,
+    smp::TESTS,
     submap::TESTS,
     zones::TESTS,
 ];

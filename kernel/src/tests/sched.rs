@@ -1,7 +1,7 @@
 //! Threads that wait, wake, preempt and take turns.
 
 use super::rig::{Rig, sleep};
-use super::threads::{with_as_many, with_threads};
+use super::threads::{on_one_cpu, with_as_many, with_threads};
 use super::{Outcome, Unmet, check, same, tests};
 use crate::platform::Machine;
 use crate::sched::queues::{Interruptible, MAXIMUM_THREADS, Priority, WaitResult};
@@ -31,6 +31,10 @@ fn event<T>(of: &T) -> usize {
 }
 
 fn a_more_important_thread_runs_at_once(_: &mut Rig<'_>) -> Outcome {
+    on_one_cpu(a_more_important_thread_runs_at_once_here)
+}
+
+fn a_more_important_thread_runs_at_once_here() -> Outcome {
     let ran = AtomicBool::new(false);
     with_threads(
         &ran,
@@ -59,6 +63,10 @@ fn a_more_important_thread_runs_at_once(_: &mut Rig<'_>) -> Outcome {
 }
 
 fn a_less_important_thread_waits(_: &mut Rig<'_>) -> Outcome {
+    on_one_cpu(a_less_important_thread_waits_here)
+}
+
+fn a_less_important_thread_waits_here() -> Outcome {
     let ran = AtomicBool::new(false);
     with_threads(
         &ran,
@@ -90,6 +98,10 @@ struct Busy {
 }
 
 fn equals_take_turns_without_yielding(_: &mut Rig<'_>) -> Outcome {
+    on_one_cpu(equals_take_turns_without_yielding_here)
+}
+
+fn equals_take_turns_without_yielding_here() -> Outcome {
     let busy = Busy::default();
     let work = |busy: &Busy, index: usize| {
         while !busy.stop.load(SeqCst) {
@@ -149,6 +161,10 @@ struct Race {
 }
 
 fn deadlines_come_in_their_order(rig: &mut Rig<'_>) -> Outcome {
+    on_one_cpu(|| deadlines_come_in_their_order_here(rig))
+}
+
+fn deadlines_come_in_their_order_here(rig: &mut Rig<'_>) -> Outcome {
     let mut slots = [0u64; 32];
     for (index, slot) in slots.iter_mut().enumerate() {
         *slot = index as u64;

@@ -3,6 +3,7 @@
 //! Owns: starting some over one shared value, and joining them before it goes. Does not own: what they do.
 
 use super::unmet::Outcome;
+use crate::platform::Machine;
 use crate::sched::queues::Priority;
 use crate::sched::{Thread, Work, run as scheduler};
 use crate::shared::{NoMemory, Shared, try_push};
@@ -22,8 +23,17 @@ fn begin<T: Sync>(job: usize) {
     (job.work)(job.shared, job.index);
 }
 
+/// Keeps the calling thread, and the threads that it starts here, on one CPU: for tests of who comes first.
+pub fn on_one_cpu<O>(work: impl FnOnce() -> Outcome<O>) -> Outcome<O> {
+    let here = sync::NoPreempt::<Machine>::new().cpu();
+    scheduler::bind(Some(here));
+    let outcome = work();
+    scheduler::bind(None);
+    outcome
+}
+
 /// Runs `work` on so many threads, with their index, and `meanwhile` on the calling one; returns when all
-/// have ended.
+/// have ended. If the calling thread is bound to a CPU, so are they.
 pub fn with_threads<T: Sync, O>(
     shared: &T,
     count: usize,
@@ -37,9 +47,36 @@ pub fn with_threads<T: Sync, O>(
     })
 }
 
+/// The same with each thread on the CPU that has its index.
+pub fn with_bound_threads<T: Sync, O>(
+    shared: &T,
+    count: usize,
+    priority: Priority,
+    work: fn(&T, usize),
+    meanwhile: impl FnOnce() -> Outcome<O>,
+) -> Outcome<O> {
+    with_threads_on(Some, shared, count, priority, work, |_, started| {
+        started?;
+        meanwhile()
+    })
+}
+
 /// The same with as many threads as there can be, up to `most`: `meanwhile` hears how many there are, and
 /// why not more.
 pub fn with_as_many<T: Sync, O>(
+    shared: &T,
+    most: usize,
+    priority: Priority,
+    work: fn(&T, usize),
+    meanwhile: impl FnOnce(usize, Result<(), NoMemory>) -> Outcome<O>,
+) -> Outcome<O> {
+    let bound = scheduler::binding();
+    with_threads_on(|_| bound, shared, most, priority, work, meanwhile)
+}
+
+/// `cpu` says where the thread of each index is bound.
+fn with_threads_on<T: Sync, O>(
+    cpu: impl Fn(usize) -> Option<usize>,
     shared: &T,
     most: usize,
     priority: Priority,
@@ -63,7 +100,7 @@ pub fn with_as_many<T: Sync, O>(
         };
         let thread = Thread::kernel(work, priority)?;
         try_push(&mut threads, thread.clone())?;
-        scheduler::start(&thread);
+        scheduler::start_on(&thread, cpu(job.index));
         Ok(())
     };
     let started = jobs.iter().try_for_each(|job| start(job));

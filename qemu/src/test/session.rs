@@ -6,7 +6,7 @@
 use super::judge::{Boot, Case, Fate, Judgement, Step};
 use crate::failure::Failure;
 use crate::guest::{Event, Guest};
-use crate::machine::{Arch, Console, Granule, Machine};
+use crate::machine::{Arch, Clock, Console, Granule, Machine};
 use crate::outcome::{Heard, Outcome};
 use crate::project;
 use std::path::PathBuf;
@@ -42,6 +42,8 @@ pub struct Choice {
     pub seed: u64,
     /// One boot per test, or as few boots as possible.
     pub boots: Boots,
+    /// The longest random turn of a thread, in microseconds; without it turns are not random.
+    pub jitter: Option<u64>,
 }
 
 /// How tests share boots.
@@ -295,6 +297,11 @@ impl Session {
         if skip > 0 {
             words.push(format!("skip={skip}"));
         }
+        words.extend(
+            self.choice
+                .jitter
+                .map(|longest| format!("jitter={longest}")),
+        );
         words.join(" ")
     }
 
@@ -316,6 +323,12 @@ impl Session {
         words.extend((memory != "256M").then(|| format!("--memory {memory}")));
         words.extend((machine.smp != 1).then(|| format!("--smp {}", machine.smp)));
         words.extend((machine.cpu != "max").then(|| format!("--cpu {}", machine.cpu)));
+        words.extend((machine.clock == Clock::Instructions).then(|| "--icount".into()));
+        words.extend(
+            self.choice
+                .jitter
+                .map(|longest| format!("--jitter {longest}")),
+        );
         words.extend((self.choice.boots == Boots::Isolated).then(|| "--isolate".into()));
         words.push(format!("--seed {}", self.choice.seed));
         words.retain(|word| !word.is_empty());

@@ -7,7 +7,7 @@
 //! others, else the one that runs the least important thread. A CPU counts as running what it was called for, until
 //! it picks: two threads do not call the same idle CPU.
 
-use super::{EMPTY_LIST, List, NONE, PRIORITIES, Place, Priority, Queues, State, ThreadId, Which};
+use super::{BUCKETS, NONE, PRIORITIES, Place, Priority, Queues, State, ThreadId, Which};
 
 /// CPUs that there is room for.
 pub const CPUS: usize = 8;
@@ -16,23 +16,38 @@ const NEAR: usize = 4;
 /// How often the thread in front may be passed over for such a one.
 const PATIENCE: u8 = 2;
 
-/// Runnable threads, by priority.
-#[derive(Clone, Copy)]
-pub(super) struct RunQueue {
-    pub(super) lists: [List; PRIORITIES],
-    /// Bit p: `lists[p]` has somebody.
-    pub(super) ready: u128,
-}
+/// Run queues: the shared one, and one for each CPU.
+pub(super) const RUN_QUEUES: usize = 1 + CPUS;
+
+/// Where a thread queues: with those that any CPU may run, or with those that one CPU alone may run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct RunQueue(u8);
 
 impl RunQueue {
-    pub(super) const EMPTY: Self = Self {
-        lists: [EMPTY_LIST; PRIORITIES],
-        ready: 0,
-    };
+    pub(super) const SHARED: Self = Self(0);
 
-    fn best(&self) -> Option<Priority> {
-        (self.ready != 0).then(|| Priority((127 - self.ready.leading_zeros()) as u8))
+    const fn of(cpu: usize) -> Self {
+        Self(1 + cpu as u8)
     }
+
+    /// The only CPU that takes from it.
+    fn cpu(self) -> Option<usize> {
+        usize::from(self.0).checked_sub(1)
+    }
+
+    fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    fn list(self, priority: Priority) -> Which {
+        Which((BUCKETS + self.index() * PRIORITIES) as u16 + u16::from(priority.0))
+    }
+}
+
+/// The highest priority of a set that has a bit for each.
+#[inline]
+fn highest(ready: u128) -> Option<Priority> {
+    (ready != 0).then(|| Priority((127 - ready.leading_zeros()) as u8))
 }
 
 /// A set of CPUs, a bit each.
@@ -41,8 +56,22 @@ pub struct CpuSet(pub u8);
 
 impl CpuSet {
     /// Its members.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = usize> {
-        (0..CPUS).filter(move |cpu| self.0 & 1 << cpu != 0)
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let cpu = left.trailing_zeros() as usize;
+            (left != 0).then(|| {
+                left &= left - 1;
+                cpu
+            })
+        })
+    }
+
+    /// Whether it has more than one.
+    #[inline]
+    pub fn is_several(self) -> bool {
+        self.0 & self.0.wrapping_sub(1) != 0
     }
 
     /// How many they are.
@@ -56,14 +85,14 @@ impl CpuSet {
 pub(super) struct Cpu {
     /// The priority of what it runs, or will run once it has heard its call.
     expected: Priority,
-    /// After a tie between a bound and a free thread: the free one is next.
-    free_is_next: bool,
+    /// Its bound threads had their turn.
+    shared_is_next: bool,
 }
 
 impl Cpu {
     pub(super) const NEW: Self = Self {
         expected: Priority::IDLE,
-        free_is_next: false,
+        shared_is_next: false,
     };
 }
 
@@ -96,37 +125,36 @@ impl Queues {
 
     /// Lets a thread run on one CPU only, or (`None`) on all again. In effect when it is next queued.
     pub fn bind(&mut self, id: ThreadId, cpu: Option<usize>) {
-        self.slot_mut(id).bound = cpu.map(|cpu| cpu as u8);
+        self.slot_mut(id).queue = cpu.map_or(RunQueue::SHARED, RunQueue::of);
+    }
+
+    /// The only CPU that may run a thread.
+    pub fn binding(&self, id: ThreadId) -> Option<usize> {
+        self.slot(id).queue.cpu()
     }
 
     /// The priority of the most important thread that `cpu` may run and that nobody runs.
     pub fn best(&self, cpu: usize) -> Option<Priority> {
-        self.shared.best().max(self.bound[cpu].best())
+        highest(self.ready[RunQueue::SHARED.index()] | self.ready[RunQueue::of(cpu).index()])
     }
 
     /// Takes the most important thread that `cpu` may run; it is running from now on.
     pub fn pick(&mut self, cpu: usize) -> Option<ThreadId> {
-        let (free, bound) = (self.shared.best(), self.bound[cpu].best());
-        let Some(priority) = free.max(bound) else {
+        let Some(priority) = self.best(cpu) else {
             self.cpus[cpu].expected = Priority::IDLE;
             return None;
         };
-        let from_bound = if free == bound {
-            let free_is_next = &mut self.cpus[cpu].free_is_next;
-            *free_is_next = !*free_is_next;
-            *free_is_next
+        let queue = self.queue_for(cpu, priority);
+        let which = queue.list(priority);
+        let id = if queue == RunQueue::SHARED && self.up.is_several() {
+            self.near(which, cpu)
         } else {
-            bound > free
-        };
-        let (which, id) = if from_bound {
-            let which = Which::Bound(cpu as u8, priority.0);
-            (which, ThreadId(self.list(which).first))
-        } else {
-            let which = Which::Run(priority.0);
-            (which, self.near(which, cpu))
+            ThreadId(self.list(which).first)
         };
         self.unlink(which, id);
-        self.note_emptied(which);
+        if self.list(which).first == NONE {
+            self.ready[queue.index()] &= !(1 << priority.0);
+        }
         self.cpus[cpu].expected = priority;
         let slot = self.slot_mut(id);
         slot.state = State::Running;
@@ -135,10 +163,26 @@ impl Queues {
         Some(id)
     }
 
+    /// Which of the two queues that a CPU takes from has the next thread of this priority: they take turns.
+    fn queue_for(&mut self, cpu: usize, priority: Priority) -> RunQueue {
+        let own = RunQueue::of(cpu);
+        let has = |queue: RunQueue| self.ready[queue.index()] & 1 << priority.0 != 0;
+        let own_is_next = match (has(own), has(RunQueue::SHARED)) {
+            (true, true) => !core::mem::replace(&mut self.cpus[cpu].shared_is_next, true),
+            (own, _) => own,
+        };
+        if own_is_next {
+            own
+        } else {
+            self.cpus[cpu].shared_is_next = false;
+            RunQueue::SHARED
+        }
+    }
+
     /// The thread in front, or one close behind that `cpu` ran last.
     fn near(&mut self, which: Which, cpu: usize) -> ThreadId {
         let front = ThreadId(self.list(which).first);
-        if self.up.count() < 2 || self.slot(front).passed_over >= PATIENCE {
+        if self.slot(front).passed_over >= PATIENCE {
             return front;
         }
         let mut at = front.0;
@@ -162,24 +206,22 @@ impl Queues {
     pub(super) fn make_runnable(&mut self, id: ThreadId, place: Place) {
         let slot = self.slot_mut(id);
         slot.state = State::Runnable;
-        let (priority, bound) = (slot.priority, slot.bound);
-        let which = match bound {
-            Some(cpu) => Which::Bound(cpu, priority.0),
-            None => Which::Run(priority.0),
-        };
+        let (priority, queue) = (slot.priority, slot.queue);
+        let which = queue.list(priority);
         match place {
             Place::Back => self.push_back(which, id),
             Place::Front => self.push_front(which, id),
         }
-        self.run_queue(which).ready |= 1 << priority.0;
+        self.ready[queue.index()] |= 1 << priority.0;
         self.call_for(id);
     }
 
     fn call_for(&mut self, id: ThreadId) {
         let slot = self.slot(id);
         let (priority, last) = (slot.priority, usize::from(slot.cpu));
-        let chosen = match slot.bound {
-            Some(cpu) => Some(usize::from(cpu)),
+        let chosen = match slot.queue.cpu() {
+            Some(cpu) => Some(cpu),
+            None if !self.up.is_several() => self.up.iter().next(),
             // The last CPU wins a tie.
             None => self
                 .up
@@ -196,25 +238,10 @@ impl Queues {
 
     /// The running thread goes on running: its CPU has heard its call.
     pub fn stay(&mut self, id: ThreadId) {
-        let slot = *self.slot(id);
+        let slot = self.slot(id);
         if slot.state == State::Running {
-            self.cpus[usize::from(slot.cpu)].expected = slot.priority;
-        }
-    }
-
-    fn note_emptied(&mut self, which: Which) {
-        if self.list(which).first == NONE {
-            let (Which::Run(priority) | Which::Bound(_, priority)) = which else {
-                return;
-            };
-            self.run_queue(which).ready &= !(1 << priority);
-        }
-    }
-
-    fn run_queue(&mut self, which: Which) -> &mut RunQueue {
-        match which {
-            Which::Bound(cpu, _) => &mut self.bound[usize::from(cpu)],
-            Which::Run(_) | Which::Wait(_) => &mut self.shared,
+            let (cpu, priority) = (usize::from(slot.cpu), slot.priority);
+            self.cpus[cpu].expected = priority;
         }
     }
 }

@@ -5,6 +5,8 @@ use std::boxed::Box;
 use std::collections::{BTreeMap, VecDeque};
 use std::vec::Vec;
 
+mod cpus;
+
 fn running(queues: &mut Queues, priority: u8) -> ThreadId {
     queues.add(Priority(priority), State::Running).unwrap()
 }

@@ -76,6 +76,7 @@ fn session(script: &str, boots: Boots) -> (Session, tempfile::TempDir) {
         filter: None,
         seed: 9,
         boots,
+        jitter: None,
     };
     (
         Session {
