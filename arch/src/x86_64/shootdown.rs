@@ -15,7 +15,7 @@
 
 use crate::pmap::Flush;
 use crate::pmap::hardware::{Beside, Tag};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::*, fence};
+use sync::atomic::{AtomicU32, AtomicU64, Ordering::*, fence};
 use vm::addr::PhysAddr;
 
 /// CPUs that there is room for.
@@ -113,13 +113,15 @@ impl Shootdown {
 
     /// Asks every other CPU that may hold what `flush` names, and waits until none does. `interrupt` is
     /// given the hardware's number; `forget` forgets everything on the calling CPU, which is served
-    /// meanwhile. Preemption is off, no spin lock is held.
+    /// meanwhile; `give_way` is told, again and again, for which CPU it waits, and ends a wait that is too
+    /// long. Preemption is off, no spin lock is held.
     pub fn ask(
         &self,
         cpu: usize,
         flush: &Flush,
         mut interrupt: impl FnMut(u32),
         mut forget: impl FnMut(),
+        mut give_way: impl FnMut(usize),
     ) {
         // The entries were changed before; the roots are read after.
         fence(SeqCst);
@@ -131,13 +133,11 @@ impl Shootdown {
                 interrupt(other.hardware.load(Relaxed));
             }
         }
-        for (other, wanted) in self.cpus.iter().zip(waiting) {
+        for (index, (other, wanted)) in self.cpus.iter().zip(waiting).enumerate() {
             while other.served.load(Acquire) < wanted && concerns(flush, other.loaded.load(Acquire))
             {
                 self.serve(cpu, &mut forget);
-                core::hint::spin_loop();
-                #[cfg(test)]
-                std::thread::yield_now();
+                give_way(index);
             }
         }
     }
@@ -171,6 +171,10 @@ mod tests {
     use std::sync::atomic::AtomicBool;
     use std::vec::Vec;
     use vm::addr::{Range, VirtAddr};
+
+    fn give_way(_: usize) {
+        std::thread::yield_now();
+    }
 
     fn flush_of(root: u64) -> Flush {
         let mut flush = Flush::default();
@@ -216,6 +220,7 @@ mod tests {
                 all.serve(hardware as usize - 10, || {});
             },
             || {},
+            give_way,
         );
         assert_eq!(asked, [11, 13]);
         let mut asked = 0;
@@ -227,6 +232,7 @@ mod tests {
                 all.serve(hardware as usize - 10, || {});
             },
             || {},
+            give_way,
         );
         assert_eq!(asked, 3, "the kernel's mappings are on every CPU");
         let mut asked = 0;
@@ -238,6 +244,7 @@ mod tests {
                 all.serve(hardware as usize - 10, || {});
             },
             || {},
+            give_way,
         );
         assert_eq!(asked, 3, "every CPU may show a nested pmap's mappings");
     }
@@ -256,6 +263,28 @@ mod tests {
             &flush_of(0x1000),
             |_| all.publish(1, PhysAddr(0x2000)),
             || {},
+            give_way,
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "CPU 1 hangs")]
+    fn a_cpu_that_never_answers_is_named() {
+        let all = Shootdown::new();
+        for cpu in 0..2 {
+            all.join(cpu, cpu as u32);
+            all.publish(cpu, PhysAddr(0x1000));
+        }
+        let mut rounds = 0;
+        all.ask(
+            0,
+            &flush_of(0x1000),
+            |_| {},
+            || {},
+            |index| {
+                rounds += 1;
+                assert!(rounds < 100, "CPU {index} hangs");
+            },
         );
     }
 
@@ -291,7 +320,7 @@ mod tests {
                         kept[cpu].store(entry.load(SeqCst), SeqCst);
                         let new = entry.fetch_add(1, SeqCst) + 1;
                         forget();
-                        all.ask(cpu, &flush_of(0x1000), |_| {}, forget);
+                        all.ask(cpu, &flush_of(0x1000), |_| {}, forget, give_way);
                         for other in kept.iter() {
                             let other = other.load(SeqCst);
                             assert!(other == 0 || other >= new, "kept {other}, asked for {new}");

@@ -122,9 +122,13 @@ mod execute {
     use crate::pmap::Flush;
     use crate::pmap::hardware::{Beside, Tag};
     use crate::x86_64::shootdown::Shootdown;
-    use crate::x86_64::{apic, cpu};
+    use crate::x86_64::{apic, cpu, timer};
     use core::arch::asm;
     use vm::addr::{PhysAddr, VirtAddr};
+
+    /// How long all CPUs together may take to answer, in nanoseconds. An emulator's CPU is a thread of a host
+    /// that has other things to do.
+    const PATIENCE: u64 = 20_000_000_000;
 
     static SHOOTDOWN: Shootdown = Shootdown::new();
 
@@ -164,7 +168,23 @@ mod execute {
         let cpu = cpu::id();
         steps(flush, SHOOTDOWN.loaded(cpu), execute);
         if SHOOTDOWN.others(cpu) {
-            SHOOTDOWN.ask(cpu, flush, apic::send_ipi, || execute(Step::Global));
+            let mut patience = None;
+            SHOOTDOWN.ask(
+                cpu,
+                flush,
+                apic::send_ipi,
+                || execute(Step::Global),
+                |index| {
+                    let now = timer::now();
+                    let until = *patience.get_or_insert(now.saturating_add(PATIENCE));
+                    assert!(
+                        now < until,
+                        "I-TLB-7: CPU {index} has not answered a shootdown for {} s",
+                        PATIENCE / 1_000_000_000
+                    );
+                    cpu::relax();
+                },
+            );
         }
     }
 

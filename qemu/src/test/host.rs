@@ -10,13 +10,21 @@ use crate::{guest, project};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// The arguments of the cargo commands: all crates of the host, then the lock algorithms and the core's
-/// protocols under shuttle's schedules.
-const COMMANDS: [&[&str]; 3] = [
+/// The arguments of the cargo commands: all crates of the host, then the lock algorithms, the shootdown and the
+/// core's protocols under shuttle's schedules.
+const COMMANDS: [&[&str]; 4] = [
     &[],
     &[
         "--package",
         "sync",
+        "--features",
+        "shuttle",
+        "--test",
+        "shuttle",
+    ],
+    &[
+        "--package",
+        "arch",
         "--features",
         "shuttle",
         "--test",

@@ -1,6 +1,6 @@
-//! The atomics that the lock algorithms use: the processor's, or shuttle's when it explores them.
+//! The atomics of algorithms that shuttle explores: the processor's, or shuttle's then.
 
 #[cfg(not(feature = "shuttle"))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+pub use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(feature = "shuttle")]
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+pub use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};

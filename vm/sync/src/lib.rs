@@ -9,7 +9,7 @@
 //! memory or on a stack. Nothing here allocates.
 #![cfg_attr(not(any(test, feature = "host", feature = "shuttle")), no_std)]
 
-mod atomic;
+pub mod atomic;
 #[cfg(feature = "host")]
 pub mod host;
 mod per_cpu;
