@@ -1,9 +1,10 @@
 //! The report of a program that dies by its own fault.
 //!
-//! Owns: what it says: exception, address, registers, the map around the address. Bounded in length.
+//! Owns: what it says: exception, address, registers, the map around the address. Bounded in length, and
+//! written as one: the reports of two CPUs are not mixed.
 //! Does not own: the decision that the program dies (`signals`).
 
-use crate::log;
+use crate::console::output;
 use crate::memory::vm;
 use crate::shortage::Name;
 use crate::task::Task;
@@ -13,6 +14,8 @@ use arch::trap::{Access, Cause, TrapFrame};
 use core::fmt::{self, Write};
 use vm::UserAddr;
 
+/// Bytes of a report.
+const ROOM: usize = 3072;
 /// Registers in a line.
 const COLUMNS: usize = 4;
 /// Map regions that are shown before and after the address.
@@ -22,8 +25,10 @@ const LOOKED_AT: usize = 4096;
 
 /// Writes the report to the log.
 pub fn report(task: &Task, frame: &TrapFrame, cause: Cause, number: u32, address: u64) {
+    let mut text = Text::new();
     task.with_identity(|identity| {
-        log!(
+        let _ = writeln!(
+            text,
             "{} [{}]: {} ({}): {} at {address:#x}, pc {:#x}",
             Name(&identity.command),
             task.pid.0,
@@ -33,19 +38,17 @@ pub fn report(task: &Task, frame: &TrapFrame, cause: Cause, number: u32, address
             frame.pc()
         );
     });
-    let mut line = Line::default();
     for (index, (name, value)) in frame.registers().enumerate() {
-        let _ = write!(line, "  {name:>4} {value:016x}");
-        if index % COLUMNS == COLUMNS - 1 {
-            line.flush();
-        }
+        let end = if index % COLUMNS == COLUMNS - 1 { "\n" } else { "" };
+        let _ = write!(text, "  {name:>4} {value:016x}{end}");
     }
-    line.flush();
-    regions(task, address);
+    text.end_line();
+    regions(&mut text, task, address);
+    output::log_lines(text.as_str());
 }
 
 /// The map around an address, in the manner of `vmmap`.
-fn regions(task: &Task, address: u64) {
+fn regions(text: &mut Text, task: &Task, address: u64) {
     let Some(map) = task.own_map() else { return };
     let mut before: [Option<vm::Region>; AROUND] = [const { None }; AROUND];
     let mut after = 0;
@@ -60,16 +63,16 @@ fn regions(task: &Task, address: u64) {
             continue;
         }
         for region in before.iter_mut().filter_map(Option::take) {
-            show(&region, ' ');
+            show(text, &region, ' ');
         }
         if region.range.start.0 <= address {
             missing = false;
-            show(&region, '>');
+            show(text, &region, '>');
         } else {
             if core::mem::take(&mut missing) {
-                log!("> {address:#018x} is not mapped");
+                let _ = writeln!(text, "> {address:#018x} is not mapped");
             }
-            show(&region, ' ');
+            show(text, &region, ' ');
             after += 1;
         }
         if after == AROUND {
@@ -77,15 +80,16 @@ fn regions(task: &Task, address: u64) {
         }
     }
     for region in before.iter_mut().filter_map(Option::take) {
-        show(&region, ' ');
+        show(text, &region, ' ');
     }
     if missing {
-        log!("> {address:#018x} is not mapped");
+        let _ = writeln!(text, "> {address:#018x} is not mapped");
     }
 }
 
-fn show(region: &vm::Region, mark: char) {
-    log!(
+fn show(text: &mut Text, region: &vm::Region, mark: char) {
+    let _ = writeln!(
+        text,
         "{mark} {:016x}-{:016x} {}/{}",
         region.range.start.0,
         region.range.end.0,
@@ -123,29 +127,36 @@ impl fmt::Display for Exception {
     }
 }
 
-/// A line in the making.
-#[derive(Default)]
-struct Line {
-    bytes: [[u8; 32]; 4],
+/// The report in the making. What is beyond its room is left out.
+struct Text {
+    bytes: [u8; ROOM],
     length: usize,
 }
 
-impl Line {
-    fn flush(&mut self) {
-        let bytes = self.bytes.as_flattened();
-        match core::str::from_utf8(&bytes[..self.length]) {
-            Ok("") | Err(_) => {}
-            Ok(text) => log!("{text}"),
+impl Text {
+    const fn new() -> Self {
+        Self {
+            bytes: [0; ROOM],
+            length: 0,
         }
-        self.length = 0;
+    }
+
+    fn as_str(&self) -> &str {
+        // Whole pieces of text were written, one after the other.
+        core::str::from_utf8(&self.bytes[..self.length]).unwrap_or("")
+    }
+
+    fn end_line(&mut self) {
+        if !self.as_str().ends_with('\n') {
+            let _ = self.write_char('\n');
+        }
     }
 }
 
-impl Write for Line {
+impl Write for Text {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let bytes = self.bytes.as_flattened_mut();
         let end = self.length + text.len();
-        let room = bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
+        let room = self.bytes.get_mut(self.length..end).ok_or(fmt::Error)?;
         room.copy_from_slice(text.as_bytes());
         self.length = end;
         Ok(())

@@ -51,6 +51,15 @@ pub fn log(text: fmt::Arguments<'_>) {
     message(abi::record::ev::LOG, text);
 }
 
+/// Lines of the kernel's log that belong together: nobody else's come between.
+pub fn log_lines(text: &str) {
+    let _line = LINE.lock();
+    for line in text.lines() {
+        LOGGED.fetch_add(1, Ordering::Relaxed);
+        message(abi::record::ev::LOG, format_args!("{line}"));
+    }
+}
+
 /// How many lines the log has.
 pub fn logged() -> u64 {
     LOGGED.load(Ordering::Relaxed)
