@@ -8,7 +8,7 @@ use crate::layout::{DIRECT_MAP_BASE, direct_map};
 use crate::pmap::format::{PteFormat, Space};
 use crate::pmap::hardware::{Beside, Hardware, Tag};
 use crate::pmap::{Flush, FrameRecord, Paging, Plan};
-use crate::{cpu, frames, interrupts, preempt, tlb};
+use crate::{cpu, frames, interrupts, preempt, timer, tlb};
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU64;
 use sync::rank::RankStack;
@@ -157,6 +157,9 @@ unsafe impl Platform for Target {
     }
     fn wakeup(event: Event) {
         kernel_wakeup(event.0);
+    }
+    fn now() -> u64 {
+        timer::now()
     }
     fn with_ranks(f: impl FnOnce(&RankStack)) {
         // SAFETY: the kernel answers the current thread's, which outlives this call.

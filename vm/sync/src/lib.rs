@@ -19,6 +19,7 @@ mod seq;
 mod sleep_rw;
 mod spin;
 mod spin_rw;
+pub mod statistics;
 
 pub use per_cpu::PerCpu;
 pub use platform::{Event, InterruptState, NoPreempt, Platform, block};

@@ -60,6 +60,11 @@ pub unsafe trait Platform: 'static {
     /// interrupt handlers.
     fn wakeup(event: Event);
 
+    /// Nanoseconds since some moment. Asked in builds with the feature `statistics` only.
+    fn now() -> u64 {
+        0
+    }
+
     /// Calls `f` with the current thread's rank stack. Called in debug builds only.
     fn with_ranks(f: impl FnOnce(&RankStack));
 }

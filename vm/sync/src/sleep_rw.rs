@@ -11,6 +11,7 @@
 use crate::atomic::{AtomicU64, Ordering};
 use crate::platform::{Event, Platform};
 use crate::rank::{Kind, Rank, RankStack};
+use crate::statistics::{self, Found, Hold};
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -60,6 +61,7 @@ impl<P: Platform, R: Rank, T: ?Sized> SleepRwLock<P, R, T> {
     #[track_caller]
     pub fn read(&self) -> SleepReadGuard<'_, P, R, T> {
         check::<P, R>();
+        let mut found = Found::Free;
         let state = self.state.load(Ordering::Relaxed);
         if state & (WRITER | WAITING_MASK) != 0
             || self
@@ -67,11 +69,13 @@ impl<P: Platform, R: Rank, T: ?Sized> SleepRwLock<P, R, T> {
                 .compare_exchange(state, state + READER, Ordering::Acquire, Ordering::Relaxed)
                 .is_err()
         {
+            found = Found::Held;
             self.wait_shared();
         }
         push::<P, R>();
         SleepReadGuard {
             lock: self,
+            hold: statistics::taken::<P, R>(found),
             _here: PhantomData,
         }
     }
@@ -91,6 +95,7 @@ impl<P: Platform, R: Rank, T: ?Sized> SleepRwLock<P, R, T> {
                     push::<P, R>();
                     return Some(SleepReadGuard {
                         lock: self,
+                        hold: statistics::taken::<P, R>(Found::Free),
                         _here: PhantomData,
                     });
                 }
@@ -105,16 +110,19 @@ impl<P: Platform, R: Rank, T: ?Sized> SleepRwLock<P, R, T> {
     #[track_caller]
     pub fn write(&self) -> SleepWriteGuard<'_, P, R, T> {
         check::<P, R>();
+        let mut found = Found::Free;
         if self
             .state
             .compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed)
             .is_err()
         {
+            found = Found::Held;
             self.wait_exclusive();
         }
         push::<P, R>();
         SleepWriteGuard {
             lock: self,
+            hold: statistics::taken::<P, R>(found),
             _here: PhantomData,
         }
     }
@@ -134,6 +142,7 @@ impl<P: Platform, R: Rank, T: ?Sized> SleepRwLock<P, R, T> {
         push::<P, R>();
         Some(SleepWriteGuard {
             lock: self,
+            hold: statistics::taken::<P, R>(Found::Free),
             _here: PhantomData,
         })
     }
@@ -153,9 +162,10 @@ impl<P: Platform, R: Rank, T: ?Sized> SleepRwLock<P, R, T> {
                 Ordering::Relaxed,
             ) {
                 Ok(_) => {
-                    let _kept = ManuallyDrop::new(guard);
+                    let kept = ManuallyDrop::new(guard);
                     return Ok(SleepWriteGuard {
                         lock,
+                        hold: kept.hold,
                         _here: PhantomData,
                     });
                 }
@@ -349,6 +359,7 @@ pub struct Released;
 #[must_use]
 pub struct SleepReadGuard<'a, P: Platform, R: Rank, T: ?Sized> {
     lock: &'a SleepRwLock<P, R, T>,
+    hold: Hold,
     /// The rank check counts per thread.
     _here: PhantomData<*mut ()>,
 }
@@ -376,6 +387,7 @@ impl<P: Platform, R: Rank, T: ?Sized> Drop for SleepReadGuard<'_, P, R, T> {
     #[inline]
     fn drop(&mut self) {
         pop::<P, R>();
+        statistics::released::<P, R>(self.hold);
         self.lock.release_shared();
     }
 }
@@ -384,6 +396,7 @@ impl<P: Platform, R: Rank, T: ?Sized> Drop for SleepReadGuard<'_, P, R, T> {
 #[must_use]
 pub struct SleepWriteGuard<'a, P: Platform, R: Rank, T: ?Sized> {
     lock: &'a SleepRwLock<P, R, T>,
+    hold: Hold,
     _here: PhantomData<*mut ()>,
 }
 
@@ -397,6 +410,7 @@ impl<'a, P: Platform, R: Rank, T: ?Sized> SleepWriteGuard<'a, P, R, T> {
         kept.lock.hand_over(READER);
         SleepReadGuard {
             lock: kept.lock,
+            hold: kept.hold,
             _here: PhantomData,
         }
     }
@@ -428,6 +442,7 @@ impl<P: Platform, R: Rank, T: ?Sized> Drop for SleepWriteGuard<'_, P, R, T> {
     #[inline]
     fn drop(&mut self) {
         pop::<P, R>();
+        statistics::released::<P, R>(self.hold);
         self.lock.release_exclusive();
     }
 }

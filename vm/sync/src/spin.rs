@@ -6,6 +6,7 @@
 use crate::atomic::{AtomicBool, Ordering};
 use crate::platform::{InterruptState, Platform};
 use crate::rank::{Kind, Rank};
+use crate::statistics::{self, Found, Hold};
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -49,14 +50,16 @@ impl<P: Platform, R: Rank, T: ?Sized> SpinLock<P, R, T> {
             P::with_ranks(|ranks| ranks.check::<R>());
         }
         let interrupts = enter::<P, R>();
+        let mut found = Found::Free;
         if self
             .locked
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
             .is_err()
         {
+            found = Found::Held;
             self.wait();
         }
-        self.guard(interrupts)
+        self.guard(interrupts, found)
     }
 
     /// Takes the lock if it is free. Allowed against the lock order.
@@ -71,7 +74,7 @@ impl<P: Platform, R: Rank, T: ?Sized> SpinLock<P, R, T> {
             leave::<P, R>(interrupts);
             return None;
         }
-        Some(self.guard(interrupts))
+        Some(self.guard(interrupts, Found::Free))
     }
 
     /// Whether somebody holds the lock at this moment: for assertions only.
@@ -101,13 +104,14 @@ impl<P: Platform, R: Rank, T: ?Sized> SpinLock<P, R, T> {
     }
 
     #[inline]
-    fn guard(&self, interrupts: InterruptState) -> SpinGuard<'_, P, R, T> {
+    fn guard(&self, interrupts: InterruptState, found: Found) -> SpinGuard<'_, P, R, T> {
         if cfg!(debug_assertions) {
             P::with_ranks(|ranks| ranks.push::<R>(Kind::Spin));
         }
         SpinGuard {
             lock: self,
             interrupts,
+            hold: statistics::taken::<P, R>(found),
             _here: PhantomData,
         }
     }
@@ -146,6 +150,7 @@ pub(crate) fn leave<P: Platform, R: Rank>(interrupts: InterruptState) {
 pub struct SpinGuard<'a, P: Platform, R: Rank, T: ?Sized> {
     lock: &'a SpinLock<P, R, T>,
     interrupts: InterruptState,
+    hold: Hold,
     /// A guard ends on the CPU where it began.
     _here: PhantomData<*mut ()>,
 }
@@ -176,6 +181,7 @@ impl<P: Platform, R: Rank, T: ?Sized> Drop for SpinGuard<'_, P, R, T> {
         if cfg!(debug_assertions) {
             P::with_ranks(|ranks| ranks.pop::<R>(Kind::Spin));
         }
+        statistics::released::<P, R>(self.hold);
         self.lock.locked.store(false, Ordering::Release);
         leave::<P, R>(self.interrupts);
     }

@@ -6,6 +6,7 @@
 use crate::atomic::{AtomicU32, Ordering};
 use crate::platform::{InterruptState, Platform};
 use crate::rank::{Kind, Rank};
+use crate::statistics::{self, Found, Hold};
 use crate::spin::{enter, leave};
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -53,13 +54,16 @@ impl<P: Platform, R: Rank, T: ?Sized> SpinRwLock<P, R, T> {
             P::with_ranks(|ranks| ranks.check::<R>());
         }
         let interrupts = enter::<P, R>();
+        let mut found = Found::Free;
         while !self.take_shared() {
+            found = Found::Held;
             P::relax();
         }
         push::<P, R>();
         SpinReadGuard {
             lock: self,
             interrupts,
+            hold: statistics::taken::<P, R>(found),
             _here: PhantomData,
         }
     }
@@ -76,6 +80,7 @@ impl<P: Platform, R: Rank, T: ?Sized> SpinRwLock<P, R, T> {
         Some(SpinReadGuard {
             lock: self,
             interrupts,
+            hold: statistics::taken::<P, R>(Found::Free),
             _here: PhantomData,
         })
     }
@@ -88,17 +93,20 @@ impl<P: Platform, R: Rank, T: ?Sized> SpinRwLock<P, R, T> {
             P::with_ranks(|ranks| ranks.check::<R>());
         }
         let interrupts = enter::<P, R>();
+        let mut found = Found::Free;
         if self
             .state
             .compare_exchange(0, WRITER, Ordering::Acquire, Ordering::Relaxed)
             .is_err()
         {
+            found = Found::Held;
             self.wait_exclusive();
         }
         push::<P, R>();
         SpinWriteGuard {
             lock: self,
             interrupts,
+            hold: statistics::taken::<P, R>(found),
             _here: PhantomData,
         }
     }
@@ -122,6 +130,7 @@ impl<P: Platform, R: Rank, T: ?Sized> SpinRwLock<P, R, T> {
         Some(SpinWriteGuard {
             lock: self,
             interrupts,
+            hold: statistics::taken::<P, R>(Found::Free),
             _here: PhantomData,
         })
     }
@@ -196,6 +205,7 @@ fn pop<P: Platform, R: Rank>() {
 pub struct SpinReadGuard<'a, P: Platform, R: Rank, T: ?Sized> {
     lock: &'a SpinRwLock<P, R, T>,
     interrupts: InterruptState,
+    hold: Hold,
     _here: PhantomData<*mut ()>,
 }
 
@@ -212,6 +222,7 @@ impl<P: Platform, R: Rank, T: ?Sized> Drop for SpinReadGuard<'_, P, R, T> {
     #[inline]
     fn drop(&mut self) {
         pop::<P, R>();
+        statistics::released::<P, R>(self.hold);
         self.lock.state.fetch_sub(READER, Ordering::Release);
         leave::<P, R>(self.interrupts);
     }
@@ -222,6 +233,7 @@ impl<P: Platform, R: Rank, T: ?Sized> Drop for SpinReadGuard<'_, P, R, T> {
 pub struct SpinWriteGuard<'a, P: Platform, R: Rank, T: ?Sized> {
     lock: &'a SpinRwLock<P, R, T>,
     interrupts: InterruptState,
+    hold: Hold,
     _here: PhantomData<*mut ()>,
 }
 
@@ -246,6 +258,7 @@ impl<P: Platform, R: Rank, T: ?Sized> Drop for SpinWriteGuard<'_, P, R, T> {
     #[inline]
     fn drop(&mut self) {
         pop::<P, R>();
+        statistics::released::<P, R>(self.hold);
         self.lock.state.fetch_and(!WRITER, Ordering::Release);
         leave::<P, R>(self.interrupts);
     }
