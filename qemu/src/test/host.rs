@@ -10,10 +10,18 @@ use crate::{guest, project};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-/// The arguments of the cargo commands: all crates of the host, then the lock algorithms, the shootdown and the
-/// core's protocols under shuttle's schedules.
-const COMMANDS: [&[&str]; 4] = [
+/// The arguments of the cargo commands: all crates of the host, locks that count, then the lock algorithms, the
+/// shootdown and the core's protocols under shuttle's schedules.
+const COMMANDS: [&[&str]; 5] = [
     &[],
+    &[
+        "--package",
+        "sync",
+        "--features",
+        "host,statistics",
+        "--test",
+        "statistics",
+    ],
     &[
         "--package",
         "sync",
