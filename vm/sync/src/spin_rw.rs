@@ -6,8 +6,8 @@
 use crate::atomic::{AtomicU32, Ordering};
 use crate::platform::{InterruptState, Platform};
 use crate::rank::{Kind, Rank};
-use crate::statistics::{self, Found, Hold};
 use crate::spin::{enter, leave};
+use crate::statistics::{self, Found, Hold};
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
