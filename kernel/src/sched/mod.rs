@@ -11,4 +11,4 @@ pub mod stack;
 pub mod thread;
 
 #[cfg(target_os = "none")]
-pub use thread::{Ast, Thread, Work};
+pub use thread::{Ast, Birth, Thread, Work};

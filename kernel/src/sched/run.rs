@@ -119,9 +119,7 @@ pub fn start(thread: &Shared<Thread>) {
 
 /// A thread that ended is taken out of the books. Waits until its CPU has left its stack.
 pub fn reap(thread: Shared<Thread>) {
-    while !thread.is_gone() {
-        cpu::relax();
-    }
+    thread.await_gone();
     BOOKS.lock().remove(thread.id);
     let raw = THREADS[usize::from(thread.id.0)].swap(core::ptr::null_mut(), Ordering::Acquire);
     if !raw.is_null() {
@@ -211,6 +209,12 @@ pub fn block() {
     preempt::enable();
 }
 
+/// The same, and says how the wait ended.
+pub fn block_for_result() -> WaitResult {
+    block();
+    BOOKS.lock().result(current().id)
+}
+
 /// Gives up `guard` and waits for `event`; says how the wait ended.
 pub fn wait<G>(
     event: usize,
@@ -220,8 +224,7 @@ pub fn wait<G>(
 ) -> WaitResult {
     assert_wait(event, deadline, interruptible);
     drop(guard);
-    block();
-    BOOKS.lock().result(current().id)
+    block_for_result()
 }
 
 /// Ends all waits for `event`.
@@ -236,6 +239,13 @@ pub fn interrupt(thread: &Thread) {
     let mut books = BOOKS.lock();
     let woken = books.interrupt(thread.id);
     notice(&mut books, woken);
+    if core::ptr::eq(thread, current()) {
+        preempt::request_ast();
+    }
+}
+
+/// Makes a thread that runs now look at its AST soon; one that does not looks before it goes on.
+pub fn nudge(thread: &Thread) {
     if core::ptr::eq(thread, current()) {
         preempt::request_ast();
     }

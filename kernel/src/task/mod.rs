@@ -15,6 +15,8 @@ pub mod table;
     reason = "the file is about the type of that name"
 )]
 pub mod task;
+#[cfg(target_os = "none")]
+pub mod threads;
 
 #[cfg(target_os = "none")]
 pub use task::{Heritage, Identity, ROOT, Task, TaskMap, TaskMapRef};

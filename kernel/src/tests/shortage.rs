@@ -16,6 +16,7 @@ use crate::sched::{Thread, Work, run};
 use crate::shared::{NoMemory, Shared};
 use crate::signals::Signals;
 use crate::task::table::Pid;
+use crate::task::task::Registration;
 use crate::task::{Heritage, Identity, ROOT, Task};
 use crate::vfs::{Path, Vnode};
 use crate::zones;
@@ -234,6 +235,7 @@ fn a_task_a_thread_and_a_vnode_leave_no_trace(_: &mut Rig<'_>) -> Outcome {
             files: Files::new(),
             directory: None,
             signals: Signals::new(),
+            registration: Registration::default(),
             identity: Shared::try_new(Identity::default())?,
             file_mask: 0o022,
             user: ROOT,
