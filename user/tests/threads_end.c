@@ -1,5 +1,6 @@
 /* A process ends, forks, runs another program and stops with all of its threads. */
 #include "threads.h"
+#include <sys/resource.h>
 
 static int ends[2];
 
@@ -50,7 +51,8 @@ static void return_from_main_thread(void)
 
 static void *last_words(void *argument)
 {
-	await_alone();
+	for (int i = 0; i < 10; i++)
+		sched_yield();
 	return argument;
 }
 
@@ -157,10 +159,23 @@ static void exec_from_second(void)
 	sleeper(NULL);
 }
 
+static void *run_again(void *argument)
+{
+	execl("/tests/threads_end", "threads_end", argument, NULL);
+	return NULL;
+}
+
 static void exec_from_first(void)
 {
 	populate();
 	run_program("exit 48");
+}
+
+/* Whichever thread it was, it is the first of the new program. */
+static void exec_and_raise(void)
+{
+	populate();
+	joined(started(run_again, "raise"));
 }
 
 static void *run_nothing(void *argument)
@@ -219,6 +234,36 @@ static void stop_and_go(void)
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
+static uint64_t used(int who)
+{
+	struct rusage usage;
+	CHECK_EQ(getrusage(who, &usage), 0);
+	return usage.ru_utime.tv_sec * 1000000 + usage.ru_utime.tv_usec;
+}
+
+#define ENOUGH 30000 /* microseconds */
+
+static void *use_time(void *argument)
+{
+	uint64_t until = used(RUSAGE_SELF) + ENOUGH;
+	while (used(RUSAGE_SELF) < until)
+		;
+	return argument;
+}
+
+/* What threads have used counts when they are gone, and when the process is. */
+static void account(void)
+{
+	struct proc_taskinfo before, after;
+	CHECK_EQ(proc_pidinfo(getpid(), PROC_PIDTASKINFO, 0, &before, sizeof before), sizeof before);
+	for (int i = 0; i < 3; i++)
+		joined(started(use_time, NULL));
+	CHECK(used(RUSAGE_SELF) >= 3 * ENOUGH);
+	CHECK_EQ(proc_pidinfo(getpid(), PROC_PIDTASKINFO, 0, &after, sizeof after), sizeof after);
+	CHECK(after.pti_syscalls_unix - before.pti_syscalls_unix > 100);
+	CHECK(after.pti_faults - before.pti_faults >= 6); /* a stack and a record each */
+}
+
 static int exit_of(void (*f)(void))
 {
 	int status = child_status(f);
@@ -226,8 +271,15 @@ static int exit_of(void (*f)(void))
 	return WEXITSTATUS(status);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1) {
+		CHECK_EQ(pthread_kill(pthread_self(), 0), 0);
+		CHECK_EQ(threads_of(getpid()), 1);
+		CHECK_EQ(joined(started(last_words, argv)), argv);
+		raise(SIGTERM);
+		return 1;
+	}
 	CHECK_EQ(exit_of(exit_among_threads), 42);
 	CHECK_EQ(exit_of(exit_by_second), 43);
 	CHECK_EQ(death_of(return_from_main_thread), SIGTERM);
@@ -239,7 +291,11 @@ int main(void)
 	CHECK_EQ(exit_of(fork_among_threads), 46);
 	CHECK_EQ(exit_of(exec_from_second), 47);
 	CHECK_EQ(exit_of(exec_from_first), 48);
+	CHECK_EQ(death_of(exec_and_raise), SIGTERM);
 	CHECK_EQ(exit_of(exec_nothing), 49);
+	uint64_t before = used(RUSAGE_CHILDREN);
+	CHECK_EQ(exit_of(account), 0);
+	CHECK(used(RUSAGE_CHILDREN) - before >= 3 * ENOUGH);
 	stop_and_go();
 	return 0;
 }

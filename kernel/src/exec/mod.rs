@@ -118,7 +118,8 @@ pub fn execute(me: &Thread, task: &Shared<Task>, mut request: Request) -> Result
     }
     task.files.exec();
     task.signals.exec();
-    me.signals.exec();
+    let name = me.become_first();
+    task.ports.lock().remove_thread(name);
     task.unregister();
     task.set_identity(identity);
     let written = clear_tails(&program).and_then(|()| {

@@ -15,7 +15,7 @@ pub fn task_self(_: &mut Call<'_>) -> Trap {
 
 /// `thread_self()`.
 pub fn thread_self(call: &mut Call<'_>) -> Trap {
-    Ok(call.thread.port)
+    Ok(call.thread.port())
 }
 
 /// `host_self()`.

@@ -366,6 +366,7 @@ fn switch(me: &'static Thread, next: &'static Thread) {
     let now = timer::now();
     me.time
         .fetch_add(now.saturating_sub(me.since.load(Relaxed)), Relaxed);
+    me.since.store(now, Relaxed);
     next.since.store(now, Relaxed);
     next.switches.fetch_add(1, Relaxed);
     if me.task.is_some() {

@@ -69,8 +69,7 @@ pub struct Thread {
     pub id: ThreadId,
     /// Its number among all threads there ever were, from 1.
     pub number: u64,
-    /// The name of its port in its task.
-    pub port: u32,
+    port: AtomicU32,
     /// Its task; a kernel thread has none.
     pub task: Option<Shared<Task>>,
     work: Option<Work>,
@@ -133,7 +132,7 @@ impl Thread {
         Self {
             id,
             number: 0,
-            port: birth.port,
+            port: AtomicU32::new(birth.port),
             task,
             work,
             stack,
@@ -242,9 +241,25 @@ impl Thread {
         Ast::from_bits_retain(self.ast.fetch_and(!ast.bits(), Ordering::SeqCst)) & ast
     }
 
+    /// The name of its port in its task.
+    pub fn port(&self) -> u32 {
+        self.port.load(Ordering::Relaxed)
+    }
+
+    /// Exec: whichever thread it was, it is the first of a new program. Answers its name before.
+    pub fn become_first(&self) -> u32 {
+        self.signals.exec();
+        self.port.swap(THREAD_SELF, Ordering::Relaxed)
+    }
+
     /// Processor time so far, in nanoseconds.
     pub fn time(&self) -> u64 {
-        self.time.load(Ordering::Relaxed)
+        let before = self.time.load(Ordering::Relaxed);
+        if !self.on_cpu.load(Ordering::Relaxed) {
+            return before;
+        }
+        let now = arch::timer::now();
+        before + now.saturating_sub(self.since.load(Ordering::Relaxed))
     }
 
     /// How often it was given a CPU.

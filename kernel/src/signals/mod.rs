@@ -94,10 +94,9 @@ pub fn send_to_thread(task: &Task, thread: &Thread, signal: u32) {
         return;
     }
     thread.signals.post(signal, task.pid.0);
-    if thread.signals.blocked() & bit(signal) == 0 {
-        thread.set_ast(Ast::SIGNAL);
-        run::interrupt(thread);
-    }
+    // By way of the list: in the scheduler's books one that is not in it any more may be another.
+    let takes = |other: &Thread| other.number == thread.number && other.signals.blocked() & bit(signal) == 0;
+    task.threads.alert_one(Ast::SIGNAL, takes);
 }
 
 /// The running thread blocks exactly these; answers what it blocked.

@@ -24,7 +24,7 @@ pub fn pthread_kill(call: &mut Call<'_>) -> Answer {
     let (port, signal) = (port as u32, signal as u32);
     let known = call.task.ports.lock().lookup(port);
     let named = matches!(known, Some(Port::Thread));
-    let thread = call.task.threads.find(|thread| named && thread.port == port);
+    let thread = call.task.threads.find(|thread| named && thread.port() == port);
     let thread = thread.ok_or(Errno::ESRCH)?;
     if signal as usize >= signals::COUNT {
         return Err(Errno::EINVAL.into());

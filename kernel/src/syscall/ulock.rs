@@ -80,7 +80,7 @@ fn checked_wake(call: &Call<'_>, operation: u32, address: u64, port: u32) -> Res
     let whom = if has(ULF_WAKE_THREAD) {
         let known = call.task.ports.lock().lookup(port);
         let named = matches!(known, Some(Port::Thread));
-        let thread = call.task.threads.find(|thread| named && thread.port == port);
+        let thread = call.task.threads.find(|thread| named && thread.port() == port);
         Whom::Thread(thread.filter(|thread| thread.id != call.thread.id).ok_or(Errno::ESRCH)?.id)
     } else if has(ULF_WAKE_ALL) {
         Whom::All

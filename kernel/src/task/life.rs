@@ -179,8 +179,8 @@ pub fn end_thread(me: &Thread, task: &Shared<Task>) -> ! {
         // What was pending for all, and this one was told of, goes to another.
         signals::block(task, me, u32::MAX);
     }
-    if me.port != THREAD_SELF {
-        task.ports.lock().remove_thread(me.port);
+    if me.port() != THREAD_SELF {
+        task.ports.lock().remove_thread(me.port());
     }
     preempt::disable();
     // The last one takes the address space away, and this CPU may still be here then.
