@@ -1,5 +1,6 @@
 /* What the calls of threads refuse, and with which error. */
 #include "threads.h"
+#include <fcntl.h>
 
 static int call(unsigned number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
@@ -105,6 +106,38 @@ static void shared(void)
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 3);
 }
 
+static void *wait_shared(void *argument)
+{
+	uint32_t *cell = argument;
+	ready = 1;
+	while (__atomic_load_n(cell, __ATOMIC_SEQ_CST) == 0)
+		CHECK_EQ(__ulock_wait(UL_COMPARE_AND_WAIT_SHARED, cell, 0, 0), 0);
+	return argument;
+}
+
+/* The same memory at two addresses of one process: a file's, and memory with a name. */
+static void twice(int fd)
+{
+	int page = getpagesize();
+	CHECK(fd >= 0);
+	CHECK_EQ(ftruncate(fd, 3 * page), 0);
+	char *one = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	char *two = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, page);
+	CHECK(one != MAP_FAILED && two != MAP_FAILED);
+	ready = 0;
+	pthread_t thread = started(wait_shared, one + page + 8);
+	while (!ready)
+		sched_yield();
+	pause_for(20);
+	CHECK_ERRNO(__ulock_wake(UL_COMPARE_AND_WAIT_SHARED, one + 8, 0), ENOENT);
+	__atomic_store_n((uint32_t *)(two + 8), 1, __ATOMIC_SEQ_CST);
+	CHECK_EQ(__ulock_wake(UL_COMPARE_AND_WAIT_SHARED, two + 8, 0), 0);
+	joined(thread);
+	CHECK_EQ(munmap(one, 3 * page), 0);
+	CHECK_EQ(munmap(two, page), 0);
+	close(fd);
+}
+
 static void *number_of_threads(void *argument)
 {
 	CHECK_EQ(threads_of(getpid()), 2);
@@ -161,6 +194,10 @@ int main(void)
 	waits();
 	wakes();
 	shared();
+	twice(open("/tmp/word", O_RDWR | O_CREAT | O_TRUNC, 0600));
+	unlink("/tmp/word");
+	twice(shm_open("/word", O_RDWR | O_CREAT, 0600));
+	shm_unlink("/word");
 	CHECK_EQ(child_status(terminate_badly), 0);
 	return 0;
 }

@@ -113,6 +113,8 @@ pub fn execute(me: &Thread, task: &Shared<Task>, mut request: Request) -> Result
         vm.map_terminate(map);
         return Err(error);
     }
+    // One of the others may have set them meanwhile.
+    vm.map_set_limits(&map, task.limits.of_map());
     if let Some(old) = task.replace_map(vm, Some(map)) {
         vm.map_terminate(old);
     }

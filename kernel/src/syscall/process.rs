@@ -254,8 +254,14 @@ pub fn setrlimit(call: &mut Call<'_>) -> Answer {
     if let Some(limit) = changeable(call.task, which) {
         limit.set(wanted);
         let map = call.task.own_map().ok_or(Errno::EINVAL)?;
-        vm().map_set_limits(map, call.task.limits.of_map());
-        return DONE;
+        loop {
+            let limits = call.task.limits.of_map();
+            vm().map_set_limits(map, limits);
+            if call.task.limits.of_map() == limits {
+                return DONE;
+            }
+            // Another thread set one meanwhile: the map keeps the latest.
+        }
     }
     Err(Errno::EPERM.into())
 }

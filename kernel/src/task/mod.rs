@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "none")]
 pub mod life;
+#[cfg(target_os = "none")]
 pub mod limits;
 #[cfg(target_os = "none")]
 pub mod ports;

@@ -4,7 +4,7 @@
 //! arguments (`syscall::ulock`), what programs build on it (libpthread).
 //! Locks: one over all queues, before the scheduler's books; a program's memory is never touched under it.
 //!
-//! No wake-up is lost: a thread is in the queue before it reads the word, and sleeps only if nobody has
+//! No wake-up is lost (I-ULOCK-1): a thread is in the queue before it reads the word, and sleeps only if nobody has
 //! taken it out by then. Who changes the word and then wakes therefore either finds it in the queue, or
 //! has changed the word before it was read. A thread that was taken out, and finds that the word was not
 //! as it thought, never waited: it passes what it took on to the next one.
