@@ -208,6 +208,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             steps,
             kernel_window,
             user_window: Range::new(VirtAddr(1 << F::shift(1)), VirtAddr(USER_END)),
+            run: None,
             notes: if F::BREAK_BEFORE_MAKE {
                 Notes::Faults
             } else {
