@@ -1,6 +1,8 @@
 /* Bad arguments of mach_vm_allocate, mach_vm_deallocate and mach_vm_map without an object. */
 #include "arguments.h"
 
+#define SUPERPAGE (2ull << 20)
+
 /* task, address, size, flags */
 static int allocate(const uint64_t *a)
 {
@@ -100,7 +102,17 @@ static void anywhere(void)
 		{ "bit 22", { SELF, 0, P, any | 0x400000 }, ARG },
 		{ "RETURN_4K_DATA_ADDR", { SELF, 0, P, any | VM_FLAGS_RETURN_4K_DATA_ADDR }, ARG },
 		{ "superpages of size 7", { SELF, 0, P, any | VM_FLAGS_SUPERPAGE_MASK }, ARG },
-		{ "superpages of 2 MiB, another size", { SELF, 0, P, any | VM_FLAGS_SUPERPAGE_SIZE_2MB }, ARG });
+		{ "superpages of 2 MiB, another size", { SELF, 0, P, any | VM_FLAGS_SUPERPAGE_SIZE_2MB }, ARG },
+		{ "superpages of 2 MiB", { SELF, 0, SUPERPAGE, any | VM_FLAGS_SUPERPAGE_SIZE_2MB }, BY_MACHINE(OK, ARG) },
+		{ "superpages of any size", { SELF, 0, P, any | VM_FLAGS_SUPERPAGE_SIZE_ANY }, BY_MACHINE(OK, ARG) },
+		{ "superpages, zero", { SELF, 0, 0, any | VM_FLAGS_SUPERPAGE_SIZE_2MB }, OK },
+		{ "superpages, purgeable", { SELF, 0, SUPERPAGE, any | VM_FLAGS_PURGABLE | VM_FLAGS_SUPERPAGE_SIZE_2MB }, ARG },
+		{ "superpages, more than there is", { SELF, 0, USER_END, any | VM_FLAGS_SUPERPAGE_SIZE_2MB },
+		  BY_MACHINE(SPACE, ARG) },
+		{ "a superpage in a wrong place", { SELF, SUPERPAGE + P, SUPERPAGE, VM_FLAGS_SUPERPAGE_SIZE_2MB },
+		  BY_MACHINE(SPACE, ARG) },
+		{ "a superpage off the map", { SELF, USER_END, SUPERPAGE, VM_FLAGS_SUPERPAGE_SIZE_2MB },
+		  BY_MACHINE(ADDRESS, ARG) });
 }
 
 static void deallocations(void)
@@ -149,6 +161,10 @@ static void mappings(void)
 		{ "bit 13", { 0, P, 0, any | 0x2000, 0, rw, all, 1 }, ARG },
 		{ "bit 22", { 0, P, 0, any | 0x400000, 0, rw, all, 1 }, ARG },
 		{ "superpages of size 7", { 0, P, 0, any | VM_FLAGS_SUPERPAGE_MASK, 0, rw, all, 1 }, ARG },
+		{ "superpages of 2 MiB, another size", { 0, P, 0, any | VM_FLAGS_SUPERPAGE_SIZE_2MB, 0, rw, all, 1 }, ARG },
+		{ "superpages of 2 MiB", { 0, SUPERPAGE, 0, any | VM_FLAGS_SUPERPAGE_SIZE_2MB, 0, rw, all, 1 },
+		  BY_MACHINE(OK, ARG) },
+		{ "inheritance 3 before superpages", { 0, P, 0, any | VM_FLAGS_SUPERPAGE_MASK, 0, rw, all, 3 }, ARG },
 		{ "RETURN_DATA_ADDR", { 0, P, 0, any | VM_FLAGS_RETURN_DATA_ADDR, 0, rw, all, 1 }, OK },
 		{ "RETURN_4K_DATA_ADDR", { 0, P, 0, any | VM_FLAGS_RETURN_4K_DATA_ADDR, 0, rw, all, 1 }, OK },
 		{ "purgeable, too large", { 0, P << 32, 0, any | VM_FLAGS_PURGABLE, 0, rw, all, 1 }, ARG },

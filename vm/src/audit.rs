@@ -8,7 +8,7 @@ use crate::addr::{Range, VirtAddr};
 use crate::machine::Machine;
 use crate::map::Map;
 use crate::map::entry::Entry;
-use crate::map::submap::{Counted, Naming};
+use crate::map::submap::Counted;
 use crate::object::shadow::{Below, next_shown};
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, Object, ObjectState};
@@ -123,6 +123,9 @@ impl<M: Machine> Vm<M> {
                 if let Some(pmap) = self.shown_by(map) {
                     self.audit_mappings((pmap, Via::Entry), entry, object, audit);
                 }
+            }
+            if entry.is_superpage() && !self.is_whole_superpage(entry) {
+                audit.fail("I-SUPER-1: a superpage is not whole", entry.start.0);
             }
             if let Some(submap) = &entry.submap {
                 self.audit_submap(map, entry, submap, audit);
@@ -459,17 +462,6 @@ enum Via {
     Entry,
     /// An entry of a submap that the map shows.
     Submap,
-}
-
-impl Naming {
-    /// What this audit has counted so far.
-    fn counted(&self, epoch: u32) -> Counted {
-        if self.audit.epoch == epoch {
-            self.audit
-        } else {
-            Counted::default()
-        }
-    }
 }
 
 fn each_of_chain<M: Machine>(object: &ObjRef<M>, each: &mut impl FnMut(&Object<M>)) {

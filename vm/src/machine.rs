@@ -137,6 +137,9 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// Bytes that a last-level table maps, to whose multiples ranges are aligned that show another pmap's
     /// table ([`Machine::pmap_nest`]); `None`: the machine cannot do that, and every map has its own.
     const NESTING_SIZE: Option<u64> = None;
+    /// Bytes of a superpage, a power of two of pages that one entry of the page tables maps
+    /// ([`Machine::pmap_enter_superpage`]); `None`: the machine has none that programs could get.
+    const SUPERPAGE_SIZE: Option<u64> = None;
 
     /// An address space's page tables, with their own locks inside.
     type Pmap: Send + Sync;
@@ -240,6 +243,26 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         mapping: Mapping,
         reserve: &mut Self::Reserve,
     );
+    /// Maps the run of pages from `first` at `at` with one entry; both are multiples of
+    /// [`Machine::SUPERPAGE_SIZE`], and the pages are mapped nowhere else. The mapping is wired and tracked. It
+    /// goes and is lowered whole, by whatever part of it [`Machine::pmap_remove`],
+    /// [`Machine::pmap_protect`] or [`Machine::page_protect`] is called with. What the hardware notes of it
+    /// counts for every page, and stays noted while it is there. An empty table in its place is retired into
+    /// the batch. Called only where there are superpages.
+    ///
+    /// # Errors
+    /// As [`Machine::pmap_enter`]; `Occupied` too where single pages are mapped.
+    fn pmap_enter_superpage(
+        &self,
+        _pmap: &Self::Pmap,
+        _at: VirtAddr,
+        _first: PageId,
+        _mapping: Mapping,
+        _reserve: &mut Self::Reserve,
+        _batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        Err(NotEntered::Occupied)
+    }
     /// Removes every mapping in the range, wired ones too. Empty tables may be retired into the batch.
     fn pmap_remove(&self, pmap: &Self::Pmap, range: Range, batch: &mut TlbBatch<'_, Self>);
     /// Takes permissions away: each mapping in the range keeps only those also in `protection`.
@@ -283,7 +306,7 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     }
     /// What is mapped at `at`, in a table that is nested there too.
     fn pmap_extract(&self, pmap: &Self::Pmap, at: VirtAddr) -> Option<(PageId, Protection)>;
-    /// Sets or clears the wired mark of a mapping that exists.
+    /// Sets or clears the wired mark of a mapping that exists. A superpage's stays wired.
     fn pmap_change_wiring(&self, pmap: &Self::Pmap, at: VirtAddr, wired: Wired);
     /// Mapped pages (the resident size), without those that another pmap's tables map.
     fn pmap_resident(&self, pmap: &Self::Pmap) -> Pages;
@@ -301,7 +324,8 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     ) -> RefMod;
     /// What the hardware noted, over all mappings and what `page_protect` collected before.
     fn page_refmod(&self, page: PageId) -> RefMod;
-    /// Clears it. A cleared `REFERENCED` needs no invalidation; a cleared `MODIFIED` does.
+    /// Clears it. A cleared `REFERENCED` needs no invalidation; a cleared `MODIFIED` does. What a superpage's
+    /// mapping notes is not cleared.
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>);
     /// Tracked mappings of the page.
     fn page_mappings(&self, page: PageId) -> usize;

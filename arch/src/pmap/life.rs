@@ -115,6 +115,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                     } else if F::is_nested(entry) {
                         self.forget_nesting(self.record(F::address(entry)));
                         live -= 1;
+                    } else if F::is_present(entry) {
+                        self.forget_superpage(location);
+                        live -= 1;
                     }
                 }
             }

@@ -94,6 +94,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
     const PAGE_SHIFT: u32 = F::PAGE_SHIFT;
     const NESTING_SIZE: Option<u64> = Some(Self::LEAF_SIZE);
+    const SUPERPAGE_SIZE: Option<u64> = Self::SUPERPAGE;
 
     type Pmap = Pmap<H>;
     type Reserve = Reserve;
@@ -204,6 +205,18 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         reserve: &mut Reserve,
     ) {
         self.enter_around(pmap, first, pages, mapping, reserve);
+    }
+
+    fn pmap_enter_superpage(
+        &self,
+        pmap: &Pmap<H>,
+        at: VirtAddr,
+        first: PageId,
+        mapping: Mapping,
+        reserve: &mut Reserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        self.enter_superpage(pmap, (at, first), mapping, reserve, batch)
     }
 
     fn pmap_remove(&self, pmap: &Pmap<H>, range: Range, batch: &mut TlbBatch<'_, Self>) {

@@ -38,6 +38,7 @@ mod remove;
 mod reserve;
 #[cfg(test)]
 mod simulated;
+mod superpage;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -87,6 +88,8 @@ struct Shape {
     /// Leaf tables kept though nothing is in them: those marked so. A page's disconnect may leave
     /// more; the next `remove` that passes by looks at them.
     vacant: u32,
+    /// Superpages that it maps.
+    superpages: u32,
 }
 
 impl Shape {
@@ -97,6 +100,7 @@ impl Shape {
             recent: Self::NOTHING,
             leaf: 0,
             vacant: 0,
+            superpages: 0,
         }
     }
 }
@@ -208,6 +212,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             steps,
             kernel_window,
             user_window: Range::new(VirtAddr(1 << F::shift(1)), VirtAddr(USER_END)),
+            run: None,
             notes: if F::BREAK_BEFORE_MAKE {
                 Notes::Faults
             } else {
@@ -280,16 +285,17 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         );
     }
 
-    /// The address that a leaf's entry maps, found from the entry's own address, and the control
-    /// block of its pmap.
+    /// The addresses that a leaf's or a superpage's entry maps, found from the entry's own address, and the
+    /// control block of its pmap.
     #[inline]
-    fn owner(&self, location: u64) -> (u64, VirtAddr) {
+    fn owner(&self, location: u64) -> (u64, Range) {
         let table = self.record(PhysAddr(location));
+        if table.is_upper() {
+            return (table.control(), Self::superpage_of(table, location));
+        }
         let offset = location & (Self::PAGE_SIZE - 1);
-        (
-            table.control(),
-            VirtAddr(table.first() + (offset << (F::PAGE_SHIFT - 3))),
-        )
+        let at = VirtAddr(table.first() + (offset << (F::PAGE_SHIFT - 3)));
+        (table.control(), Self::page_range(at))
     }
 
     /// One page of addresses.

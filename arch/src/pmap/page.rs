@@ -76,15 +76,16 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     /// Makes an entry absent, or, if it is wired, only lowers it. Answers whether it stays.
     fn disconnect_entry(&self, location: u64, noted: &mut Noted, flush: &mut Flush) -> bool {
         let slot = self.word(location);
-        let (control, at) = self.owner(location);
-        if slot.load(Relaxed) & F::WIRED != 0 {
+        let (control, range) = self.owner(location);
+        // A superpage's entry is wired, unless it is just being removed.
+        if slot.load(Relaxed) & F::WIRED != 0 || self.is_superpage(location) {
             if lower_entry::<F>(slot, F::lower(Protection::READ, self.space_of(control))) {
-                self.gather(control, Self::page_range(at), flush);
+                self.gather(control, range, flush);
             }
             return true;
         }
         noted.0 |= F::refmod(slot.swap(0, AcqRel));
-        self.gather(control, Self::page_range(at), flush);
+        self.gather(control, range, flush);
         false
     }
 
@@ -98,12 +99,12 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
     fn lower_all(&self, page: &Locked<'_>, protection: Protection, flush: &mut Flush) {
         self.pv_each(page, |location| {
-            let (control, at) = self.owner(location);
+            let (control, range) = self.owner(location);
             if lower_entry::<F>(
                 self.word(location),
                 F::lower(protection, self.space_of(control)),
             ) {
-                self.gather(control, Self::page_range(at), flush);
+                self.gather(control, range, flush);
             }
         });
     }
@@ -132,9 +133,13 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let flush = batch.flush_mut();
         let change = F::forget(which);
         self.pv_each(&record, |location| {
+            // What a superpage's entry notes is said of its other pages too.
+            if self.is_superpage(location) {
+                return;
+            }
             if lower_entry::<F>(self.word(location), change) && which.contains(RefMod::MODIFIED) {
-                let (control, at) = self.owner(location);
-                self.gather(control, Self::page_range(at), flush);
+                let (control, range) = self.owner(location);
+                self.gather(control, range, flush);
             }
         });
         record.forget(which);

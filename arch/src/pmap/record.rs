@@ -8,7 +8,7 @@
 //! | state | `head` | `more` |
 //! |---|---|---|
 //! | page | first mapping's entry, MODIFIED, REFERENCED, LOCK | second mapping's entry, or the list of all further ones |
-//! | table | its pmap's control block, TABLE | leaf: first address mapped, which eighths were used since it was vacant; upper: which parts were ever used; live entries |
+//! | table | its pmap's control block, TABLE; UPPER | leaf: first address mapped, which eighths were used since it was vacant; upper: its number, which parts were ever used; live entries |
 //! | pool frame | next pool frame with room, POOL | nodes free, made, in use |
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -40,8 +40,12 @@ pub(super) const POOL: u64 = 1 << 62;
 
 /// Bits of a table's `more` that count its live entries (0 to 2048).
 pub(super) const LIVE: u64 = (1 << 12) - 1;
+/// In a table's `head`: it is an upper one.
+pub(super) const UPPER: u64 = 1 << 61;
 /// Upper tables: a bit for each part of the table in which an entry was ever made.
 pub(super) const USED_SHIFT: u32 = 12;
+/// Upper tables that lead to leaf tables: where the number of the table is, counted in what such a table maps.
+pub(super) const NUMBER_SHIFT: u32 = 44;
 /// log2 of how many parts that are.
 pub(super) const PART_BITS: u32 = 5;
 /// Leaf tables: nothing is mapped, and the pmap has counted it as one that it keeps.
@@ -128,6 +132,23 @@ impl FrameRecord {
         );
         self.head.store(control | TABLE, Ordering::Relaxed);
         self.more.store(first, Ordering::Relaxed);
+    }
+
+    /// Makes the record an upper table's, which has this number among those that map as much.
+    pub(super) fn become_upper(&self, control: u64, number: u64) {
+        self.become_table(control | UPPER, number << NUMBER_SHIFT);
+    }
+
+    /// Whether the frame is an upper table that a pmap made. An entry of one that is in a reverse map is a
+    /// superpage's.
+    #[inline]
+    pub(super) fn is_upper(&self) -> bool {
+        self.head.load(Ordering::Relaxed) & UPPER != 0
+    }
+
+    /// The number of an upper table that leads to leaf tables.
+    pub(super) fn number(&self) -> u64 {
+        self.more.load(Ordering::Relaxed) >> NUMBER_SHIFT
     }
 
     /// Makes the record a page's without mappings.

@@ -20,6 +20,13 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         while at < range.end.0 {
             let leaf = match self.find_leaf(pmap, &mut shape, at) {
                 Ok(leaf) => leaf,
+                Err(next) if shape.superpages != 0 => {
+                    at = self.remove_superpage(pmap, &mut shape, (at, next), batch);
+                    if at == 0 {
+                        break;
+                    }
+                    continue;
+                }
                 Err(0) => break,
                 Err(next) => {
                     at = next;

@@ -15,6 +15,7 @@ use vm::page::{Page, PageArray};
 
 mod conform;
 mod nest;
+mod superpage;
 
 /// A machine with one pmap and an array for batches.
 struct Bench<F: PteFormat> {

@@ -9,7 +9,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `mod`, `steps` | a run of pmap calls; what each call means to the model |
-//! | `nest` | the same for tables that several pmaps show |
+//! | `nest`, `superpage` | the same for tables that several pmaps show, for a run of pages under one entry |
 //! | `tasks`, `library` | a run of tasks, and what they all show |
 //! | `cpu` | a program's loads and stores |
 //! | `terms` | what a run of pmap calls is given and what it answers |
@@ -23,7 +23,7 @@
 //! The numbers here are the suite's own and small, so their arithmetic is plain.
 #![allow(clippy::arithmetic_side_effects)]
 
-use crate::addr::{PageId, Range, VirtAddr};
+use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::{FrameSource, Machine};
 use crate::page::PageArray;
@@ -34,6 +34,7 @@ mod cpu;
 mod library;
 mod nest;
 mod steps;
+mod superpage;
 mod tasks;
 mod terms;
 
@@ -100,6 +101,8 @@ struct Run<'a, 'p, M: Machine, O> {
     model: [[Option<Mapped>; SLOTS]; ALL_SPACES],
     /// Which tables of the nested pmap each user shows.
     shows: [[bool; nest::TABLES]; SPACES],
+    /// Where the program's run is mapped.
+    superpage: Option<superpage::Superpage>,
     pages: [PageId; PAGES],
     /// What the kernel's pmap mapped before: in the kernel, its own memory.
     others: u64,
@@ -119,7 +122,22 @@ pub fn conform<M: Machine, O: Observer<M>>(
     program: Program,
 ) -> Result<Met, Failure> {
     let pages = vm.frames().pages();
-    run(vm.machine(), pages, &mut vm.tables(), observer, program)
+    let count = M::SUPERPAGE_SIZE.map_or(0, |size| size >> M::PAGE_SHIFT);
+    let taken = match count {
+        0 => None,
+        count => vm.frames().take_run(Pages(count)),
+    };
+    let program = Program {
+        run: taken,
+        ..program
+    };
+    let met = run(vm.machine(), pages, &mut vm.tables(), observer, program)?;
+    if let Some(first) = taken {
+        for number in 0..count as u32 {
+            vm.frames().give_page(PageId(first.0 + number));
+        }
+    }
+    Ok(met)
 }
 
 /// Runs a program with frames of any source.
@@ -153,6 +171,7 @@ pub fn run<M: Machine, O: Observer<M>>(
         nested: Some(machine.pmap_create_nested(frames).map_err(|_| lost)?),
         model: [[None; SLOTS]; ALL_SPACES],
         shows: [[false; nest::TABLES]; SPACES],
+        superpage: None,
         pages,
         others: machine.pmap_resident(machine.kernel_pmap()).0,
         met: Met::default(),
@@ -264,7 +283,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 .run(self.machine, pmap, &mut addresses.into_iter());
         }
         let mut batch = TlbBatch::new(self.array);
-        match self.random(17) {
+        match self.random(18) {
             0..8 => self.enter(space, frames, &mut batch)?,
             8 => self.remove(space, &mut batch)?,
             9 | 10 => self.protect(space, &mut batch)?,
@@ -273,6 +292,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             13 => self.forget(&mut batch)?,
             14 => self.disconnect(&mut batch)?,
             15 => self.nest(frames, &mut batch)?,
+            16 => self.superpage(frames, &mut batch)?,
             _ => {
                 if self.random(4) == 0 && space < SPACES {
                     self.recreate(space, frames)?;
@@ -309,7 +329,8 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 let holder = self.holder(space, slot);
                 let expected = self.model[holder][slot];
                 let found = self.machine.pmap_extract(self.pmap(space), at);
-                if found != expected.map(|mapped| (self.pages[mapped.page], mapped.protection)) {
+                let single = expected.map(|mapped| (self.pages[mapped.page], mapped.protection));
+                if found != single.or_else(|| self.in_superpage(space, at)) {
                     return self.fail("extract differs", at.0);
                 }
                 if let Some(mapped) = expected.filter(|_| holder == space) {
@@ -317,10 +338,14 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                     mappings[mapped.page] += usize::from(mapped.tracked);
                 }
             }
+            if self.superpage.is_some_and(|mapped| mapped.space == space) {
+                resident += self.run_pages();
+            }
             if self.machine.pmap_resident(self.pmap(space)).0 != resident {
                 return self.fail("the resident count differs", resident);
             }
         }
+        self.compare_run()?;
         let nestings = self.machine.pmap_nestings(self.pmap(NESTED));
         if nestings != self.nestings() {
             return self.fail("the count of nested tables differs", nestings);

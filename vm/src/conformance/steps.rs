@@ -45,6 +45,9 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             },
         };
         let at = self.address(space, slot);
+        if self.in_superpage(space, at).is_some() {
+            self.remove_superpage(batch);
+        }
         let mut reserve = M::Reserve::default();
         let (mut refilled, mut removed) = (false, false);
         loop {
@@ -102,6 +105,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         let (slots, range) = self.some_slots(space);
         self.unnest(space, range, batch);
         self.machine.pmap_remove(self.pmap(space), range, batch);
+        self.superpage_keeps(space, range, Protection::NONE);
         for slot in slots {
             let gone = u32::from(self.model[space][slot].take().is_some());
             self.met.removed += gone;
@@ -121,6 +125,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         self.unnest(space, range, batch);
         self.machine
             .pmap_protect(self.pmap(space), range, kept, batch);
+        self.superpage_keeps(space, range, kept);
         for slot in slots {
             let shown = self.is_shown(space, slot);
             let mapped = &mut self.model[space][slot];
@@ -224,6 +229,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             self.machine.pmap_destroy(pmap, frames);
         }
         self.forget_nestings(space);
+        self.superpage = self.superpage.filter(|mapped| mapped.space != space);
         self.met.destroyed += u32::from(self.model[space].iter().any(Option::is_some));
         self.model[space] = [None; SLOTS];
         match self.machine.pmap_create(frames) {

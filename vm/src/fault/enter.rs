@@ -11,7 +11,7 @@ use crate::machine::{
 };
 use crate::map::entry::Entry;
 use crate::object::slot::Slot;
-use crate::object::{Object, ObjectKind, ObjectState, Shadow};
+use crate::object::{ObjRef, Object, ObjectKind, ObjectState, Shadow};
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -42,7 +42,7 @@ fn shows_around(kind: ObjectKind, mapping: Mapping) -> bool {
     match kind {
         ObjectKind::Anonymous | ObjectKind::Kernel => true,
         ObjectKind::Named => !mapping.protection.contains(Protection::WRITE),
-        ObjectKind::Uncached => false,
+        ObjectKind::Uncached | ObjectKind::Contiguous => false,
     }
 }
 
@@ -69,7 +69,7 @@ impl<M: Machine> Vm<M> {
 
     /// What a page of a `kind` of object is mapped with for this access.
     #[inline]
-    fn mapping(
+    pub(super) fn mapping(
         &self,
         entry: &Entry<M>,
         access: Protection,
@@ -95,11 +95,36 @@ impl<M: Machine> Vm<M> {
     pub(super) fn enter_resident(
         &self,
         entry: &Entry<M>,
-        (top, object): (&ObjectState<M>, &Object<M>),
+        (top, object): (&ObjectState<M>, &ObjRef<M>),
         (index, page): (u64, PageId),
         this: &mut Try<'_, M>,
     ) -> Step<M> {
-        let step = self.enter(entry, page, OnTop::Yes, object, this);
+        if object.kind != ObjectKind::Anonymous {
+            return self.enter_resident_apart(entry, (top, object), (index, page), this);
+        }
+        let mapping = self.mapping(entry, this.access, OnTop::Yes, object.kind, page);
+        let step = self.enter_page(page, mapping, this);
+        if let Step::Done = step
+            && !mapping.protection.is_empty()
+        {
+            self.enter_around(entry, top, index, mapping, this);
+        }
+        step
+    }
+
+    /// The same for an object that is not plain memory.
+    #[inline(never)]
+    fn enter_resident_apart(
+        &self,
+        entry: &Entry<M>,
+        (top, object): (&ObjectState<M>, &ObjRef<M>),
+        (index, page): (u64, PageId),
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        if entry.is_superpage() {
+            return self.enter_superpage(entry, (top, object), (index, page), this);
+        }
+        let step = self.enter_apart(entry, page, OnTop::Yes, object, this);
         let mapping = self.mapping(entry, this.access, OnTop::Yes, object.kind, page);
         if let Step::Done = step
             && !mapping.protection.is_empty()
@@ -182,7 +207,7 @@ impl<M: Machine> Vm<M> {
                 // A machine without such an operation keeps caches and memory in step by itself.
                 let _ = self.machine().page_cache(page, CacheOperation::FlushData);
             }
-            ObjectKind::Anonymous | ObjectKind::Kernel => {}
+            ObjectKind::Anonymous | ObjectKind::Kernel | ObjectKind::Contiguous => {}
         }
         self.enter_page(page, mapping, this)
     }
@@ -199,7 +224,7 @@ impl<M: Machine> Vm<M> {
     }
 
     /// Instruction fetches through the new mapping see what the page holds.
-    fn make_fetchable(&self, page: PageId) {
+    pub(super) fn make_fetchable(&self, page: PageId) {
         let record = self.frames.pages().get(page);
         if !record.is_fetchable() {
             self.machine().sync_instructions(page);

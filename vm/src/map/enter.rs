@@ -23,7 +23,8 @@ use crate::sanitize::{
 use crate::vm::{Vm, WriteExecute};
 use abi::vm_flags::{
     VM_FLAGS_4GB_CHUNK, VM_FLAGS_ANYWHERE, VM_FLAGS_NO_CACHE, VM_FLAGS_OVERWRITE,
-    VM_FLAGS_PERMANENT, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_TPRO, VM_MEMORY_REALLOC,
+    VM_FLAGS_PERMANENT, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_SUPERPAGE_MASK,
+    VM_FLAGS_TPRO, VM_MEMORY_REALLOC,
 };
 use abi::{Inherit, KernReturn, Protection};
 
@@ -169,7 +170,8 @@ impl<M: Machine> Vm<M> {
         map: &Map<M>,
         new: &mut NewEntry<'_, M>,
     ) -> Result<VirtAddr, KernReturn> {
-        if new.flags.has(VM_FLAGS_PURGABLE | VM_FLAGS_TPRO) || new.size > CHUNK {
+        const SPECIAL: u32 = VM_FLAGS_PURGABLE | VM_FLAGS_TPRO | VM_FLAGS_SUPERPAGE_MASK;
+        if new.flags.has(SPECIAL) || new.size > CHUNK {
             return self.enter_special(map, new);
         }
         self.enter_entry(map, new)
@@ -188,6 +190,9 @@ impl<M: Machine> Vm<M> {
                 return Err(KernReturn::PROTECTION_FAILURE);
             }
             new.attributes.protection = Protection::READ;
+        }
+        if new.flags.has(VM_FLAGS_SUPERPAGE_MASK) {
+            return self.enter_superpages(map, new);
         }
         if !new.flags.has(VM_FLAGS_PURGABLE) {
             return if new.is_chunked() {

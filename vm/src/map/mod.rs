@@ -35,6 +35,7 @@ pub mod remap;
 pub mod remove;
 pub(crate) mod reusable;
 pub mod submap;
+pub(crate) mod superpage;
 pub(crate) mod tree;
 pub mod wire;
 pub mod wire_limit;
@@ -95,6 +96,8 @@ pub(crate) struct MapState<M: Machine> {
     pub allowed: MapLimits,
     /// What the map does not take.
     pub restrictions: Restrictions,
+    /// Whether it has or had superpages.
+    pub superpages: bool,
     /// Who names a submap; `None`: an ordinary map.
     pub naming: Option<Naming>,
 }
@@ -114,6 +117,7 @@ impl<M: Machine> Map<M> {
                 version: 0,
                 allowed: MapLimits::default(),
                 restrictions: Restrictions::empty(),
+                superpages: false,
                 naming: None,
             }),
         }

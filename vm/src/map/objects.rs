@@ -178,6 +178,7 @@ fn object_record<M: Machine>(object: &Object<M>, state: &ObjectState<M>) -> VmOb
         ObjectKind::Named => 0,
         ObjectKind::Kernel => VM_OBJECT_INTERNAL | VM_OBJECT_KERNEL,
         ObjectKind::Uncached => VM_OBJECT_INTERNAL | VM_OBJECT_UNCACHED,
+        ObjectKind::Contiguous => VM_OBJECT_INTERNAL | VM_OBJECT_CONTIGUOUS,
     };
     if state.true_share {
         flags |= VM_OBJECT_TRUE_SHARE;

@@ -70,6 +70,7 @@ impl<M: Machine> Vm<M> {
         if state.is_frozen() && !state.tree.is_free(range) {
             return Err(KernReturn::PROTECTION_FAILURE.into());
         }
+        let range = state.whole(range);
         state.check_permanent(range)?;
         state.clip(self, map, range, spare)?;
         let shows = state.tree.has_submaps();
@@ -91,6 +92,7 @@ impl<M: Machine> Vm<M> {
             if entry.attributes.flags.contains(EntryFlags::PERMANENT) {
                 entry.attributes.protection = Protection::NONE;
                 entry.attributes.max = Protection::NONE;
+                entry.attributes.flags.remove(EntryFlags::SUPERPAGE);
                 return Some(entry);
             }
             *size = size.saturating_sub(here.len());

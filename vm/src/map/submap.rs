@@ -42,6 +42,17 @@ pub(crate) struct Naming {
     pub audit: Counted,
 }
 
+impl Naming {
+    /// What this audit has counted so far.
+    pub(crate) fn counted(&self, epoch: u32) -> Counted {
+        if self.audit.epoch == epoch {
+            self.audit
+        } else {
+            Counted::default()
+        }
+    }
+}
+
 /// An audit's counts of who refers to a submap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counted {

@@ -8,6 +8,7 @@
 //! copy object only; so is a file's).
 
 pub(crate) mod collapse;
+pub(crate) mod contiguous;
 pub(crate) mod copy;
 pub(crate) mod delayed;
 pub(crate) mod discard;
@@ -48,6 +49,9 @@ pub enum ObjectKind {
     /// Memory without a name that is mapped with another caching than ordinary memory: truly
     /// shared, so that it is copied eagerly and never in a chain.
     Uncached,
+    /// Memory without a name whose pages are one run of frames, all there from the start: a superpage.
+    /// Truly shared, so that it is copied eagerly and never in a chain.
+    Contiguous,
 }
 
 /// How the object's memory is copied (`memory_object_copy_strategy_t`; xnu-vm.md §3.2).
@@ -142,14 +146,19 @@ impl<M: Machine> Object<M> {
                 strategy: match kind {
                     ObjectKind::Named => CopyStrategy::Delay,
                     ObjectKind::Anonymous => CopyStrategy::Symmetric,
-                    ObjectKind::Kernel | ObjectKind::Uncached => CopyStrategy::None,
+                    ObjectKind::Kernel | ObjectKind::Uncached | ObjectKind::Contiguous => {
+                        CopyStrategy::None
+                    }
                 },
                 size,
                 refs: 1,
                 handles: 0,
                 audit: (0, 0),
                 number: (serial & 0xff_ffff) as u32,
-                true_share: matches!(kind, ObjectKind::Named | ObjectKind::Uncached),
+                true_share: matches!(
+                    kind,
+                    ObjectKind::Named | ObjectKind::Uncached | ObjectKind::Contiguous
+                ),
                 aliased: kind == ObjectKind::Named,
                 purge: None,
                 hint: 0,

@@ -23,7 +23,7 @@ impl ObjectKind {
     pub(crate) const fn content(self) -> Content {
         match self {
             Self::Named => Content::External,
-            Self::Anonymous | Self::Kernel | Self::Uncached => Content::Internal,
+            Self::Anonymous | Self::Kernel | Self::Uncached | Self::Contiguous => Content::Internal,
         }
     }
 }

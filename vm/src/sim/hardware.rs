@@ -7,7 +7,7 @@ use super::tlb::Tlb;
 use crate::addr::PageId;
 use crate::machine::{CacheMode, RefMod, Wired};
 use abi::Protection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A page-table entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Tables {
     pub leaves: BTreeMap<u64, PageId>,
     /// By virtual page number.
     pub entries: BTreeMap<u64, Pte>,
+    /// Numbers of leaf tables in whose place one entry maps a superpage; `entries` has its pages.
+    pub superpages: BTreeSet<u64>,
     /// Leaf tables of another pmap's that are shown, by its number.
     pub links: BTreeMap<u64, u64>,
     /// Others may show its leaf tables: it keeps them.
@@ -77,6 +79,8 @@ pub struct Counts {
     pub nested: u64,
     /// And ceased to show.
     pub unnested: u64,
+    /// Superpages that were mapped where none was.
+    pub superpages: u64,
     /// Maintenance of caches that was asked for and is had.
     pub cache_operations: u64,
 }

@@ -100,6 +100,8 @@ impl SimPmap {
 impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
     const PAGE_SHIFT: u32 = SHIFT;
     const NESTING_SIZE: Option<u64> = Some(1 << (SHIFT + Self::LEAF_BITS));
+    /// What a last-level table maps, where the test has chosen how much that is.
+    const SUPERPAGE_SIZE: Option<u64> = if LEAF == 0 { None } else { Self::NESTING_SIZE };
     type Pmap = SimPmap;
     type Reserve = SimReserve;
     type Flush = SimFlush;
@@ -269,6 +271,22 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
     ) {
         self.hardware()
             .enter_around(pmap.id, first.0 >> SHIFT, pages, mapping);
+    }
+
+    fn pmap_enter_superpage(
+        &self,
+        pmap: &SimPmap,
+        at: VirtAddr,
+        first: PageId,
+        mapping: Mapping,
+        _reserve: &mut SimReserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        let hardware = &mut *self.hardware();
+        let at = at.0 >> SHIFT;
+        let retired = hardware.enter_superpage(pmap.id, at, first, mapping, batch.flush_mut())?;
+        retire(hardware, retired.into_iter().collect(), batch);
+        Ok(())
     }
 
     fn pmap_remove(&self, pmap: &SimPmap, range: Range, batch: &mut TlbBatch<'_, Self>) {

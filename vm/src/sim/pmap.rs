@@ -50,6 +50,7 @@ impl Hardware {
                 root,
                 leaves: Default::default(),
                 entries: Default::default(),
+                superpages: Default::default(),
                 links: Default::default(),
                 nested,
             },
@@ -82,6 +83,10 @@ impl Hardware {
         );
         assert!(!self.frame(page).is_table, "a page table is mapped");
         self.check_own(pmap, at..at + 1, "entered");
+        assert!(
+            !self.is_superpage(pmap, at),
+            "I-SUPER-1: a page is mapped over a superpage"
+        );
         let leaf = at >> self.leaf_bits;
         let old = self.tables(pmap).entries.get(&at).copied();
         let same = old.is_some_and(|old| old.page == page && old.tracked == tracked);
@@ -141,7 +146,7 @@ impl Hardware {
     }
 
     /// A mapping is made: nobody may still be shown another page there.
-    fn check_current(&mut self, pmap: u64, at: u64, page: PageId) {
+    pub(super) fn check_current(&mut self, pmap: u64, at: u64, page: PageId) {
         for space in self.shown_in(pmap, at) {
             for tlb in &mut self.tlbs {
                 let known = tlb.get(space, at).map(|entry| entry.page);
@@ -209,6 +214,7 @@ impl Hardware {
         flush: &mut SimFlush,
     ) -> Vec<PageId> {
         self.check_own(pmap, pages.clone(), "removed");
+        let pages = self.whole(pmap, pages);
         let found: Vec<(u64, Pte)> = self
             .tables(pmap)
             .entries
@@ -219,7 +225,9 @@ impl Hardware {
         for (at, entry) in found {
             self.unmap_frame(entry, pmap, at);
             flush.entries.push((pmap, at));
+            let leaf = at >> self.leaf_bits;
             self.tables(pmap).entries.remove(&at);
+            self.tables(pmap).superpages.remove(&leaf);
             retired.extend(self.retire_if_empty(pmap, at, flush));
         }
         retired
@@ -253,6 +261,7 @@ impl Hardware {
         flush: &mut SimFlush,
     ) {
         self.check_own(pmap, pages.clone(), "lowered");
+        let pages = self.whole(pmap, pages);
         for (at, entry) in self.tables(pmap).entries.range_mut(pages) {
             if !protection.contains(entry.protection) {
                 entry.protection &= protection;
@@ -280,6 +289,11 @@ impl Hardware {
                 continue;
             }
             let left = entry.protection & protection;
+            if self.is_superpage(pmap, at) {
+                assert!(!left.is_empty(), "I-PAGE-3: a wired page is disconnected");
+                self.protect(pmap, at..at + 1, protection, flush);
+                continue;
+            }
             flush.entries.push((pmap, at));
             if left.is_empty() {
                 assert!(
@@ -311,6 +325,9 @@ impl Hardware {
     pub fn clear_refmod(&mut self, page: PageId, which: RefMod, flush: &mut SimFlush) {
         self.frame(page).collected &= !which;
         for (pmap, at) in self.frame(page).mappings.clone() {
+            if self.is_superpage(pmap, at) {
+                continue;
+            }
             if let Some(entry) = self.tables(pmap).entries.get_mut(&at) {
                 if entry.refmod.contains(RefMod::MODIFIED) && which.contains(RefMod::MODIFIED) {
                     flush.entries.push((pmap, at));

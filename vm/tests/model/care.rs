@@ -255,6 +255,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             .behavior(&self.tasks[n].map, addr, size, UserBehavior(advice));
         let outcome = self.settle(answer, expected, n, |task| {
             if advice == ZERO_WIRED {
+                let (at, pages) = task.model.whole(at, pages);
                 task.model.zero_wired(at, pages);
             }
         })?;

@@ -116,7 +116,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             task.model
                 .pages
                 .values()
-                .filter(|page| page.wired > 0)
+                .filter(|page| page.wired > 0 || page.superpage.is_some())
                 .count() as u64
         };
         let known: u64 = self.tasks.iter().map(wired).sum();

@@ -77,8 +77,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         let expected = task.model.check_allocate(self.rules, at, pages, over);
         let library = self.library[from as usize..(from + pages) as usize].to_vec();
         self.settle(answer.map(|_| ()), expected, n, |task| {
+            let (first, more) = task.model.whole(at, pages);
             task.model.enter(at, &library);
-            task.forget_frames(at, pages);
+            task.forget_frames(first, more);
         })
     }
 

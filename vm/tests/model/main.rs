@@ -93,8 +93,9 @@ mod model {
         run_all::<SHIFT>(test, setup, (200, 500, Op::random), &mut coverage);
         coverage.require(USUAL);
         coverage.require_nesting(500);
+        coverage.require_superpages(200);
         coverage.require_refusals(&["INVALID_ADDRESS", "NO_SPACE", "PROTECTION_FAILURE"]);
-        coverage.require_refusals(&["INVALID_ARGUMENT"]);
+        coverage.require_refusals(&["INVALID_ARGUMENT", "NOT_SUPPORTED"]);
         coverage.require_refusals(&["InvalidAddress", "ProtectionFailure"]);
     }
 

@@ -26,7 +26,7 @@ impl Op {
         if r.one_in(7) {
             return care::random(r, task, at, pages);
         }
-        match r.below(103) {
+        match r.below(104) {
             0..=6 => {
                 let place = r.pick(&[
                     Place::Fixed,
@@ -87,6 +87,11 @@ impl Op {
             29..=31 => Op::Exit { task },
             32 => Op::Regions { task },
             33 => Op::Contents { task, cpu },
+            103 => Op::Superpage {
+                task,
+                at: r.pick(&[4, 12, 20, 28, at]),
+                place: r.pick(&[Place::Fixed, Place::Overwrite, Place::Anywhere]),
+            },
             100..=102 => {
                 let from = r.below(LIBRARY);
                 let part = (at, from, 1 + r.below(LIBRARY - from));

@@ -25,6 +25,12 @@ pub enum Op {
         pages: u64,
         place: Place,
     },
+    /// `VM_FLAGS_SUPERPAGE_SIZE_ANY`.
+    Superpage {
+        task: u8,
+        at: u64,
+        place: Place,
+    },
     /// Shows `pages` pages of the library from its page `from` on.
     EnterSubmap {
         task: u8,

@@ -26,7 +26,12 @@ pub struct Page {
     pub group: Option<Rc<Group>>,
     /// It came from a submap, and may still be shown by it.
     pub over: bool,
+    /// The first page of the superpage that it is in.
+    pub superpage: Option<u64>,
 }
+
+/// Pages of a superpage.
+pub const SUPERPAGE: u64 = 8;
 
 /// A purgeable object: its state.
 #[derive(Default)]
@@ -118,9 +123,41 @@ impl Task {
         self.pages.len() as u64 - there + count > self.size_limit
     }
 
+    /// The range, made longer to whole superpages: where it begins and how long it is.
+    pub fn whole(&self, start: u64, count: u64) -> (u64, u64) {
+        let superpage = |page| self.pages.get(&page).and_then(|page| page.superpage);
+        let first = superpage(start).unwrap_or(start);
+        let end = superpage(start + count - 1).map_or(start + count, |at| at + SUPERPAGE);
+        (first, end - first)
+    }
+
+    /// Whether the range has a page of a superpage.
+    pub fn has_superpage(&self, start: u64, count: u64) -> bool {
+        let mut pages = self.pages.range(start..start + count);
+        pages.any(|(_, page)| page.superpage.is_some())
+    }
+
+    /// Whether a superpage can be allocated at a place.
+    pub fn check_superpage(&self, rules: Rules, start: u64, overwrite: bool) -> Answer {
+        if !start.is_multiple_of(SUPERPAGE) {
+            return Err(KernReturn::NO_SPACE);
+        }
+        self.check_allocate(rules, start, SUPERPAGE, overwrite)
+    }
+
+    /// A superpage, whatever was there.
+    pub fn superpage(&mut self, rules: Rules, start: u64) {
+        self.allocate(rules, start, SUPERPAGE);
+        for (_, page) in self.pages.range_mut(start..start + SUPERPAGE) {
+            page.superpage = Some(start);
+            page.inherit = Inherit::None;
+        }
+    }
+
     /// Fresh zeros in the range, whatever was there.
     pub fn allocate(&mut self, rules: Rules, start: u64, count: u64) {
-        self.leave(start, count);
+        let (first, more) = self.whole(start, count);
+        self.deallocate(first, more);
         for page in start..start + count {
             let cell = Rc::new(RefCell::new(vec![0; rules.page_bytes]));
             let attributes = Page {
@@ -132,6 +169,7 @@ impl Task {
                 zero_wired: false,
                 group: None,
                 over: false,
+                superpage: None,
             };
             self.pages.insert(page, attributes);
         }
@@ -139,7 +177,8 @@ impl Task {
 
     /// A copy of a submap's pages, which allow as much as they ever will.
     pub fn enter(&mut self, start: u64, library: &[(Protection, Vec<u8>)]) {
-        self.leave(start, library.len() as u64);
+        let (first, more) = self.whole(start, library.len() as u64);
+        self.deallocate(first, more);
         for (page, (protection, bytes)) in (start..).zip(library) {
             let shown = Page {
                 cell: Rc::new(RefCell::new(bytes.clone())),
@@ -150,6 +189,7 @@ impl Task {
                 zero_wired: false,
                 group: None,
                 over: true,
+                superpage: None,
             };
             self.pages.insert(page, shown);
         }
@@ -311,6 +351,7 @@ impl Task {
             },
             inherit: Inherit::Copy,
             wired: 0,
+            superpage: None,
             ..page.clone()
         }
     }
@@ -333,6 +374,7 @@ impl Task {
                 Page {
                     cell,
                     wired: 0,
+                    superpage: None,
                     // A copy is ordinary memory.
                     group: page
                         .group

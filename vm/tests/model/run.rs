@@ -45,6 +45,7 @@ impl Coverage {
         self.machine.tables_retired += counts.tables_retired;
         self.machine.nested += counts.nested;
         self.machine.unnested += counts.unnested;
+        self.machine.superpages += counts.superpages;
     }
 
     /// Fails if memory was never really short.
@@ -63,6 +64,13 @@ impl Coverage {
             let met = self.refusals.contains_key(*reason) || std::env::var("VELLUM_SEED").is_ok();
             assert!(met, "the runs never met the refusal {reason}");
         }
+    }
+
+    /// Fails if there were few superpages.
+    pub fn require_superpages(&self, least: u64) {
+        let single = std::env::var("VELLUM_SEED").is_ok();
+        let count = self.machine.superpages;
+        assert!(single || count >= least, "{count} superpages were mapped");
     }
 
     fn count(&mut self, event: Event, more: u64) {

@@ -93,7 +93,8 @@ impl<const SHIFT: u32> System<SHIFT> {
         into: usize,
         copy: bool,
     ) -> Result<Outcome, Failure> {
-        if self.is_unsure(from, at, pages) {
+        let refused = !copy && self.tasks[from].model.has_superpage(at, pages);
+        if refused || self.is_unsure(from, at, pages) {
             return Ok(Outcome::Agreed);
         }
         let request = RemapRequest {
@@ -164,7 +165,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         mode: EntryMode,
     ) -> Result<Outcome, Failure> {
         use abi::memory_entry::*;
-        if self.is_unsure(n, at, pages) {
+        let shares = matches!(mode, EntryMode::Plain | EntryMode::Share);
+        let refused = shares && self.tasks[n].model.has_superpage(at, pages);
+        if refused || self.is_unsure(n, at, pages) {
             return Ok(Outcome::Agreed);
         }
         let flags = match mode {
@@ -277,6 +280,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             zero_wired: false,
             group: None,
             over: false,
+            superpage: None,
         };
         let cells = named.cells.iter().skip(from as usize).take(pages as usize);
         let twins = if expected.is_ok() {

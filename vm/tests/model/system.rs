@@ -133,6 +133,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 pages,
                 place,
             } => self.allocate(pick(task), first + at, pages, place),
+            Op::Superpage { task, at, place } => self.superpage(pick(task), first + at, place),
             Op::EnterSubmap {
                 task,
                 at,
