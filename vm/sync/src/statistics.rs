@@ -29,7 +29,7 @@ pub(crate) fn taken<P: Platform, R: Rank>(found: Found) -> Hold {
     return table::taken::<P, R>(found);
     #[cfg(not(feature = "statistics"))]
     {
-        let _ = found;
+        let _ = (found, R::RANK, P::MAX_CPUS);
         Hold {}
     }
 }
@@ -40,7 +40,7 @@ pub(crate) fn released<P: Platform, R: Rank>(hold: Hold) {
     #[cfg(feature = "statistics")]
     table::released::<P, R>(hold);
     #[cfg(not(feature = "statistics"))]
-    let _ = hold;
+    let _ = (hold, R::RANK, P::MAX_CPUS);
 }
 
 #[cfg(feature = "statistics")]
