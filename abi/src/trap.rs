@@ -61,6 +61,7 @@ traps! {
     VM_OBJECTS = 572, "(target, *addr, *depth, *bytes, *size u64): an entry, its chain of objects, their pages";
     TASK_WIRE = 573, "(target, must_wire): NOT_SUPPORTED";
     VM_MAP_EXEC_LOCKDOWN = 574, "(target): no executable memory any more";
+    CPU_NUMBER = 576, "() -> the index of the CPU that runs the caller at this moment";
     AUDIT = 566, "(*report): recounts every page and reference; root only";
 }
 

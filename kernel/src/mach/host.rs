@@ -26,6 +26,11 @@ pub fn yield_now(_: &mut Call<'_>) -> Trap {
     SUCCESS
 }
 
+/// Which CPU runs the caller. It may be another one by the time the caller hears of it.
+pub fn cpu_number(_: &mut Call<'_>) -> Trap {
+    Ok(sync::NoPreempt::<crate::platform::Machine>::new().cpu() as u32)
+}
+
 /// `mach_timebase_info(*{numerator, denominator})`.
 pub fn timebase_info(call: &mut Call<'_>) -> Trap {
     let (numerator, denominator) = arch::timer::timebase();

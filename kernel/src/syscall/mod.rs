@@ -133,6 +133,7 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::PORT_DEALLOCATE => mach::port::deallocate; abi::trap::THREAD_SELF => mach::port::thread_self;
     abi::trap::TASK_SELF => mach::port::task_self; abi::trap::HOST_SELF => mach::port::host_self;
     abi::trap::TASK_FOR_PID => mach::port::task_for_pid;
+    abi::trap::CPU_NUMBER => mach::host::cpu_number;
     abi::trap::SWTCH_PRI => mach::host::yield_now; abi::trap::THREAD_SWITCH => mach::host::yield_now;
     abi::trap::TIMEBASE_INFO => mach::host::timebase_info; abi::trap::WAIT_UNTIL => mach::host::wait_until;
     abi::trap::MACH_VM_INHERIT => mach::vm::inherit; abi::trap::MACH_VM_MAP => mach::vm::map;
