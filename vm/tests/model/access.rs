@@ -17,17 +17,15 @@ pub enum Stop {
 }
 
 impl<const SHIFT: u32> System<SHIFT> {
-    /// A program of task `n` on `cpu` touches a byte: one of four in each page.
+    /// A program of task `n` on `cpu` touches a byte.
     pub fn touch(
         &mut self,
         n: usize,
         cpu: u8,
-        page: u64,
-        spot: u8,
+        at: u64,
         access: Access,
     ) -> Result<Outcome, Failure> {
-        let size = 1u64 << SHIFT;
-        let offset = [0, 7, size / 2, size - 1][usize::from(spot) % 4];
+        let (page, offset) = (at >> SHIFT, at % (1 << SHIFT));
         let known = self.tasks[n].model.pages.get(&page).cloned();
         let expected = match &known {
             None => Err(FaultError::InvalidAddress),
@@ -36,16 +34,14 @@ impl<const SHIFT: u32> System<SHIFT> {
             }
             Some(_) => Ok(()),
         };
-        let seen = self.access(n, cpu, VirtAddr((page << SHIFT) + offset), access);
-        if let Err(Stop::Fault(error)) = &seen {
-            *self.refusals.entry(format!("{error:?}")).or_default() += 1;
-        }
+        let seen = self.access(n, cpu, VirtAddr(at), access);
         let seen = match (seen, expected) {
             (Ok(seen), Ok(())) => seen,
             (Err(Stop::Fault(FaultError::Shortage)), Ok(())) if self.setup.may_run_short => {
                 return Ok(Outcome::Short);
             }
             (Err(Stop::Fault(error)), Err(expected)) if error == expected => {
+                self.count(Some(error.into()));
                 return Ok(Outcome::Agreed);
             }
             (Err(Stop::Wrong(what)), _) => return Err(what),
@@ -58,6 +54,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(known) = known else {
             return Err("unreachable".into());
         };
+        self.count(None);
         self.notice_purges(Purged::IfShort)?;
         let written = match access {
             Access::Write(value) => Some((offset as usize, value)),

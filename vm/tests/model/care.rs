@@ -4,10 +4,11 @@
 //! Owns: both sides of each of them. A page whose contents may be gone is *in doubt*: it is what it was
 //! or zeros, and the next look at it decides which.
 
-use super::op::Op;
+use super::argument::word;
 use super::random::Random;
-use super::reference::{Answer, Cell, Group};
+use super::reference::{Cell, Group, Page, Rules, Span, Task};
 use super::system::{Outcome, System};
+use super::verdict::{self, Verdict, Wraps};
 use std::rc::Rc;
 use vm::sanitize::{UserAddr, UserBehavior, UserFlags, UserSize};
 use vm::{KernReturn, Machine, MapLimits, PageId, Pages, Protection};
@@ -27,20 +28,20 @@ pub enum Care {
     /// Purgeable memory at the lowest or at a random hole.
     Purgable { random: bool },
     /// Sets the state of what is there: a whole state word.
-    SetState(i32),
+    SetState { control: u32, state: i32 },
     /// The kernel wants pages back; only from groups below this.
     Purge { below: u8 },
     /// `vm_behavior_set`.
     Advise(i32),
     /// The task may have so many pages more, and wire so many.
     Limit { size: u64, wired: u64 },
-    /// Looks at caches and places of pages.
-    Look,
+    /// `mach_vm_machine_attribute`, and the place of a page.
+    Look { attribute: u32, value: i32 },
 }
 
-/// A random operation about the pages at `at`.
-pub fn random(r: &mut Random, task: u8, at: u64, pages: u64) -> Op {
-    let word = |r: &mut Random| {
+/// Any of these.
+pub fn random(r: &mut Random) -> Care {
+    let state = |r: &mut Random| {
         let state = r.pick(&[
             NONVOLATILE,
             NONVOLATILE,
@@ -52,12 +53,17 @@ pub fn random(r: &mut Random, task: u8, at: u64, pages: u64) -> Op {
         let order = r.pick(&[0, 1 << 5, 1 << 6, 1 << 4, 1 << 16]);
         state | order | (r.below(8) as i32) << 8
     };
-    let advice = [0, 1, 4, 4, 5, FREE, FREE, ZERO_WIRED, REUSABLE, 9, 10, ZERO];
-    let care = match r.below(16) {
+    let advice = [
+        0, 1, 4, 4, 5, FREE, FREE, ZERO_WIRED, REUSABLE, 9, 10, ZERO, 11, 13, -1,
+    ];
+    match r.below(16) {
         0..=2 => Care::Purgable {
             random: r.one_in(3),
         },
-        3..=6 => Care::SetState(word(r)),
+        3..=6 => Care::SetState {
+            control: word(r, &[0]),
+            state: state(r),
+        },
         7 => Care::Purge {
             below: r.pick(&[0, 4, 8]),
         },
@@ -66,13 +72,10 @@ pub fn random(r: &mut Random, task: u8, at: u64, pages: u64) -> Op {
             size: r.pick(&[0, 8, 1 << 20, 1 << 20, 1 << 20]),
             wired: r.pick(&[1, 4, 1 << 20]),
         },
-        _ => Care::Look,
-    };
-    Op::Care {
-        task,
-        at,
-        pages,
-        care,
+        _ => Care::Look {
+            attribute: word(r, &[1]),
+            value: r.pick(&[0, 6, 7, 8, 9, 9, -1]),
+        },
     }
 }
 
@@ -81,20 +84,32 @@ impl Care {
     pub fn is_atomic(self) -> bool {
         !matches!(self, Care::Advise(_))
     }
+
+    /// What the call is called in counts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Care::Purgable { .. } => "allocate purgable",
+            Care::SetState { .. } => "purgable_control",
+            Care::Purge { .. } => "purge",
+            Care::Advise(_) => "behavior",
+            Care::Limit { .. } => "set_limits",
+            Care::Look { .. } => "machine_attribute",
+        }
+    }
 }
 
 impl<const SHIFT: u32> System<SHIFT> {
     /// Does a `Care` on both sides.
-    pub fn care(&mut self, n: usize, at: u64, pages: u64, care: Care) -> Result<Outcome, String> {
+    pub fn care(&mut self, n: usize, span: Span, care: Care) -> Result<Outcome, String> {
         match care {
-            Care::Purgable { random } => self.purgable(n, pages, random),
-            Care::SetState(word) => self.set_state(n, at, word),
+            Care::Purgable { random } => self.purgable(n, span.size, random),
+            Care::SetState { control, state } => self.set_state(n, span.addr, control, state),
             Care::Purge { below } => {
-                self.vm.purge(Pages(pages), below);
+                self.vm.purge(Pages(span.size >> SHIFT), below);
                 self.notice_purges(Purged::Perhaps)?;
                 Ok(Outcome::Agreed)
             }
-            Care::Advise(advice) => self.advise(n, at, pages, advice),
+            Care::Advise(advice) => self.advise(n, span, advice),
             Care::Limit { size, wired } => {
                 let model = &mut self.tasks[n].model;
                 model.size_limit = model.pages.len() as u64 + size;
@@ -106,47 +121,49 @@ impl<const SHIFT: u32> System<SHIFT> {
                 self.vm.map_set_limits(&self.tasks[n].map, limits);
                 Ok(Outcome::Agreed)
             }
-            Care::Look => self.look(n, at, pages),
+            Care::Look { attribute, value } => self.look(n, span, attribute, value),
         }
     }
 
-    fn purgable(&mut self, n: usize, pages: u64, random: bool) -> Result<Outcome, String> {
-        const ANYWHERE_PURGABLE: u32 = 1 | 2;
-        const RANDOM: u32 = 8;
-        let flags = ANYWHERE_PURGABLE | if random { RANDOM } else { 0 };
-        let (map, size) = (&self.tasks[n].map, UserSize(pages << SHIFT));
-        let answer = self.vm.allocate(map, UserAddr(0), size, UserFlags(flags));
-        let (rules, model) = (self.rules, &self.tasks[n].model);
-        let start = answer.map_or(0, |start| start.0 >> SHIFT);
-        if answer.is_ok() && model.check_allocate(rules, start, pages, false).is_err() {
-            return Err(format!("purgeable memory at {start:#x}, which is not free"));
-        }
-        let expected =
-            if model.longest_hole(rules) < pages || model.over_size(u64::MAX - pages, pages) {
-                Err(KernReturn::NO_SPACE)
-            } else {
-                Ok(())
-            };
-        // A thousand random tries may all miss.
-        if random && answer == Err(KernReturn::NO_SPACE) {
-            return Ok(Outcome::Agreed);
-        }
-        self.settle(answer.map(|_| ()), expected, n, |task| {
-            task.model.allocate(rules, start, pages);
-            let group = Rc::new(Group::default());
-            for (_, page) in task.model.pages.range_mut(start..start + pages) {
-                page.group = Some(group.clone());
+    fn purgable(&mut self, n: usize, size: u64, random: bool) -> Result<Outcome, String> {
+        use abi::vm_flags::*;
+        let random = if random { VM_FLAGS_RANDOM_ADDR } else { 0 };
+        let flags = VM_FLAGS_ANYWHERE | VM_FLAGS_PURGABLE | random;
+        let (rules, task) = (self.rules, &self.tasks[n]);
+        let (map, bytes) = (&task.map, UserSize(size));
+        let answer = self.vm.allocate(map, UserAddr(0), bytes, UserFlags(flags));
+        let answer = answer.map(|at| at.0);
+        let count = rules.count(size);
+        let expected = match count {
+            Ok(count) if count > u64::from(u32::MAX) => Err(KernReturn::INVALID_ARGUMENT),
+            Ok(count) if random != 0 && count != 0 => {
+                task.model.check_random(rules, answer, count, 0)
             }
+            _ => task
+                .model
+                .check_allocate(rules, Span { addr: 0, size }, flags),
+        };
+        let group = Rc::new(Group::default());
+        self.settle_place(answer, expected, n, |_| Page {
+            group: Some(group.clone()),
+            ..Page::zeros(rules)
         })
     }
 
-    fn set_state(&mut self, n: usize, at: u64, word: i32) -> Result<Outcome, String> {
+    fn set_state(
+        &mut self,
+        n: usize,
+        addr: u64,
+        control: u32,
+        word: i32,
+    ) -> Result<Outcome, String> {
         self.notice_purges(Purged::IfShort)?;
-        let page = self.tasks[n].model.pages.get(&at).cloned();
+        let page = self.tasks[n].model.pages.get(&(addr >> SHIFT)).cloned();
         if page.as_ref().is_some_and(|page| page.over) {
             return Ok(Outcome::Agreed);
         }
         let expected = match &page {
+            _ if control != 0 => Err(KernReturn::INVALID_ARGUMENT),
             None => Err(KernReturn::INVALID_ADDRESS),
             Some(page) if !page.protection.contains(Protection::WRITE) => {
                 Err(KernReturn::PROTECTION_FAILURE)
@@ -157,20 +174,18 @@ impl<const SHIFT: u32> System<SHIFT> {
                 .map(|group| group.state.get())
                 .ok_or(KernReturn::INVALID_ARGUMENT),
         };
-        let (map, addr) = (&self.tasks[n].map, UserAddr(at << SHIFT));
-        let answer = self.vm.purgable_control(map, addr, 0, word);
+        let (map, addr) = (&self.tasks[n].map, UserAddr(addr));
+        let answer = self.vm.purgable_control(map, addr, control, word);
         if answer != expected {
             return Err(format!(
                 "state {word:#x}: {answer:?}, the reference {expected:?}"
             ));
         }
+        let now = self.vm.purgable_control(map, addr, 1, 0);
+        self.count(answer.err());
         let (Ok(old), Some(group)) = (answer, page.and_then(|page| page.group)) else {
-            if let Err(code) = answer {
-                *self.refusals.entry(code.name().to_string()).or_default() += 1;
-            }
             return Ok(Outcome::Agreed);
         };
-        let now = self.vm.purgable_control(map, addr, 1, 0);
         let now = now.map_err(|code| format!("the state is not told: {code:?}"))?;
         match word & 3 {
             // Whether anything was written since it was emptied, the reference does not know.
@@ -227,35 +242,22 @@ impl<const SHIFT: u32> System<SHIFT> {
         Ok(())
     }
 
-    fn advise(&mut self, n: usize, at: u64, pages: u64, advice: i32) -> Result<Outcome, String> {
+    fn advise(&mut self, n: usize, span: Span, advice: i32) -> Result<Outcome, String> {
         let model = &self.tasks[n].model;
-        let seen = || (at..at + pages).map(|page| model.pages.get(&page));
-        if seen().flatten().any(|page| page.over) {
+        let expected = model.check_advice(self.rules, span, advice);
+        let range = self.rules.pages(span).unwrap_or(verdict::NOTHING);
+        let pages = model.pages.range(range).map(|(_, page)| page);
+        if pages.clone().any(|page| page.over) {
             // What a submap shows takes its own advice: `tests::submap` looks at that.
             return Ok(Outcome::Agreed);
         }
-        let writes = matches!(advice, ZERO_WIRED | REUSABLE | ZERO);
-        let expected: Answer = if at + pages > self.rules.end {
-            Err(KernReturn::NO_SPACE)
-        } else if seen().any(|page| page.is_none()) {
-            Err(KernReturn::INVALID_ADDRESS)
-        } else if writes
-            && seen()
-                .flatten()
-                .any(|p| !p.protection.contains(Protection::WRITE))
-        {
-            Err(KernReturn::PROTECTION_FAILURE)
-        } else {
-            Ok(())
-        };
-        let cells: Vec<Cell> = seen().flatten().map(|page| page.cell.clone()).collect();
-        let (addr, size) = (UserAddr(at << SHIFT), UserSize(pages << SHIFT));
-        let answer = self
-            .vm
-            .behavior(&self.tasks[n].map, addr, size, UserBehavior(advice));
-        let outcome = self.settle(answer, expected, n, |task| {
+        let cells: Vec<Cell> = pages.map(|page| page.cell.clone()).collect();
+        let (addr, size) = span.user();
+        let advised = UserBehavior(advice);
+        let answer = self.vm.behavior(&self.tasks[n].map, addr, size, advised);
+        let outcome = self.settle_range(answer, expected.clone(), n, |task, range| {
             if advice == ZERO_WIRED {
-                task.model.zero_wired(at, pages);
+                task.model.change(range, |page| page.zero_wired = true);
             }
         })?;
         match (advice, outcome) {
@@ -317,31 +319,75 @@ impl<const SHIFT: u32> System<SHIFT> {
         self.doubts.extend(copies);
     }
 
-    fn look(&mut self, n: usize, at: u64, pages: u64) -> Result<Outcome, String> {
-        const CACHE: u32 = 1;
-        const SYNC: i32 = 9;
-        let (addr, size) = (UserAddr(at << SHIFT), UserSize(pages << SHIFT));
+    /// Whether a page's contents are in doubt.
+    pub fn is_doubted(&self, cell: &Cell) -> bool {
+        self.doubts.iter().any(|other| Rc::ptr_eq(cell, other))
+    }
+
+    fn look(
+        &mut self,
+        n: usize,
+        span: Span,
+        attribute: u32,
+        value: i32,
+    ) -> Result<Outcome, String> {
+        let (addr, size) = span.user();
         let task = &self.tasks[n];
+        let expected = task.model.check_attribute(self.rules, span, attribute);
         let answer = self
             .vm
-            .machine_attribute(&task.map, addr, size, CACHE, SYNC);
-        let holes = (at..at + pages).any(|page| !task.model.pages.contains_key(&page));
+            .machine_attribute(&task.map, addr, size, attribute, value);
         let agrees = match answer {
-            _ if at + pages > self.rules.end => answer == Err(KernReturn::INVALID_ADDRESS),
-            Err(KernReturn::FAILURE) => holes,
             // Something was resident, and the machine does not maintain its caches.
-            Err(KernReturn::INVALID_ADDRESS) => !holes && SHIFT == 12,
-            answer => !holes && answer.is_ok(),
+            Err(KernReturn::INVALID_ADDRESS) if SHIFT == 12 && expected.is_ok() => span.size != 0,
+            answer => answer == expected.map(drop),
         };
         if !agrees {
-            return Err(format!("attribute: {answer:?}, with holes: {holes}"));
+            return Err(format!("attribute: {answer:?}"));
         }
-        let info = self.vm.page_info(&task.map, addr);
-        let info = info.map_err(|code| format!("page info: {code:?}"))?;
-        if info.object != 0 && !task.model.pages.contains_key(&at) {
-            return Err(format!("page info: {info:?} where nothing is mapped"));
-        }
+        self.count(answer.err());
         Ok(Outcome::Agreed)
+    }
+}
+
+impl Task {
+    /// XNU's order: the advice, then the range, holes, rights.
+    fn check_advice(&self, rules: Rules, span: Span, advice: i32) -> Verdict {
+        if !matches!(advice, 0..=10 | 12) {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        if span.size == 0 {
+            return Ok(verdict::NOTHING);
+        }
+        let range = rules.pages(span).map_err(|wraps| match wraps {
+            Wraps::Sum => KernReturn::INVALID_ARGUMENT,
+            Wraps::Rounded => KernReturn::NO_SPACE,
+        })?;
+        if !rules.has(&range) {
+            return Err(KernReturn::NO_SPACE);
+        }
+        self.check_mapped(range.clone())?;
+        if matches!(advice, ZERO_WIRED | REUSABLE | ZERO) {
+            self.check_right(range.clone(), Protection::WRITE)?;
+        }
+        Ok(range)
+    }
+
+    fn check_attribute(&self, rules: Rules, span: Span, attribute: u32) -> Verdict {
+        const CACHE: u32 = 1;
+        if span.size == 0 {
+            return Ok(verdict::NOTHING);
+        }
+        let range = rules.pages(span).map_err(|wraps| match wraps {
+            Wraps::Sum => KernReturn::INVALID_ARGUMENT,
+            Wraps::Rounded => KernReturn::INVALID_ADDRESS,
+        })?;
+        if !rules.has(&range) || attribute != CACHE {
+            return Err(KernReturn::INVALID_ADDRESS);
+        }
+        let mapped = self.check_mapped(range.clone());
+        mapped.map_err(|_| KernReturn::FAILURE)?;
+        Ok(range)
     }
 }
 
