@@ -395,3 +395,52 @@ both! {
         rig.vm.object_release(file);
     }
 }
+
+both! {
+    /// Two private mappings share a copy object that shows what lies between them, too: a third one of
+    /// the gap sees no byte that is written after it was made (I-OBJ-7).
+    fn what_lies_between_two_copies_is_owed(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let file = numbered(&rig, 3);
+        let (task, writer) = (rig.task(), rig.task());
+        let shared = enter(&rig, &writer, &file, (0, 3), CopyMode::Shared);
+        rig.write(&writer, shared + page, 20);
+        let first = enter(&rig, &task, &file, (0, 1), CopyMode::Private);
+        let last = enter(&rig, &task, &file, (2, 1), CopyMode::Private);
+        rig.audit();
+        let between = enter(&rig, &task, &file, (1, 1), CopyMode::Private);
+        for (at, value) in [(shared, 101), (shared + page, 102), (shared + 2 * page, 103)] {
+            rig.write(&writer, at, value);
+        }
+        let seen = [first, between, last].map(|at| rig.read(&task, at));
+        assert_eq!(seen, [1, 20, 3]);
+        rig.vm.object_release(file);
+        for task in [task, writer] {
+            rig.end(task);
+        }
+    }
+}
+
+both! {
+    /// A wired page in such a gap cannot be owed: the second copy is made at once.
+    fn a_wired_page_between_two_copies_forbids_one_copy_object(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let file = numbered(&rig, 3);
+        let (task, writer) = (rig.task(), rig.task());
+        let shared = enter(&rig, &writer, &file, (0, 3), CopyMode::Shared);
+        let wired = rig.vm.wire(&writer, UserAddr(shared + page), UserSize(page), UserProt(3));
+        assert_eq!(wired, Ok(()));
+        let first = enter(&rig, &task, &file, (0, 1), CopyMode::Private);
+        let last = enter(&rig, &task, &file, (2, 1), CopyMode::Private);
+        rig.audit();
+        rig.write(&writer, shared + page, 20);
+        let between = enter(&rig, &task, &file, (1, 1), CopyMode::Private);
+        rig.write(&writer, shared + page, 102);
+        let seen = [first, between, last].map(|at| rig.read(&task, at));
+        assert_eq!(seen, [1, 20, 3]);
+        rig.vm.object_release(file);
+        for task in [task, writer] {
+            rig.end(task);
+        }
+    }
+}
