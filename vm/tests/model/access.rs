@@ -56,6 +56,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         };
         self.count(None);
         self.notice_purges(Purged::IfShort)?;
+        if let Access::Write(_) = access {
+            self.check_written(n, page)?;
+        }
         let written = match access {
             Access::Write(value) => Some((offset as usize, value)),
             Access::Read => None,

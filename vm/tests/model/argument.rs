@@ -72,7 +72,7 @@ impl Number {
     }
 
     /// One of the numbers at which arithmetic goes wrong.
-    fn at_an_edge(r: &mut Random) -> Self {
+    pub fn at_an_edge(r: &mut Random) -> Self {
         let edge = match r.below(12) {
             0..=1 => Edge::Zero,
             2..=3 => Edge::First,

@@ -1,26 +1,21 @@
-//! Operations about memory that may go, and about what a task may have: purgeable memory, advice,
-//! limits, caches.
+//! Operations about memory that may go, and about what a task may have: purgeable memory, limits, and
+//! what `advise` does.
 //!
-//! Owns: both sides of each of them. A page whose contents may be gone is *in doubt*: it is what it was
-//! or zeros, and the next look at it decides which.
+//! Owns: both sides of the former. A page whose contents may be gone is *in doubt*: it is what it was or
+//! zeros, and the next look at it decides which.
 
+use super::advise::{FREE, REUSABLE, SYNC, ZERO, ZERO_WIRED};
 use super::argument::word;
 use super::random::Random;
-use super::reference::{Cell, Group, Page, Rules, Span, Task};
+use super::reference::{Cell, Group, Page, Span};
 use super::system::{Outcome, System};
-use super::verdict::{self, Verdict, Wraps};
 use std::rc::Rc;
-use vm::sanitize::{UserAddr, UserBehavior, UserFlags, UserSize};
+use vm::sanitize::{UserAddr, UserFlags, UserSize};
 use vm::{KernReturn, Machine, MapLimits, PageId, Pages, Protection};
 
 const NONVOLATILE: i32 = 0;
 const VOLATILE: i32 = 1;
 const EMPTY: i32 = 2;
-
-const FREE: i32 = 6;
-const ZERO_WIRED: i32 = 7;
-const REUSABLE: i32 = 8;
-const ZERO: i32 = 12;
 
 /// What is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +28,8 @@ pub enum Care {
     Purge { below: u8 },
     /// `vm_behavior_set`.
     Advise(i32),
+    /// `mach_vm_msync`.
+    Sync { flags: u32 },
     /// The task may have so many pages more, and wire so many.
     Limit { size: u64, wired: u64 },
     /// `mach_vm_machine_attribute`, and the place of a page.
@@ -56,7 +53,7 @@ pub fn random(r: &mut Random) -> Care {
     let advice = [
         0, 1, 4, 4, 5, FREE, FREE, ZERO_WIRED, REUSABLE, 9, 10, ZERO, 11, 13, -1,
     ];
-    match r.below(16) {
+    match r.below(19) {
         0..=2 => Care::Purgable {
             random: r.one_in(3),
         },
@@ -68,6 +65,9 @@ pub fn random(r: &mut Random) -> Care {
             below: r.pick(&[0, 4, 8]),
         },
         8..=13 => Care::Advise(r.pick(&advice)),
+        16..=18 => Care::Sync {
+            flags: word(r, &SYNC) | r.pick(&SYNC),
+        },
         14 if r.one_in(3) => Care::Limit {
             size: r.pick(&[0, 8, 1 << 20, 1 << 20, 1 << 20]),
             wired: r.pick(&[1, 4, 1 << 20]),
@@ -82,7 +82,7 @@ pub fn random(r: &mut Random) -> Care {
 impl Care {
     /// Whether a failure must leave even the counts as they were.
     pub fn is_atomic(self) -> bool {
-        !matches!(self, Care::Advise(_))
+        !matches!(self, Care::Advise(_) | Care::Sync { .. })
     }
 
     /// What the call is called in counts.
@@ -92,6 +92,7 @@ impl Care {
             Care::SetState { .. } => "purgable_control",
             Care::Purge { .. } => "purge",
             Care::Advise(_) => "behavior",
+            Care::Sync { .. } => "msync",
             Care::Limit { .. } => "set_limits",
             Care::Look { .. } => "machine_attribute",
         }
@@ -110,6 +111,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 Ok(Outcome::Agreed)
             }
             Care::Advise(advice) => self.advise(n, span, advice),
+            Care::Sync { flags } => self.sync(n, span, flags),
             Care::Limit { size, wired } => {
                 let model = &mut self.tasks[n].model;
                 model.size_limit = model.pages.len() as u64 + size;
@@ -242,39 +244,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         Ok(())
     }
 
-    fn advise(&mut self, n: usize, span: Span, advice: i32) -> Result<Outcome, String> {
-        let model = &self.tasks[n].model;
-        let expected = model.check_advice(self.rules, span, advice);
-        let range = self.rules.pages(span).unwrap_or(verdict::NOTHING);
-        let pages = model.pages.range(range).map(|(_, page)| page);
-        if pages.clone().any(|page| page.over) {
-            // What a submap shows takes its own advice: `tests::submap` looks at that.
-            return Ok(Outcome::Agreed);
-        }
-        let cells: Vec<Cell> = pages.map(|page| page.cell.clone()).collect();
-        let (addr, size) = span.user();
-        let advised = UserBehavior(advice);
-        let answer = self.vm.behavior(&self.tasks[n].map, addr, size, advised);
-        let outcome = self.settle_range(answer, expected.clone(), n, |task, range| {
-            if advice == ZERO_WIRED {
-                task.model.change(range, |page| page.zero_wired = true);
-            }
-        })?;
-        match (advice, outcome) {
-            _ if expected.is_err() => {}
-            (ZERO, Outcome::Agreed) => {
-                for cell in cells {
-                    self.decide(&cell, |bytes| bytes.fill(0));
-                }
-            }
-            // What was reached before memory was short is zeros.
-            (FREE, _) | (ZERO, Outcome::Short) => self.doubts.extend(cells),
-            _ => {}
-        }
-        Ok(outcome)
-    }
-
-    fn decide(&mut self, cell: &Cell, bytes: impl FnOnce(&mut [u8])) {
+    pub fn decide(&mut self, cell: &Cell, bytes: impl FnOnce(&mut [u8])) {
         self.doubts.retain(|other| !Rc::ptr_eq(other, cell));
         bytes(&mut cell.borrow_mut());
     }
@@ -322,72 +292,6 @@ impl<const SHIFT: u32> System<SHIFT> {
     /// Whether a page's contents are in doubt.
     pub fn is_doubted(&self, cell: &Cell) -> bool {
         self.doubts.iter().any(|other| Rc::ptr_eq(cell, other))
-    }
-
-    fn look(
-        &mut self,
-        n: usize,
-        span: Span,
-        attribute: u32,
-        value: i32,
-    ) -> Result<Outcome, String> {
-        let (addr, size) = span.user();
-        let task = &self.tasks[n];
-        let expected = task.model.check_attribute(self.rules, span, attribute);
-        let answer = self
-            .vm
-            .machine_attribute(&task.map, addr, size, attribute, value);
-        let agrees = match answer {
-            // Something was resident, and the machine does not maintain its caches.
-            Err(KernReturn::INVALID_ADDRESS) if SHIFT == 12 && expected.is_ok() => span.size != 0,
-            answer => answer == expected.map(drop),
-        };
-        if !agrees {
-            return Err(format!("attribute: {answer:?}"));
-        }
-        self.count(answer.err());
-        Ok(Outcome::Agreed)
-    }
-}
-
-impl Task {
-    /// XNU's order: the advice, then the range, holes, rights.
-    fn check_advice(&self, rules: Rules, span: Span, advice: i32) -> Verdict {
-        if !matches!(advice, 0..=10 | 12) {
-            return Err(KernReturn::INVALID_ARGUMENT);
-        }
-        if span.size == 0 {
-            return Ok(verdict::NOTHING);
-        }
-        let range = rules.pages(span).map_err(|wraps| match wraps {
-            Wraps::Sum => KernReturn::INVALID_ARGUMENT,
-            Wraps::Rounded => KernReturn::NO_SPACE,
-        })?;
-        if !rules.has(&range) {
-            return Err(KernReturn::NO_SPACE);
-        }
-        self.check_mapped(range.clone())?;
-        if matches!(advice, ZERO_WIRED | REUSABLE | ZERO) {
-            self.check_right(range.clone(), Protection::WRITE)?;
-        }
-        Ok(range)
-    }
-
-    fn check_attribute(&self, rules: Rules, span: Span, attribute: u32) -> Verdict {
-        const CACHE: u32 = 1;
-        if span.size == 0 {
-            return Ok(verdict::NOTHING);
-        }
-        let range = rules.pages(span).map_err(|wraps| match wraps {
-            Wraps::Sum => KernReturn::INVALID_ARGUMENT,
-            Wraps::Rounded => KernReturn::INVALID_ADDRESS,
-        })?;
-        if !rules.has(&range) || attribute != CACHE {
-            return Err(KernReturn::INVALID_ADDRESS);
-        }
-        let mapped = self.check_mapped(range.clone());
-        mapped.map_err(|_| KernReturn::FAILURE)?;
-        Ok(range)
     }
 }
 

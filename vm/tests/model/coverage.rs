@@ -33,7 +33,12 @@ const ANSWERS: &[(&str, &[&str])] = &[
         "make_memory_entry",
         &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, FAILURE],
     ),
+    ("map", &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, SPACE]),
     ("map_entry", &[SUCCESS, ARGUMENT, RIGHT, SPACE]),
+    ("msync", &[SUCCESS, ADDRESS, ARGUMENT]),
+    ("page_query", &[SUCCESS, ADDRESS]),
+    ("page_range_query", &[SUCCESS, ARGUMENT]),
+    ("region", &[SUCCESS, ADDRESS]),
     ("protect", &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION]),
     (
         "purgable_control",

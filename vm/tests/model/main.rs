@@ -7,10 +7,12 @@
 //! | `op` | the operations of a program |
 //! | `argument` | the numbers that they are given, at the edges of things too |
 //! | `mix` | which of them a random program is made of |
-//! | `care` | those about memory that may go, and about limits |
+//! | `care` | those about memory that may go, and about limits: both sides |
 //! | `system` | the tasks, both sides of each operation, and the comparison of answers |
 //! | `ranges` | the same for the calls on a range: allocate, protect, wire … |
 //! | `access` | what programs see of their bytes |
+//! | `advise` | advice about ranges |
+//! | `observe` | what is told of pages and regions |
 //! | `library` | a submap that tasks show |
 //! | `checks` | what must hold after every operation, and at the end |
 //! | `share` | the same for those that move memory between tasks |
@@ -22,6 +24,7 @@
 //! | `main` | the tests |
 
 mod access;
+mod advise;
 mod argument;
 mod care;
 mod chains;
@@ -29,6 +32,7 @@ mod checks;
 mod coverage;
 mod library;
 mod mix;
+mod observe;
 mod op;
 mod purging;
 mod random;

@@ -2,9 +2,9 @@
 
 use super::argument::{Edge, Number, Size, word};
 use super::care;
-use super::op::{Call, EntryMode, LIBRARY, LIBRARY_AT, Op, WINDOW};
+use super::op::{Call, EntryMode, LIBRARY, LIBRARY_AT, MapArguments, Op, WINDOW};
 use super::random::Random;
-use abi::vm_flags::{VM_FLAGS_ANYWHERE, VM_FLAGS_OVERWRITE};
+use abi::vm_flags::*;
 
 const NONE: u32 = 0;
 const READ: u32 = 1;
@@ -15,6 +15,35 @@ const READ_WRITE_EXECUTE: u32 = 7;
 const SHARE: u32 = 0;
 const COPY: u32 = 1;
 const NOTHING: u32 = 2;
+
+/// What `mach_vm_map` of nothing is given.
+fn map_arguments(r: &mut Random) -> MapArguments {
+    let place = r.pick(&[0, 0, VM_FLAGS_OVERWRITE, VM_FLAGS_ANYWHERE]);
+    let usual = [
+        0,
+        0,
+        0,
+        vm_make_tag(10),
+        vm_make_tag(240),
+        VM_FLAGS_PURGABLE,
+        VM_FLAGS_RANDOM_ADDR,
+        VM_FLAGS_PERMANENT,
+        VM_FLAGS_TPRO,
+        VM_FLAGS_NO_CACHE,
+        VM_FLAGS_4GB_CHUNK,
+        VM_FLAGS_RETURN_DATA_ADDR,
+    ];
+    MapArguments {
+        flags: place | word(r, &usual),
+        mask: r.pick(&[0, 0, 0, 0x3fff, 0xffff, 1 << 63, u64::MAX]),
+        current: word(r, &[READ, READ_WRITE, READ_WRITE, READ_WRITE_EXECUTE]),
+        maximum: word(
+            r,
+            &[READ, READ_WRITE, READ_WRITE_EXECUTE, READ_WRITE_EXECUTE],
+        ),
+        inherit: word(r, &[COPY, COPY, SHARE, NOTHING]),
+    }
+}
 
 impl Op {
     /// A random operation. Accesses come in bursts near a few hot pages, so that TLBs matter.
@@ -35,7 +64,7 @@ impl Op {
             let call = Call::Care(care::random(r));
             return op(r, page, pages, call);
         }
-        match r.below(114) {
+        match r.below(126) {
             0..=6 => {
                 let usual = [0, VM_FLAGS_OVERWRITE, VM_FLAGS_ANYWHERE, VM_FLAGS_ANYWHERE];
                 let flags = word(r, &usual);
@@ -74,6 +103,16 @@ impl Op {
             21..=23 => op(r, page, pages, Call::Unwire),
             24..=28 => op(r, page, pages, Call::Fork),
             29..=31 => op(r, page, pages, Call::Exit),
+            120..=125 => {
+                let asked = map_arguments(r);
+                op(r, page, pages, Call::Map(asked))
+            }
+            114 => Op {
+                at: Number::at_an_edge(r),
+                ..op(r, page, pages, Call::Query)
+            },
+            115..=116 => op(r, page, pages, Call::Query),
+            117..=119 => op(r, page, pages, Call::Region),
             32 => op(r, page, pages, Call::Regions),
             33 => op(r, page, pages, Call::Contents { cpu }),
             100..=102 => {

@@ -31,6 +31,8 @@ pub enum Call {
     Allocate {
         flags: u32,
     },
+    /// `mach_vm_map` of nothing.
+    Map(MapArguments),
     /// Shows a part of the library from its page `from` on.
     EnterSubmap {
         from: u64,
@@ -80,12 +82,28 @@ pub enum Call {
     Exit,
     /// Purgeable memory, advice, limits.
     Care(Care),
+    /// `mach_vm_page_query`, `mach_vm_page_range_query`, `mach_vm_page_info`.
+    Query,
+    /// `mach_vm_region`, `mach_vm_region_recurse`.
+    Region,
     /// Compares the regions of a task.
     Regions,
     /// Compares every byte of a task.
     Contents {
         cpu: u8,
     },
+}
+
+/// What `mach_vm_map` is given besides a range.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MapArguments {
+    /// `VM_FLAGS_*`.
+    pub flags: u32,
+    /// Bits that the address must not have.
+    pub mask: u64,
+    pub current: u32,
+    pub maximum: u32,
+    pub inherit: u32,
 }
 
 /// What a memory entry is made of.
@@ -139,6 +157,7 @@ impl Call {
     pub fn name(self) -> &'static str {
         match self {
             Call::Allocate { .. } => "allocate",
+            Call::Map(_) => "map",
             Call::EnterSubmap { .. } => "enter_submap",
             Call::Deallocate => "deallocate",
             Call::Protect { .. } => "protect",
@@ -154,6 +173,8 @@ impl Call {
             Call::Fork => "fork",
             Call::Exit => "exit",
             Call::Care(care) => care.name(),
+            Call::Query => "page_query",
+            Call::Region => "region",
             Call::Regions => "regions",
             Call::Contents { .. } => "contents",
         }

@@ -1,14 +1,16 @@
 //! Both sides of the calls on a range of a task: allocate, deallocate, protect, inherit, wire, unwire.
 
 use super::care::Purged;
+use super::op::MapArguments;
 use super::reference::{Page, Span, fresh};
 use super::system::{Failure, Outcome, System};
 use super::verdict;
 use abi::prot::VM_PROT_COPY;
-use abi::vm_flags::{VM_FLAGS_ANYWHERE, VM_FLAGS_RANDOM_ADDR};
+use abi::vm_flags::*;
+use std::rc::Rc;
 use vm::map::protect::SetMax;
 use vm::sanitize::{UserFlags, UserInherit, UserProt};
-use vm::{KernReturn, Protection};
+use vm::{Inherit, KernReturn, MapRequest, Protection};
 
 /// Whether the place is any that is free.
 pub fn is_random(flags: u32) -> bool {
@@ -32,6 +34,44 @@ impl<const SHIFT: u32> System<SHIFT> {
         }
         self.settle_place(answer, expected, n, |_| Page {
             tag: (flags >> 24) as u8,
+            ..Page::zeros(rules)
+        })
+    }
+
+    /// `mach_vm_map` of a null object.
+    pub fn map(&mut self, n: usize, span: Span, asked: MapArguments) -> Result<Outcome, Failure> {
+        let (addr, size) = span.user();
+        let request = MapRequest {
+            addr,
+            size,
+            mask: asked.mask,
+            flags: UserFlags(asked.flags),
+            current: UserProt(asked.current),
+            maximum: UserProt(asked.maximum),
+            inherit: UserInherit(asked.inherit),
+        };
+        let (rules, flags, task) = (self.rules, asked.flags, &self.tasks[n]);
+        let answer = self.vm.map(&task.map, &request).map(|at| at.0);
+        let mut expected = task.model.check_map(rules, &request);
+        let placed = matches!(expected, Ok(_) | Err(KernReturn::NO_SPACE));
+        if placed && is_random(flags) {
+            let count = rules.count(span.size).unwrap_or(0);
+            expected = task.model.check_random(rules, answer, count, asked.mask);
+        }
+        let group = (flags & VM_FLAGS_PURGABLE != 0).then(Rc::default);
+        let word = |word: u32| Protection::from_bits_truncate(word as u8 & 7);
+        let maximum = word(asked.maximum);
+        let protection = match flags & VM_FLAGS_TPRO {
+            0 => word(asked.current) & maximum,
+            _ => Protection::READ,
+        };
+        self.settle_place(answer, expected, n, |_| Page {
+            protection,
+            maximum,
+            inherit: verdict::inherit(asked.inherit).unwrap_or(Inherit::Copy),
+            tag: (flags >> 24) as u8,
+            permanent: flags & VM_FLAGS_PERMANENT != 0,
+            group: group.clone(),
             ..Page::zeros(rules)
         })
     }

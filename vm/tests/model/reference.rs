@@ -22,10 +22,14 @@ pub struct Page {
     pub inherit: Inherit,
     /// `VM_MEMORY_*`.
     pub tag: u8,
+    /// `vm_behavior_t`.
+    pub behavior: u8,
     /// How often the task has wired it.
     pub wired: u32,
     /// It is zeroed if it goes while it is wired.
     pub zero_wired: bool,
+    /// It stays when it is deallocated, and allows nothing then.
+    pub permanent: bool,
     /// The purgeable object that it is in.
     pub group: Option<Rc<Group>>,
     /// It came from a submap, and may still be shown by it.
@@ -93,18 +97,23 @@ impl Page {
             maximum: Protection::ALL,
             inherit: Inherit::Copy,
             tag: 0,
+            behavior: 0,
             wired: 0,
             zero_wired: false,
+            permanent: false,
             group: None,
             over: false,
         }
     }
 
-    /// What a map tells of it, but for the object.
-    fn is_like(&self, other: &Page) -> bool {
-        (self.protection, self.maximum, self.inherit, self.tag)
-            == (other.protection, other.maximum, other.inherit, other.tag)
-            && (self.wired, self.zero_wired) == (other.wired, other.zero_wired)
+    /// Whether a map tells the same of both, but for the object.
+    pub fn is_like(&self, other: &Page) -> bool {
+        let of = |page: &Page| {
+            let rights = (page.protection, page.maximum, page.inherit);
+            let marks = (page.zero_wired, page.permanent);
+            (rights, page.tag, page.behavior, page.wired, marks)
+        };
+        of(self) == of(other)
     }
 }
 
@@ -161,7 +170,12 @@ impl Task {
 
     pub fn deallocate(&mut self, range: Range<u64>) {
         self.leave(range.clone());
-        self.pages.retain(|page, _| !range.contains(page));
+        self.change(range.clone(), |page| {
+            page.wired = 0;
+            (page.protection, page.maximum) = (Protection::NONE, Protection::NONE);
+        });
+        let stays = |number: &u64, page: &Page| !range.contains(number) || page.permanent;
+        self.pages.retain(|number, page| stays(number, page));
     }
 
     /// What all mapped pages of the range may be given.
@@ -196,6 +210,7 @@ impl Task {
             inherit: Inherit::Copy,
             wired: 0,
             zero_wired: false,
+            permanent: false,
             ..page.clone()
         }
     }

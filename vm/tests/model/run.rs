@@ -31,6 +31,9 @@ pub fn run<const SHIFT: u32>(
             let outcome = catch(|| {
                 let outcome = system.step(*op)?;
                 system.check_quick()?;
+                if n % 8 == 7 {
+                    system.check_regions(n / 8 % system.tasks.len())?;
+                }
                 if n % 64 == 63 {
                     system.audit()?;
                 }

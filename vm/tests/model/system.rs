@@ -128,6 +128,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         self.call = op.call.name();
         match op.call {
             Call::Allocate { flags } => self.allocate(n, span, flags),
+            Call::Map(asked) => self.map(n, span, asked),
             Call::EnterSubmap { from, overwrite } => self.enter_submap(n, span, from, overwrite),
             Call::Deallocate => self.deallocate(n, span),
             Call::Protect {
@@ -151,6 +152,8 @@ impl<const SHIFT: u32> System<SHIFT> {
             Call::Fork => self.fork(n),
             Call::Exit => self.exit(n),
             Call::Care(care) => self.care(n, span, care),
+            Call::Query => self.query(n, span),
+            Call::Region => self.region(n, span.addr),
             Call::Regions => {
                 self.check_regions(n)?;
                 chains::check(&self.vm, &self.tasks[n].map)?;

@@ -7,7 +7,7 @@ use super::reference::{Rules, Span, Task};
 use abi::prot::VM_PROT_COPY;
 use abi::vm_flags::*;
 use std::ops::Range;
-use vm::{Inherit, KernReturn, Protection};
+use vm::{Inherit, KernReturn, MapRequest, Protection};
 
 /// What a call answers.
 pub type Answer = Result<(), KernReturn>;
@@ -117,6 +117,52 @@ impl Task {
         self.check_fixed(rules, range, flags & VM_FLAGS_OVERWRITE != 0, 0)
     }
 
+    /// Where `mach_vm_map` of nothing goes.
+    pub fn check_map(&self, rules: Rules, request: &MapRequest) -> Verdict {
+        const IS_MASK: u32 = abi::prot::VM_PROT_IS_MASK;
+        const MAP: u32 = ALLOCATE | VM_FLAGS_RETURN_DATA_ADDR | VM_FLAGS_RETURN_4K_DATA_ADDR;
+        let argument = KernReturn::INVALID_ARGUMENT;
+        let flags = request.flags.0;
+        if flags & !MAP != 0 {
+            return Err(argument);
+        }
+        let current = protection(request.current.0, IS_MASK)?;
+        let maximum = protection(request.maximum.0, IS_MASK)?;
+        inherit(request.inherit.0)?;
+        if request.size.0 == 0 {
+            return Err(argument);
+        }
+        let count = rules.count(request.size.0)?;
+        let span = Span {
+            addr: request.addr.0,
+            size: request.size.0,
+        };
+        let anywhere = flags & VM_FLAGS_ANYWHERE != 0;
+        let fixed = rules.pages_from(span);
+        if fixed.is_err() && !anywhere {
+            return Err(argument);
+        }
+        if rules.refuses(current & maximum) {
+            return Err(KernReturn::PROTECTION_FAILURE);
+        }
+        if flags & VM_FLAGS_TPRO != 0 && !maximum.contains(Protection::DEFAULT) {
+            return Err(KernReturn::PROTECTION_FAILURE);
+        }
+        if flags & VM_FLAGS_PURGABLE != 0 && count > u64::from(u32::MAX) {
+            return Err(argument);
+        }
+        match fixed {
+            Ok(range) if !anywhere => {
+                let overwrite = flags & VM_FLAGS_OVERWRITE != 0;
+                self.check_fixed(rules, range, overwrite, request.mask)
+            }
+            _ => {
+                let hint = span.addr / rules.page_bytes as u64;
+                self.check_above(rules, hint, count, request.mask)
+            }
+        }
+    }
+
     /// Whether new memory fits where it must go; `mask` is of addresses.
     pub fn check_fixed(
         &self,
@@ -131,7 +177,13 @@ impl Task {
         if !rules.has(&range) {
             return Err(KernReturn::INVALID_ADDRESS);
         }
-        if !overwrite && !self.is_free(&range) || self.over_size(&range) {
+        let stays = self.pages.range(range.clone()).any(|(_, p)| p.permanent);
+        let taken = if overwrite {
+            stays
+        } else {
+            !self.is_free(&range)
+        };
+        if taken || self.over_size(&range) {
             return Err(KernReturn::NO_SPACE);
         }
         Ok(range)
