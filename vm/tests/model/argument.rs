@@ -132,11 +132,19 @@ impl Size {
         Size::Of(Number::page(count))
     }
 
+    /// One of the sizes at which arithmetic goes wrong.
+    pub fn at_an_edge(r: &mut Random) -> Self {
+        let number = Number::at_an_edge(r);
+        match r.one_in(2) {
+            true => Size::Of(number),
+            false => Size::UpTo(number),
+        }
+    }
+
     /// Any size, most often so many pages.
     pub fn random(r: &mut Random, pages: u64) -> Self {
         match r.below(24) {
-            0 => Size::Of(Number::at_an_edge(r)),
-            1 => Size::UpTo(Number::at_an_edge(r)),
+            0..=1 => Size::at_an_edge(r),
             2 => Size::Of(Number::page(pages).moved(0, r.pick(&[-1, -1, -7, 1]))),
             _ => Size::pages(pages),
         }

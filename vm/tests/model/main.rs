@@ -16,6 +16,8 @@
 //! | `library` | a submap that tasks show |
 //! | `checks` | what must hold after every operation, and at the end |
 //! | `share` | the same for those that move memory between tasks |
+//! | `carry` | the same for copies that are on their way |
+//! | `kernel` | the same for the kernel's own memory |
 //! | `chains` | what is told of entries' objects |
 //! | `run` | programs by seed, shrinking |
 //! | `coverage` | what they met, and must have met |
@@ -27,9 +29,11 @@ mod access;
 mod advise;
 mod argument;
 mod care;
+mod carry;
 mod chains;
 mod checks;
 mod coverage;
+mod kernel;
 mod library;
 mod mix;
 mod observe;

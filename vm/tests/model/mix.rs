@@ -64,7 +64,7 @@ impl Op {
             let call = Call::Care(care::random(r));
             return op(r, page, pages, call);
         }
-        match r.below(126) {
+        match r.below(144) {
             0..=6 => {
                 let usual = [0, VM_FLAGS_OVERWRITE, VM_FLAGS_ANYWHERE, VM_FLAGS_ANYWHERE];
                 let flags = word(r, &usual);
@@ -103,6 +103,37 @@ impl Op {
             21..=23 => op(r, page, pages, Call::Unwire),
             24..=28 => op(r, page, pages, Call::Fork),
             29..=31 => op(r, page, pages, Call::Exit),
+            126..=128 | 138..=140 => {
+                // A large copy as often as a small one.
+                let pages = r.pick(&[pages, 5, 5, 9]);
+                op(r, page, pages, Call::CopyIn)
+            }
+            129 => op(r, page, pages, Call::CopyOut),
+            130..=131 | 141..=143 => op(r, page, pages, Call::CopyOverwrite),
+            132 => {
+                let into = r.pick(&[task, 0, 1]);
+                op(r, page, pages, Call::Read { into })
+            }
+            133..=135 => {
+                let (guarded, byte) = (r.one_in(2), r.next() as u8);
+                let call = Call::KernelAllocate { guarded, byte };
+                let usual = op(r, page, pages.min(6), call);
+                let edge = Size::at_an_edge(r);
+                let size = if r.one_in(3) { edge } else { usual.size };
+                Op { size, ..usual }
+            }
+            136..=137 => {
+                let call = Call::KernelFree {
+                    which: r.next() as u8,
+                    beside: r.pick(&[0, 0, 0, 0, 1, -1, 1 << 12, -(1 << 14), i32::MIN]),
+                    exact: r.one_in(2),
+                };
+                let size = Size::at_an_edge(r);
+                Op {
+                    size,
+                    ..op(r, page, pages, call)
+                }
+            }
             120..=125 => {
                 let asked = map_arguments(r);
                 op(r, page, pages, Call::Map(asked))

@@ -63,6 +63,16 @@ pub enum Call {
         into: u8,
         to: Number,
     },
+    /// Takes a copy, and holds it.
+    CopyIn,
+    /// It becomes new memory of a task.
+    CopyOut,
+    /// It replaces memory.
+    CopyOverwrite,
+    /// `mach_vm_read`.
+    Read {
+        into: u8,
+    },
     /// `mach_vm_remap`, to wherever there is room.
     Remap {
         into: u8,
@@ -77,6 +87,17 @@ pub enum Call {
     MapEntry {
         from: u64,
         copy: bool,
+    },
+    /// The kernel's own memory: a byte that it is filled with.
+    KernelAllocate {
+        guarded: bool,
+        byte: u8,
+    },
+    /// Some bytes beside one of its pieces, of its own size or another.
+    KernelFree {
+        which: u8,
+        beside: i32,
+        exact: bool,
     },
     Fork,
     Exit,
@@ -135,6 +156,9 @@ impl Op {
             | Call::Load { .. }
             | Call::Store { .. }
             | Call::Copy { .. }
+            | Call::CopyOut
+            | Call::CopyOverwrite
+            | Call::Read { .. }
             | Call::Contents { .. } => false,
             _ => true,
         }
@@ -167,6 +191,12 @@ impl Call {
             Call::Load { .. } => "load",
             Call::Store { .. } => "store",
             Call::Copy { .. } => "copy",
+            Call::CopyIn => "copy_in",
+            Call::CopyOut => "copy_out",
+            Call::CopyOverwrite => "copy_overwrite",
+            Call::Read { .. } => "read",
+            Call::KernelAllocate { .. } => "kmem_alloc",
+            Call::KernelFree { .. } => "kmem_free",
             Call::Remap { .. } => "remap",
             Call::MakeEntry { .. } => "make_memory_entry",
             Call::MapEntry { .. } => "map_entry",

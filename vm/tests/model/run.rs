@@ -35,6 +35,7 @@ pub fn run<const SHIFT: u32>(
                     system.check_regions(n / 8 % system.tasks.len())?;
                 }
                 if n % 64 == 63 {
+                    system.discard_copy();
                     system.audit()?;
                 }
                 Ok(outcome)

@@ -37,11 +37,6 @@ fn mode(copy: bool) -> CopyMode {
 }
 
 impl<const SHIFT: u32> System<SHIFT> {
-    /// Bytes up to which a copy answers `INVALID_ADDRESS` whatever is wrong.
-    fn small(&self) -> u64 {
-        (2u64 << SHIFT).max(16 * 1024)
-    }
-
     pub fn copy(
         &mut self,
         (from, source): (usize, Span),
@@ -49,11 +44,7 @@ impl<const SHIFT: u32> System<SHIFT> {
     ) -> Result<Outcome, Failure> {
         let (rules, size) = (self.rules, source.size);
         let target = Span { addr: to, size };
-        let pages = |span| match rules.pages(span) {
-            _ if size == 0 => Ok(verdict::NOTHING),
-            pages => pages.map_err(always(KernReturn::INVALID_ADDRESS)),
-        };
-        let ranges = (pages(source), pages(target));
+        let ranges = (rules.copied(source), rules.copied(target));
         let unsure = |task, range: &Verdict| {
             let range = range.clone().unwrap_or(verdict::NOTHING);
             self.is_unsure(task, range)
@@ -66,7 +57,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         let over = (&**over, UserAddr(to));
         let answer = self.vm.read_overwrite(map, addr, bytes, over);
         let code = |code: KernReturn| match code {
-            KernReturn::PROTECTION_FAILURE if size <= self.small() => KernReturn::INVALID_ADDRESS,
+            KernReturn::PROTECTION_FAILURE if rules.is_small(size) => KernReturn::INVALID_ADDRESS,
             code => code,
         };
         let (theirs, ours) = (&self.tasks[from].model, &self.tasks[into].model);

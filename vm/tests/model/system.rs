@@ -5,6 +5,8 @@
 //! `library`, `share`, `care` do them.
 
 use super::care::Purged;
+use super::carry::Held;
+use super::kernel::{KERNEL_BYTES, Piece};
 use super::op::{Call, Op, WINDOW};
 use super::reference::{Cell, Rules, Span, Task};
 use super::share::Named;
@@ -57,6 +59,10 @@ pub struct System<const SHIFT: u32> {
     pub tasks: Vec<Pair<SHIFT>>,
     /// The memory entry that was made last.
     pub named: Option<Named<SHIFT>>,
+    /// The copy that is on its way.
+    pub held: Option<Held<SHIFT>>,
+    /// The kernel's memory.
+    pub pieces: Vec<Piece>,
     pub rules: Rules,
     pub setup: Setup,
     /// What is called now, and how often each call was answered how.
@@ -85,7 +91,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             pages: Box::leak(pages.into_boxed_slice()),
             usable: &[(PageId(1), Pages(setup.frames as u64 - 1))],
             reserve: Pages(8),
-            kernel_range: vm::Range::new(VirtAddr(kernel), VirtAddr(kernel + (1 << 30))),
+            kernel_range: vm::Range::new(VirtAddr(kernel), VirtAddr(kernel + KERNEL_BYTES)),
             write_execute: setup.write_execute,
         };
         sync::host::enter(Some(0), None);
@@ -94,6 +100,8 @@ impl<const SHIFT: u32> System<SHIFT> {
             vm,
             tasks: Vec::new(),
             named: None,
+            held: None,
+            pieces: Vec::new(),
             rules,
             setup,
             call: "nothing",
@@ -146,6 +154,16 @@ impl<const SHIFT: u32> System<SHIFT> {
                 let to = argument::span(self.rules, task, to, op.size).addr;
                 self.copy((n, span), (into, to))
             }
+            Call::CopyIn => self.copy_in(n, span),
+            Call::CopyOut => self.copy_out(n),
+            Call::CopyOverwrite => self.copy_overwrite(n, span.addr),
+            Call::Read { into } => self.read_out(n, span, pick(into, count)),
+            Call::KernelAllocate { guarded, byte } => self.kmem_alloc(span.size, guarded, byte),
+            Call::KernelFree {
+                which,
+                beside,
+                exact,
+            } => self.kmem_free(which, beside, (!exact).then_some(span)),
             Call::Remap { into, copy } => self.remap(n, span, pick(into, count), copy),
             Call::MakeEntry { mode, access } => self.make_entry(n, span, mode, access),
             Call::MapEntry { from, copy } => self.map_entry(n, span.size, from, copy),
