@@ -444,3 +444,37 @@ both! {
         }
     }
 }
+
+both! {
+    /// What lies beyond the file's end is an error to all that come of a private mapping: copies made at
+    /// once, what forks put in front of them, what is left when chains get shorter, and flat copies.
+    fn a_chain_ends_where_its_file_did(rig, 512) {
+        let page = Rig::<SHIFT>::PAGE;
+        let file = numbered(&rig, 2);
+        let mut tasks = vec![rig.task()];
+        let shared = enter(&rig, &tasks[0], &file, (1, 1), CopyMode::Shared);
+        let wired = rig.vm.wire(&tasks[0], UserAddr(shared), UserSize(page), UserProt(3));
+        assert_eq!(wired, Ok(()));
+        // A wired page between two copies: the second one is made at once.
+        let first = enter(&rig, &tasks[0], &file, (0, 1), CopyMode::Private);
+        let beyond = enter(&rig, &tasks[0], &file, (2, 2), CopyMode::Private);
+        let ends = Err(FaultError::MemoryError);
+        for generation in 0..40 {
+            let last = tasks.len() - 1;
+            assert_eq!(rig.touch(0, &tasks[last], beyond, Access::Write(1)), ends);
+            rig.write(&tasks[last], first, generation);
+            tasks.push(rig.fork(&tasks[last]));
+            if generation % 3 == 0 {
+                rig.end(tasks.swap_remove(1));
+            }
+        }
+        rig.audit();
+        for task in &tasks {
+            assert_eq!(rig.touch(0, task, beyond + page, Access::Read), ends);
+        }
+        rig.vm.object_release(file);
+        for task in tasks {
+            rig.end(task);
+        }
+    }
+}
