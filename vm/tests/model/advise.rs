@@ -40,7 +40,8 @@ impl<const SHIFT: u32> System<SHIFT> {
             // What a submap shows takes its own advice: `tests::submap` looks at that.
             return Ok(Outcome::Agreed);
         }
-        let cells: Vec<Cell> = pages.map(|page| page.cell.clone()).collect();
+        let own = pages.filter(|page| advice == ZERO || !page.is_files());
+        let cells: Vec<Cell> = own.map(|page| page.cell.clone()).collect();
         let (addr, size) = span.user();
         let advised = UserBehavior(advice);
         let answer = self.vm.behavior(&self.tasks[n].map, addr, size, advised);
@@ -71,7 +72,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         let expected = model.check_sync(self.rules, span, flags);
         let range = expected.clone().unwrap_or(verdict::NOTHING);
         let pages = model.pages.range(range).map(|(_, page)| page);
-        let own = pages.filter(|page| !page.over);
+        let own = pages.filter(|page| !page.over && !page.is_files());
         let cells: Vec<Cell> = own.map(|page| page.cell.clone()).collect();
         let (addr, size) = span.user();
         let answer = self

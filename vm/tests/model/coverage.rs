@@ -14,6 +14,7 @@ const PROTECTION: &str = "PROTECTION_FAILURE";
 const RIGHT: &str = "INVALID_RIGHT";
 const SPACE: &str = "NO_SPACE";
 const SHORTAGE: &str = "RESOURCE_SHORTAGE";
+const MEMORY: &str = "MEMORY_ERROR";
 const FAILURE: &str = "FAILURE";
 
 /// All answers of each call.
@@ -27,12 +28,13 @@ const ANSWERS: &[(&str, &[&str])] = &[
     ("copy_overwrite", &[SUCCESS, ADDRESS, PROTECTION]),
     ("deallocate", &[SUCCESS, ARGUMENT]),
     ("enter_submap", &[SUCCESS, ADDRESS, SPACE]),
+    ("enter_object", &[SUCCESS, ADDRESS, ARGUMENT, SPACE]),
     ("exit", &[SUCCESS]),
     ("fork", &[SUCCESS]),
     ("inherit", &[SUCCESS, ARGUMENT]),
     ("kmem_alloc", &[SUCCESS, ARGUMENT, SPACE]),
     ("kmem_free", &[SUCCESS, ADDRESS, ARGUMENT]),
-    ("load", &[SUCCESS, ADDRESS, PROTECTION]),
+    ("load", &[SUCCESS, ADDRESS, PROTECTION, MEMORY]),
     ("machine_attribute", &[SUCCESS, ADDRESS, ARGUMENT, FAILURE]),
     (
         "make_memory_entry",
@@ -41,6 +43,10 @@ const ANSWERS: &[(&str, &[&str])] = &[
     ("map", &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, SPACE]),
     ("map_entry", &[SUCCESS, ARGUMENT, RIGHT, SPACE]),
     ("msync", &[SUCCESS, ADDRESS, ARGUMENT]),
+    ("object_create", &[SUCCESS]),
+    ("object_read", &[SUCCESS]),
+    ("object_resize", &[SUCCESS]),
+    ("object_write", &[SUCCESS, ADDRESS]),
     ("page_query", &[SUCCESS, ADDRESS]),
     ("page_range_query", &[SUCCESS, ARGUMENT]),
     ("read", &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, SPACE]),
@@ -51,9 +57,12 @@ const ANSWERS: &[(&str, &[&str])] = &[
         &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION],
     ),
     ("remap", &[SUCCESS, ADDRESS, ARGUMENT, SPACE]),
-    ("store", &[SUCCESS, ADDRESS, PROTECTION]),
+    ("store", &[SUCCESS, ADDRESS, PROTECTION, MEMORY]),
     ("unwire", &[SUCCESS, ADDRESS, ARGUMENT]),
-    ("wire", &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, SHORTAGE]),
+    (
+        "wire",
+        &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, SHORTAGE, MEMORY],
+    ),
 ];
 
 /// How often each of them must have been met.

@@ -17,6 +17,7 @@
 //! | `checks` | what must hold after every operation, and at the end |
 //! | `share` | the same for those that move memory between tasks |
 //! | `carry` | the same for copies that are on their way |
+//! | `file` | the same for files |
 //! | `kernel` | the same for the kernel's own memory |
 //! | `chains` | what is told of entries' objects |
 //! | `run` | programs by seed, shrinking |
@@ -33,6 +34,7 @@ mod carry;
 mod chains;
 mod checks;
 mod coverage;
+mod file;
 mod kernel;
 mod library;
 mod mix;
@@ -102,10 +104,10 @@ const USUAL: &[Event] = &[
 mod model {
     use super::*;
 
-    /// 200 programs of 500 operations in each page size: 100,000 operations each.
+    /// 300 programs of 500 operations in each page size: 150,000 operations each.
     fn agree<const SHIFT: u32>(test: &str, setup: Setup) {
         let mut coverage = Coverage::default();
-        run_all::<SHIFT>(test, setup, (200, 500, Op::random), &mut coverage);
+        run_all::<SHIFT>(test, setup, (300, 500, Op::random), &mut coverage);
         coverage.require(USUAL);
         coverage.require_nesting(500);
         coverage.require_answers();

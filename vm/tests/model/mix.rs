@@ -2,6 +2,7 @@
 
 use super::argument::{Edge, Number, Size, word};
 use super::care;
+use super::file::{FileArguments, FilePlace, LONGEST};
 use super::op::{Call, EntryMode, LIBRARY, LIBRARY_AT, MapArguments, Op, WINDOW};
 use super::random::Random;
 use abi::vm_flags::*;
@@ -15,6 +16,30 @@ const READ_WRITE_EXECUTE: u32 = 7;
 const SHARE: u32 = 0;
 const COPY: u32 = 1;
 const NOTHING: u32 = 2;
+
+/// Something about the file.
+fn file_call(r: &mut Random) -> Call {
+    let pages = r.below(LONGEST + 1);
+    match r.below(16) {
+        0 => Call::NewFile { pages },
+        1..=7 => Call::MapFile(FileArguments {
+            from: r.pick(&[0, 0, 1, 2, 5]),
+            private: r.one_in(2),
+            protection: r.pick(&[READ, READ_WRITE, READ_WRITE]),
+            place: r.pick(&[FilePlace::Fixed, FilePlace::Overwrite, FilePlace::Anywhere]),
+        }),
+        8..=11 => Call::WriteFile {
+            page: r.below(LONGEST),
+            from: r.pick(&[0, 1, 100]),
+            value: r.next() as u8,
+        },
+        12 => Call::ReadFile,
+        _ => Call::ResizeFile {
+            pages,
+            less: r.pick(&[0, 0, 1, 1000]),
+        },
+    }
+}
 
 /// What `mach_vm_map` of nothing is given.
 fn map_arguments(r: &mut Random) -> MapArguments {
@@ -64,7 +89,7 @@ impl Op {
             let call = Call::Care(care::random(r));
             return op(r, page, pages, call);
         }
-        match r.below(144) {
+        match r.below(164) {
             0..=6 => {
                 let usual = [0, VM_FLAGS_OVERWRITE, VM_FLAGS_ANYWHERE, VM_FLAGS_ANYWHERE];
                 let flags = word(r, &usual);
@@ -108,10 +133,14 @@ impl Op {
                 let pages = r.pick(&[pages, 5, 5, 9]);
                 op(r, page, pages, Call::CopyIn)
             }
+            144..=159 => {
+                let call = file_call(r);
+                op(r, page, pages.min(8), call)
+            }
             129 => op(r, page, pages, Call::CopyOut),
             130..=131 | 141..=143 => op(r, page, pages, Call::CopyOverwrite),
-            132 => {
-                let into = r.pick(&[task, 0, 1]);
+            132 | 160..=163 => {
+                let (into, pages) = (r.pick(&[task, 0, 1]), r.pick(&[pages, 5, 9]));
                 op(r, page, pages, Call::Read { into })
             }
             133..=135 => {
@@ -128,9 +157,13 @@ impl Op {
                     beside: r.pick(&[0, 0, 0, 0, 1, -1, 1 << 12, -(1 << 14), i32::MIN]),
                     exact: r.one_in(2),
                 };
-                let size = Size::at_an_edge(r);
+                let last = Size::Of(Number {
+                    bytes: -1,
+                    ..Number::new(Edge::Zero)
+                });
+                let edge = Size::at_an_edge(r);
                 Op {
-                    size,
+                    size: if r.one_in(8) { last } else { edge },
                     ..op(r, page, pages, call)
                 }
             }

@@ -5,7 +5,7 @@
 use super::reference::{Page, Span};
 use super::system::{Failure, Outcome, System};
 use super::verdict::{self, always};
-use abi::region::page_query::{DIRTY, PRESENT};
+use abi::region::page_query::{DIRTY, EXTERNAL, PRESENT};
 use std::collections::BTreeMap;
 use vm::sanitize::UserAddr;
 use vm::{Disposition, Inherit, KernReturn, Machine, Region, Shows, VirtAddr};
@@ -89,7 +89,10 @@ impl<const SHIFT: u32> System<SHIFT> {
         if !unsure && holds && told.bits & PRESENT == 0 {
             return wrong("which holds something");
         }
-        if told.bits & !PRESENT != 0 && told.bits & PRESENT == 0 {
+        if !known.over && (told.bits & EXTERNAL != 0) != known.is_files() {
+            return wrong("which is or is no file's");
+        }
+        if told.bits & !(PRESENT | EXTERNAL) != 0 && told.bits & PRESENT == 0 {
             return wrong("which is not there");
         }
         let at = VirtAddr(page << SHIFT);

@@ -4,6 +4,7 @@
 
 use super::argument::{Number, Size};
 use super::care::Care;
+use super::file::FileArguments;
 
 /// Pages of a map: few, so that calls meet.
 pub const WINDOW: u64 = 40;
@@ -99,6 +100,23 @@ pub enum Call {
         beside: i32,
         exact: bool,
     },
+    /// Another file of so many pages.
+    NewFile {
+        pages: u64,
+    },
+    MapFile(FileArguments),
+    /// Writes the rest of a page.
+    WriteFile {
+        page: u64,
+        from: u64,
+        value: u8,
+    },
+    ReadFile,
+    /// So many pages, less some bytes.
+    ResizeFile {
+        pages: u64,
+        less: u64,
+    },
     Fork,
     Exit,
     /// Purgeable memory, advice, limits.
@@ -148,7 +166,8 @@ impl Op {
     }
 
     /// Whether a failure must leave even the counts as they were. An access or a wiring that fails may
-    /// have brought in pages before.
+    /// have brought in pages before; a copy object that an older one of the file stands in front of stays
+    /// until somebody looks at that one.
     pub fn is_atomic(self) -> bool {
         match self.call {
             Call::Care(care) => care.is_atomic(),
@@ -157,6 +176,9 @@ impl Op {
             | Call::Store { .. }
             | Call::Copy { .. }
             | Call::CopyOut
+            | Call::WriteFile { .. }
+            | Call::ResizeFile { .. }
+            | Call::MapFile(FileArguments { private: true, .. })
             | Call::CopyOverwrite
             | Call::Read { .. }
             | Call::Contents { .. } => false,
@@ -200,6 +222,11 @@ impl Call {
             Call::Remap { .. } => "remap",
             Call::MakeEntry { .. } => "make_memory_entry",
             Call::MapEntry { .. } => "map_entry",
+            Call::NewFile { .. } => "object_create",
+            Call::MapFile(_) => "enter_object",
+            Call::WriteFile { .. } => "object_write",
+            Call::ReadFile => "object_read",
+            Call::ResizeFile { .. } => "object_resize",
             Call::Fork => "fork",
             Call::Exit => "exit",
             Call::Care(care) => care.name(),

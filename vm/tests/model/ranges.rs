@@ -2,7 +2,7 @@
 
 use super::care::Purged;
 use super::op::MapArguments;
-use super::reference::{Page, Span, fresh};
+use super::reference::{Page, Span};
 use super::system::{Failure, Outcome, System};
 use super::verdict;
 use abi::prot::VM_PROT_COPY;
@@ -111,7 +111,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             task.model.change(range.clone(), |page| {
                 if copies {
                     page.maximum |= Protection::WRITE;
-                    page.cell = fresh(&page.cell);
+                    *page = page.copied();
                 }
                 if set_maximum {
                     page.maximum = wanted;
@@ -138,6 +138,11 @@ impl<const SHIFT: u32> System<SHIFT> {
     }
 
     pub fn wire(&mut self, n: usize, span: Span, word: u32) -> Result<Outcome, Failure> {
+        let range = self.rules.pages(span).unwrap_or(verdict::NOTHING);
+        let mut pages = self.tasks[n].model.pages.range(range);
+        if pages.any(|(_, page)| page.is_open()) {
+            return Ok(Outcome::Agreed);
+        }
         let (addr, size) = span.user();
         let answer = self.vm.wire(&self.tasks[n].map, addr, size, UserProt(word));
         // Those that are wired now were not yet when memory was short.
@@ -168,11 +173,14 @@ impl<const SHIFT: u32> System<SHIFT> {
         })
     }
 
-    /// Whether the reference can say nothing about a range: what it holds is in doubt, a submap shows
-    /// it, or it is purgeable memory, whose state a copy would not have.
+    /// Whether the reference can say nothing about a range: what it holds is in doubt or beyond a file's
+    /// end, a submap shows it, or it is purgeable memory, whose state a copy would not have.
     pub fn is_unsure(&self, task: usize, range: std::ops::Range<u64>) -> bool {
         let mut pages = self.tasks[task].model.pages.range(range);
-        pages.any(|(_, page)| self.is_doubted(&page.cell) || page.group.is_some() || page.over)
+        pages.any(|(_, page)| {
+            let odd = page.group.is_some() || page.over || !page.is_there();
+            odd || self.is_doubted(&page.cell)
+        })
     }
 
     /// New memory that a call placed: what answers it, and where the reference would have placed it.

@@ -32,8 +32,24 @@ pub struct Page {
     pub permanent: bool,
     /// The purgeable object that it is in.
     pub group: Option<Rc<Group>>,
+    /// The file that it is of, or ends with.
+    pub file: Option<OfFile>,
     /// It came from a submap, and may still be shown by it.
     pub over: bool,
+}
+
+/// A page of a file.
+#[derive(Clone)]
+pub struct OfFile {
+    /// Pages that the file has now.
+    pub pages: Rc<std::cell::Cell<u64>>,
+    /// Which one it is.
+    pub index: u64,
+    /// Whether it is the file's own. If not, the file was shorter when the page was mapped.
+    pub shared: bool,
+    /// Of one that is not: the file has been so long since. Then there are zeros, for good; but a copy
+    /// that was made at once ends where the file ended, and the reference does not know which those are.
+    pub open: bool,
 }
 
 /// A purgeable object: its state.
@@ -102,7 +118,38 @@ impl Page {
             zero_wired: false,
             permanent: false,
             group: None,
+            file: None,
             over: false,
+        }
+    }
+
+    /// Whether there is anything to access: the file has not ended before.
+    pub fn is_there(&self) -> bool {
+        let file = self.file.as_ref();
+        file.is_none_or(|file| file.shared && file.index < file.pages.get())
+    }
+
+    /// Whether the next access decides if there is.
+    pub fn is_open(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.open)
+    }
+
+    /// Whether it is a file's own.
+    pub fn is_files(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.shared)
+    }
+
+    /// As it is now, for itself.
+    pub fn copied(&self) -> Page {
+        let waits = self.file.clone().filter(|_| !self.is_there());
+        Page {
+            cell: fresh(&self.cell),
+            group: None,
+            file: waits.map(|file| OfFile {
+                shared: false,
+                ..file
+            }),
+            ..self.clone()
         }
     }
 
@@ -200,18 +247,13 @@ impl Task {
 
     /// A page as it is mapped elsewhere: the same memory, or a copy of it.
     pub fn twin(&self, page: u64, copy: bool) -> Page {
-        let page = &self.pages[&page];
+        let page = self.pages[&page].clone();
         Page {
-            cell: if copy {
-                fresh(&page.cell)
-            } else {
-                page.cell.clone()
-            },
             inherit: Inherit::Copy,
             wired: 0,
             zero_wired: false,
             permanent: false,
-            ..page.clone()
+            ..if copy { page.copied() } else { page }
         }
     }
 
@@ -223,24 +265,12 @@ impl Task {
             wire_limit: self.wire_limit,
         };
         for (number, page) in &self.pages {
-            let cell = match page.inherit {
+            let theirs = match page.inherit {
                 Inherit::None => continue,
-                Inherit::Share if !page.over => page.cell.clone(),
-                Inherit::Share | Inherit::Copy => fresh(&page.cell),
+                Inherit::Share if !page.over => page.clone(),
+                Inherit::Share | Inherit::Copy => page.copied(),
             };
-            child.pages.insert(
-                *number,
-                Page {
-                    cell,
-                    wired: 0,
-                    // A copy is ordinary memory.
-                    group: page
-                        .group
-                        .clone()
-                        .filter(|_| page.inherit == Inherit::Share),
-                    ..page.clone()
-                },
-            );
+            child.pages.insert(*number, Page { wired: 0, ..theirs });
         }
         child
     }

@@ -1,12 +1,10 @@
 //! Both sides of the operations that move memory between tasks: copy, remap, memory entries.
 
 use super::op::{EntryMode, WINDOW};
-use super::reference::{Cell, Page, Span, fresh};
+use super::reference::{Page, Span};
 use super::system::{Failure, Outcome, Sim, System};
 use super::verdict::{self, Verdict, always};
-use std::cell::RefCell;
 use std::ops::Range;
-use std::rc::Rc;
 use vm::sanitize::{UserAddr, UserFlags, UserInherit, UserProt, UserSize};
 use vm::{CopyMode, Inherit, KernReturn, MapRequest, MemoryEntryRef, Protection, RemapRequest};
 
@@ -21,7 +19,7 @@ pub struct Named<const SHIFT: u32> {
     pub entry: MemoryEntryRef<Sim<SHIFT>>,
     pages: u64,
     /// Those that a window can show.
-    cells: Vec<Cell>,
+    held: Vec<Page>,
     /// It holds the bytes of the moment at which it was made.
     copied: bool,
     /// What who maps it may do.
@@ -170,17 +168,17 @@ impl<const SHIFT: u32> System<SHIFT> {
         {
             return Err(format!("an entry of {given} pages of {wanted}"));
         }
-        let cell = |page| match mode {
-            EntryMode::Create => Rc::new(RefCell::new(vec![0; 1 << SHIFT])),
-            EntryMode::Copy => fresh(&task.model.pages[&page].cell),
-            EntryMode::Plain | EntryMode::Share => task.model.pages[&page].cell.clone(),
+        let page = |page| match mode {
+            EntryMode::Create => Page::zeros(self.rules),
+            EntryMode::Copy => task.model.twin(page, true),
+            EntryMode::Plain | EntryMode::Share => task.model.twin(page, false),
         };
-        let cells = pages.take(given.min(MOST) as usize).map(cell).collect();
+        let held = pages.take(given.min(MOST) as usize).map(page).collect();
         self.release_entry();
         self.named = answer.ok().and_then(|made| made.entry).map(|entry| Named {
             entry,
             pages: given,
-            cells,
+            held,
             copied: mode == EntryMode::Copy,
             given: match mode {
                 EntryMode::Copy => Protection::ALL,
@@ -246,7 +244,8 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(named) = &self.named else {
             return Ok(Outcome::Agreed);
         };
-        if named.cells.iter().any(|cell| self.is_doubted(cell)) {
+        let unsure = |page: &Page| self.is_doubted(&page.cell) || !page.is_there();
+        if named.held.iter().any(unsure) {
             return Ok(Outcome::Agreed);
         }
         let request = MapRequest {
@@ -278,13 +277,15 @@ impl<const SHIFT: u32> System<SHIFT> {
             _ => Err(KernReturn::INVALID_ARGUMENT),
         };
         let copies = copy || named.copied;
-        let cells: Vec<Cell> = named.cells.iter().skip(from as usize).cloned().collect();
+        let pages: Vec<Page> = named.held.iter().skip(from as usize).cloned().collect();
         let answer = answer.map(|at| at.0);
         self.settle_place(answer, expected, n, |n| {
-            let cell = &cells[n as usize];
+            let page = &pages[n as usize];
+            let page = if copies { page.copied() } else { page.clone() };
             Page {
+                file: page.file,
                 maximum: Protection::DEFAULT,
-                ..Page::of(if copies { fresh(cell) } else { cell.clone() })
+                ..Page::of(page.cell)
             }
         })
     }

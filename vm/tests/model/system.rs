@@ -6,6 +6,7 @@
 
 use super::care::Purged;
 use super::carry::Held;
+use super::file::File;
 use super::kernel::{KERNEL_BYTES, Piece};
 use super::op::{Call, Op, WINDOW};
 use super::reference::{Cell, Rules, Span, Task};
@@ -61,6 +62,8 @@ pub struct System<const SHIFT: u32> {
     pub named: Option<Named<SHIFT>>,
     /// The copy that is on its way.
     pub held: Option<Held<SHIFT>>,
+    /// The file that was made last.
+    pub file: Option<File<SHIFT>>,
     /// The kernel's memory.
     pub pieces: Vec<Piece>,
     pub rules: Rules,
@@ -101,16 +104,18 @@ impl<const SHIFT: u32> System<SHIFT> {
             tasks: Vec::new(),
             named: None,
             held: None,
+            file: None,
             pieces: Vec::new(),
             rules,
             setup,
-            call: "nothing",
+            call: "object_create",
             answers: BTreeMap::new(),
             submap: None,
             library: Vec::new(),
             doubts: Vec::new(),
         };
         system.new_library();
+        system.new_file(4).expect("memory for a file");
         let map = system.new_map();
         system.tasks.push(Pair {
             map,
@@ -167,6 +172,11 @@ impl<const SHIFT: u32> System<SHIFT> {
             Call::Remap { into, copy } => self.remap(n, span, pick(into, count), copy),
             Call::MakeEntry { mode, access } => self.make_entry(n, span, mode, access),
             Call::MapEntry { from, copy } => self.map_entry(n, span.size, from, copy),
+            Call::NewFile { pages } => self.new_file(pages),
+            Call::MapFile(asked) => self.map_file(n, span, asked),
+            Call::WriteFile { page, from, value } => self.write_file(page, from, value),
+            Call::ReadFile => self.read_file(),
+            Call::ResizeFile { pages, less } => self.resize_file(pages, less),
             Call::Fork => self.fork(n),
             Call::Exit => self.exit(n),
             Call::Care(care) => self.care(n, span, care),

@@ -303,6 +303,10 @@ impl Task {
                 left = left.checked_sub(1).ok_or(KernReturn::RESOURCE_SHORTAGE)?;
             }
         }
+        let mut pages = self.pages.range(range.clone());
+        if pages.any(|(_, page)| !page.is_there()) {
+            return Err(KernReturn::MEMORY_ERROR);
+        }
         Ok(range)
     }
 
