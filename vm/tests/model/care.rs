@@ -36,20 +36,22 @@ pub enum Care {
     Look { attribute: u32, value: i32 },
 }
 
+/// A state word.
+pub fn state(r: &mut Random) -> i32 {
+    let state = r.pick(&[
+        NONVOLATILE,
+        NONVOLATILE,
+        VOLATILE,
+        VOLATILE,
+        VOLATILE,
+        EMPTY,
+    ]);
+    let order = r.pick(&[0, 1 << 5, 1 << 6, 1 << 4, 1 << 16]);
+    state | order | (r.below(8) as i32) << 8
+}
+
 /// Any of these.
 pub fn random(r: &mut Random) -> Care {
-    let state = |r: &mut Random| {
-        let state = r.pick(&[
-            NONVOLATILE,
-            NONVOLATILE,
-            VOLATILE,
-            VOLATILE,
-            VOLATILE,
-            EMPTY,
-        ]);
-        let order = r.pick(&[0, 1 << 5, 1 << 6, 1 << 4, 1 << 16]);
-        state | order | (r.below(8) as i32) << 8
-    };
     let advice = [
         0, 1, 4, 4, 5, FREE, FREE, ZERO_WIRED, REUSABLE, 9, 10, ZERO, 11, 13, -1,
     ];
@@ -188,6 +190,44 @@ impl<const SHIFT: u32> System<SHIFT> {
         let (Ok(old), Some(group)) = (answer, page.and_then(|page| page.group)) else {
             return Ok(Outcome::Agreed);
         };
+        self.set_group(&group, old, word, now)
+    }
+
+    /// The same by the name of the memory.
+    pub fn control_entry(&mut self, control: u32, word: i32) -> Result<Outcome, String> {
+        self.notice_purges(Purged::IfShort)?;
+        let Some(named) = &self.named else {
+            return Ok(Outcome::Agreed);
+        };
+        let group = named.group.clone().filter(|_| control < 2);
+        let state = group.as_ref().map(|group| group.state.get());
+        let expected = state.ok_or(KernReturn::INVALID_ARGUMENT);
+        let control_by_name = |control, word| {
+            self.vm
+                .memory_entry_purgable_control(&named.entry, control, word)
+        };
+        let answer = control_by_name(control, word);
+        if answer != expected {
+            return Err(format!(
+                "{control} {word:#x}: {answer:?}, the reference {expected:?}"
+            ));
+        }
+        let now = control_by_name(1, 0);
+        self.count(answer.err());
+        match (answer, group) {
+            (Ok(old), Some(group)) if control == 0 => self.set_group(&group, old, word, now),
+            _ => Ok(Outcome::Agreed),
+        }
+    }
+
+    /// A state was set that was `old` before and is `now`.
+    fn set_group(
+        &self,
+        group: &Rc<Group>,
+        old: i32,
+        word: i32,
+        now: Result<i32, KernReturn>,
+    ) -> Result<Outcome, String> {
         let now = now.map_err(|code| format!("the state is not told: {code:?}"))?;
         match word & 3 {
             // Whether anything was written since it was emptied, the reference does not know.
@@ -196,7 +236,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             wanted => return Err(format!("state {wanted} was set, and it is {now}")),
         }
         if now == EMPTY && old != EMPTY {
-            self.empty(&group);
+            self.empty(group);
         }
         group.state.set(now);
         Ok(Outcome::Agreed)
@@ -207,7 +247,8 @@ impl<const SHIFT: u32> System<SHIFT> {
         let all = || self.tasks.iter().flat_map(|task| task.model.pages.values());
         let is_of =
             |other: &Option<Rc<Group>>| other.as_ref().is_some_and(|o| Rc::ptr_eq(o, group));
-        for page in all().filter(|page| is_of(&page.group)) {
+        let named = self.named.iter().flat_map(|named| &named.held);
+        for page in all().chain(named).filter(|page| is_of(&page.group)) {
             let wired = all().any(|other| Rc::ptr_eq(&other.cell, &page.cell) && other.wired > 0);
             if !wired {
                 page.cell.borrow_mut().fill(0);
@@ -218,23 +259,37 @@ impl<const SHIFT: u32> System<SHIFT> {
     /// Finds out which volatile objects have been purged, before anything else is compared.
     pub fn notice_purges(&self, purged: Purged) -> Result<(), String> {
         let mut volatile = false;
+        let given_up = |now, group: &Rc<Group>| match now {
+            Ok(VOLATILE) => Ok(()),
+            Ok(EMPTY) if purged == Purged::Perhaps || self.setup.may_run_short => {
+                self.empty(group);
+                group.state.set(EMPTY);
+                Ok(())
+            }
+            now => Err(format!("volatile memory is {now:?}")),
+        };
+        let is_volatile = |group: &&Rc<Group>| group.state.get() == VOLATILE;
+        if let Some(named) = &self.named {
+            // A part of an object does not tell its state.
+            volatile |= named
+                .held
+                .iter()
+                .any(|page| page.group.iter().any(|g| is_volatile(&g)));
+            if let Some(group) = named.group.as_ref().filter(is_volatile) {
+                let now = self.vm.memory_entry_purgable_control(&named.entry, 1, 0);
+                given_up(now, group)?;
+            }
+        }
         for task in &self.tasks {
             for (number, page) in &task.model.pages {
-                let Some(group) = page.group.as_ref().filter(|g| g.state.get() == VOLATILE) else {
+                let Some(group) = page.group.as_ref().filter(is_volatile) else {
                     continue;
                 };
                 volatile = true;
                 let now = self
                     .vm
                     .purgable_control(&task.map, UserAddr(number << SHIFT), 1, 0);
-                match now {
-                    Ok(VOLATILE) => {}
-                    Ok(EMPTY) if purged == Purged::Perhaps || self.setup.may_run_short => {
-                        self.empty(group);
-                        group.state.set(EMPTY);
-                    }
-                    now => return Err(format!("volatile memory at {number:#x} is {now:?}")),
-                }
+                given_up(now, group)?;
             }
         }
         let count = self.vm.statistics().purgeable_count;

@@ -40,6 +40,11 @@ const ANSWERS: &[(&str, &[&str])] = &[
         "make_memory_entry",
         &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, FAILURE],
     ),
+    (
+        "make_memory_entry of an entry",
+        &[SUCCESS, ARGUMENT, PROTECTION],
+    ),
+    ("memory_entry_purgable_control", &[SUCCESS, ARGUMENT]),
     ("map", &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, SPACE]),
     ("map_entry", &[SUCCESS, ARGUMENT, RIGHT, SPACE]),
     ("msync", &[SUCCESS, ADDRESS, ARGUMENT]),

@@ -89,7 +89,7 @@ impl Op {
             let call = Call::Care(care::random(r));
             return op(r, page, pages, call);
         }
-        match r.below(164) {
+        match r.below(175) {
             0..=6 => {
                 let usual = [0, VM_FLAGS_OVERWRITE, VM_FLAGS_ANYWHERE, VM_FLAGS_ANYWHERE];
                 let flags = word(r, &usual);
@@ -132,6 +132,15 @@ impl Op {
                 // A large copy as often as a small one.
                 let pages = r.pick(&[pages, 5, 5, 9]);
                 op(r, page, pages, Call::CopyIn)
+            }
+            164..=167 => {
+                let access = r.pick(&[READ, READ, READ_WRITE, READ_WRITE_EXECUTE]);
+                let from = r.pick(&[0, 0, 1]);
+                op(r, page, pages.min(4), Call::MakeChild { from, access })
+            }
+            168..=171 => {
+                let (control, state) = (word(r, &[0, 0, 0, 1, 2]), care::state(r));
+                op(r, page, pages, Call::ControlEntry { control, state })
             }
             144..=159 => {
                 let call = file_call(r);
@@ -193,7 +202,7 @@ impl Op {
                 let to = Number::random(r, to);
                 op(r, page, pages, Call::Copy { into, to })
             }
-            36 => {
+            36 | 172..=174 => {
                 let into = r.pick(&[task, 0, 1, 2]);
                 let copy = r.one_in(2);
                 op(r, page, pages.min(8), Call::Remap { into, copy })
@@ -204,6 +213,8 @@ impl Op {
                     EntryMode::Share,
                     EntryMode::Copy,
                     EntryMode::Create,
+                    EntryMode::Purgable,
+                    EntryMode::Purgable,
                 ]);
                 let access = r.pick(&[READ_WRITE, READ, READ_WRITE_EXECUTE]);
                 let made = op(r, page, pages, Call::MakeEntry { mode, access });

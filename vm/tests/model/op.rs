@@ -84,6 +84,16 @@ pub enum Call {
         mode: EntryMode,
         access: u32,
     },
+    /// The same of the memory entry that there is, from its page `from` on.
+    MakeChild {
+        from: u64,
+        access: u32,
+    },
+    /// `mach_memory_entry_purgable_control` of it.
+    ControlEntry {
+        control: u32,
+        state: i32,
+    },
     /// `mach_vm_map` of it, from its page `from` on.
     MapEntry {
         from: u64,
@@ -152,6 +162,7 @@ pub enum EntryMode {
     Share,
     Copy,
     Create,
+    Purgable,
 }
 
 impl Op {
@@ -221,6 +232,8 @@ impl Call {
             Call::KernelFree { .. } => "kmem_free",
             Call::Remap { .. } => "remap",
             Call::MakeEntry { .. } => "make_memory_entry",
+            Call::MakeChild { .. } => "make_memory_entry of an entry",
+            Call::ControlEntry { .. } => "memory_entry_purgable_control",
             Call::MapEntry { .. } => "map_entry",
             Call::NewFile { .. } => "object_create",
             Call::MapFile(_) => "enter_object",

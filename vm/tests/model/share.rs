@@ -1,10 +1,11 @@
 //! Both sides of the operations that move memory between tasks: copy, remap, memory entries.
 
 use super::op::{EntryMode, WINDOW};
-use super::reference::{Page, Span};
+use super::reference::{Group, Page, Span};
 use super::system::{Failure, Outcome, Sim, System};
 use super::verdict::{self, Verdict, always};
 use std::ops::Range;
+use std::rc::Rc;
 use vm::sanitize::{UserAddr, UserFlags, UserInherit, UserProt, UserSize};
 use vm::{CopyMode, Inherit, KernReturn, MapRequest, MemoryEntryRef, Protection, RemapRequest};
 
@@ -19,7 +20,9 @@ pub struct Named<const SHIFT: u32> {
     pub entry: MemoryEntryRef<Sim<SHIFT>>,
     pages: u64,
     /// Those that a window can show.
-    held: Vec<Page>,
+    pub held: Vec<Page>,
+    /// The purgeable object that it names all of.
+    pub group: Option<Rc<Group>>,
     /// It holds the bytes of the moment at which it was made.
     copied: bool,
     /// What who maps it may do.
@@ -127,10 +130,14 @@ impl<const SHIFT: u32> System<SHIFT> {
         access: u32,
     ) -> Result<Outcome, Failure> {
         use abi::memory_entry::*;
-        let range = self.rules.pages(span);
+        let range = match span.size {
+            0 => Ok(verdict::NOTHING),
+            _ => self.rules.pages(span),
+        };
         let range = range.map_err(always(KernReturn::INVALID_ARGUMENT));
         let pages = range.clone().unwrap_or(verdict::NOTHING);
-        if mode != EntryMode::Create && self.is_unsure(n, pages.clone()) {
+        let creates = matches!(mode, EntryMode::Create | EntryMode::Purgable);
+        if !creates && self.is_unsure(n, pages.clone()) {
             return Ok(Outcome::Agreed);
         }
         let flags = match mode {
@@ -138,6 +145,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             EntryMode::Share => MAP_MEM_VM_SHARE,
             EntryMode::Copy => MAP_MEM_VM_COPY,
             EntryMode::Create => MAP_MEM_NAMED_CREATE,
+            EntryMode::Purgable => MAP_MEM_NAMED_CREATE | MAP_MEM_PURGABLE,
         };
         let (at, size) = span.user();
         let task = &self.tasks[n];
@@ -168,8 +176,12 @@ impl<const SHIFT: u32> System<SHIFT> {
         {
             return Err(format!("an entry of {given} pages of {wanted}"));
         }
+        let group = (mode == EntryMode::Purgable).then(Rc::default);
         let page = |page| match mode {
-            EntryMode::Create => Page::zeros(self.rules),
+            EntryMode::Create | EntryMode::Purgable => Page {
+                group: group.clone(),
+                ..Page::zeros(self.rules)
+            },
             EntryMode::Copy => task.model.twin(page, true),
             EntryMode::Plain | EntryMode::Share => task.model.twin(page, false),
         };
@@ -179,6 +191,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             entry,
             pages: given,
             held,
+            group,
             copied: mode == EntryMode::Copy,
             given: match mode {
                 EntryMode::Copy => Protection::ALL,
@@ -198,7 +211,7 @@ impl<const SHIFT: u32> System<SHIFT> {
     ) -> Verdict {
         if size == 0 {
             return match mode {
-                EntryMode::Create => Ok(verdict::NOTHING),
+                EntryMode::Create | EntryMode::Purgable => Ok(verdict::NOTHING),
                 _ => Err(KernReturn::INVALID_ARGUMENT),
             };
         }
@@ -210,10 +223,14 @@ impl<const SHIFT: u32> System<SHIFT> {
             false => Err(KernReturn::PROTECTION_FAILURE),
         };
         match mode {
-            EntryMode::Create if range.end - range.start > u64::from(u32::MAX) => {
-                return Err(KernReturn::FAILURE);
+            EntryMode::Purgable if !access.contains(Protection::WRITE) => {
+                return Err(KernReturn::INVALID_ARGUMENT);
             }
-            EntryMode::Create => {}
+            EntryMode::Create | EntryMode::Purgable => {
+                if range.end - range.start > u64::from(u32::MAX) {
+                    return Err(KernReturn::FAILURE);
+                }
+            }
             EntryMode::Copy => model.check_right(range.clone(), Protection::READ)?,
             EntryMode::Plain => {
                 model.check_mapped(first.clone())?;
@@ -226,6 +243,58 @@ impl<const SHIFT: u32> System<SHIFT> {
             }
         }
         Ok(range)
+    }
+
+    /// Names a part of what the entry names, from its page `from` on.
+    pub fn make_child(&mut self, size: u64, from: u64, access: u32) -> Result<Outcome, Failure> {
+        let Some(parent) = &self.named else {
+            return Ok(Outcome::Agreed);
+        };
+        let whole = from == 0 && self.rules.count(size) == Ok(parent.pages);
+        if parent.group.is_some() && !whole {
+            // A part of a purgeable object does not tell its state.
+            return Ok(Outcome::Agreed);
+        }
+        let (map, offset) = (&self.tasks[0].map, UserAddr(from << SHIFT));
+        let answer =
+            self.vm
+                .make_memory_entry(map, UserSize(size), offset, access, Some(&parent.entry));
+        let access = Protection::from_bits_truncate(access as u8);
+        let argument = Err(KernReturn::INVALID_ARGUMENT);
+        let range = self.rules.pages(Span {
+            addr: offset.0,
+            size,
+        });
+        let expected = match range {
+            _ if parent.copied => argument,
+            _ if size == 0 => Ok(verdict::NOTHING),
+            Ok(range) if range.end > parent.pages => argument,
+            Ok(_) if !parent.given.contains(access) => Err(KernReturn::PROTECTION_FAILURE),
+            Ok(range) => Ok(range),
+            Err(_) => argument,
+        };
+        let (Ok(made), Ok(range)) = (&answer, &expected) else {
+            let answer = answer.map(drop);
+            return self.settle(answer, expected.map(drop), 0, |_| ());
+        };
+        let pages = range.end - range.start;
+        if made.size != pages << SHIFT || made.entry.is_some() != (pages != 0) {
+            return Err(format!("an entry of {} bytes of {range:?}", made.size));
+        }
+        let held = parent.held.iter().skip(from as usize).take(pages as usize);
+        let (held, group) = (held.cloned().collect(), parent.group.clone());
+        if let Some(entry) = answer.ok().and_then(|made| made.entry) {
+            self.release_entry();
+            self.named = Some(Named {
+                entry,
+                pages,
+                held,
+                group,
+                copied: false,
+                given: access,
+            });
+        }
+        self.settle(Ok(()), Ok(()), 0, |_| ())
     }
 
     pub fn release_entry(&mut self) {
@@ -244,7 +313,11 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(named) = &self.named else {
             return Ok(Outcome::Agreed);
         };
-        let unsure = |page: &Page| self.is_doubted(&page.cell) || !page.is_there();
+        let copies = copy || named.copied;
+        let unsure = |page: &Page| {
+            let odd = copies && page.group.is_some();
+            odd || self.is_doubted(&page.cell) || !page.is_there()
+        };
         if named.held.iter().any(unsure) {
             return Ok(Outcome::Agreed);
         }
@@ -276,7 +349,6 @@ impl<const SHIFT: u32> System<SHIFT> {
             }
             _ => Err(KernReturn::INVALID_ARGUMENT),
         };
-        let copies = copy || named.copied;
         let pages: Vec<Page> = named.held.iter().skip(from as usize).cloned().collect();
         let answer = answer.map(|at| at.0);
         self.settle_place(answer, expected, n, |n| {
@@ -284,6 +356,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             let page = if copies { page.copied() } else { page.clone() };
             Page {
                 file: page.file,
+                group: page.group,
                 maximum: Protection::DEFAULT,
                 ..Page::of(page.cell)
             }

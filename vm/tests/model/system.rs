@@ -171,6 +171,8 @@ impl<const SHIFT: u32> System<SHIFT> {
             } => self.kmem_free(which, beside, (!exact).then_some(span)),
             Call::Remap { into, copy } => self.remap(n, span, pick(into, count), copy),
             Call::MakeEntry { mode, access } => self.make_entry(n, span, mode, access),
+            Call::MakeChild { from, access } => self.make_child(span.size, from, access),
+            Call::ControlEntry { control, state } => self.control_entry(control, state),
             Call::MapEntry { from, copy } => self.map_entry(n, span.size, from, copy),
             Call::NewFile { pages } => self.new_file(pages),
             Call::MapFile(asked) => self.map_file(n, span, asked),
