@@ -51,6 +51,9 @@ impl<M: Machine> Vm<M> {
         };
         let total = size.checked_add(around.saturating_mul(2));
         let total = total.ok_or(KernReturn::NO_SPACE)?;
+        // Where there is no room, no memory is taken.
+        let anywhere = Placement::Anywhere(VirtAddr(0));
+        self.kernel_map()?.read().place(anywhere, total, 0)?;
         let object = self.new_object(ObjectKind::Kernel, total >> M::PAGE_SHIFT)?;
         let first = around >> M::PAGE_SHIFT;
         let count = size >> M::PAGE_SHIFT;

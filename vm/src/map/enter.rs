@@ -313,11 +313,7 @@ impl<M: Machine> Vm<M> {
         }
         if matches!(new.placement, Placement::Overwrite(_)) && !state.tree.is_free(range) {
             spare.require(state.clips(range).saturating_add(1))?;
-            self.remove_locked(map, state, range, spare, removed, batch)?;
-            if !state.tree.is_free(range) {
-                // A permanent entry stayed.
-                return Err(Stop::Code(KernReturn::NO_SPACE));
-            }
+            self.clear_locked(map, state, range, spare, removed, batch)?;
         }
         Ok(range)
     }

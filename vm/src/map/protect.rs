@@ -89,6 +89,7 @@ impl<M: Machine> Vm<M> {
                 copies
                     .into_iter()
                     .for_each(|copies| abandon(copies, dropped));
+                state.simplify_range(self, range);
                 return ready;
             }
             if let Some(copies) = copies {

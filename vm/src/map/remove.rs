@@ -108,6 +108,28 @@ impl<M: Machine> Vm<M> {
         Ok(())
     }
 
+    /// The same for a range that new memory takes.
+    ///
+    /// # Errors
+    /// `NO_SPACE` if something permanent would stay there; nothing has changed then.
+    pub(crate) fn clear_locked(
+        &self,
+        map: &Map<M>,
+        state: &mut MapState<M>,
+        range: Range,
+        spare: &mut Spare<M>,
+        removed: &mut Removed<M>,
+        batch: &mut TlbBatch<'_, M>,
+    ) -> Result<(), Stop> {
+        state.check_permanent(range)?;
+        let stays = state.tree.visit(range, |entry| {
+            let permanent = entry.attributes.flags.contains(EntryFlags::PERMANENT);
+            permanent.then_some(Stop::Code(KernReturn::NO_SPACE))
+        });
+        stays.map_or(Ok(()), Err)?;
+        self.remove_locked(map, state, range, spare, removed, batch)
+    }
+
     /// Gives up what removed entries referred to. No lock is held; the mappings are gone.
     pub(crate) fn dispose(&self, mut removed: Removed<M>, batch: &mut TlbBatch<'_, M>) {
         while let Some(mut entry) = removed.pop() {
