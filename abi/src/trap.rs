@@ -22,6 +22,11 @@ traps! {
     TASK_SELF = 28, "() -> port name";
     HOST_SELF = 29, "() -> port name";
     TASK_FOR_PID = 45, "(target, pid, *name)";
+    MACX_SWAPON = 48, "(name, flags, size, priority): ENOTSUP";
+    MACX_SWAPOFF = 49, "(name, flags): ENOTSUP";
+    MACX_TRIGGERS = 51, "(high, low, flags, alert port): ENOTSUP";
+    MACX_BACKING_STORE_SUSPEND = 52, "(suspend): ENOTSUP";
+    MACX_BACKING_STORE_RECOVERY = 53, "(pid): ENOTSUP";
     SWTCH_PRI = 59, "(priority): yields";
     THREAD_SWITCH = 61, "(thread, option, time): yields";
     TIMEBASE_INFO = 89, "(*{numer u32, denom u32})";

@@ -9,6 +9,8 @@ mod information;
 mod memory;
 mod name;
 mod process;
+mod refused;
+mod shared_region;
 mod shm;
 mod signal;
 mod sysctl;
@@ -74,7 +76,7 @@ pub const DONE: Answer = Ok((0, 0));
 type UnixCall = fn(&mut Call<'_>) -> Answer;
 type MachTrap = fn(&mut Call<'_>) -> Result<u32, KernReturn>;
 
-const UNIX_COUNT: usize = 512;
+const UNIX_COUNT: usize = 560;
 const MACH_COUNT: usize = 640;
 
 macro_rules! table {
@@ -115,7 +117,10 @@ table! { UNIX, UnixCall, UNIX_COUNT,
     SYS_MSYNC => memory::msync; SYS_MLOCK => memory::mlock; SYS_MUNLOCK => memory::munlock;
     SYS_SHM_OPEN => shm::open; SYS_SHM_UNLINK => shm::unlink;
     SYS_MREMAP_ENCRYPTED => memory::mremap_encrypted;
-    SYS_MLOCKALL => memory::no_call; SYS_MUNLOCKALL => memory::no_call;
+    SYS_MLOCKALL => refused::no_call; SYS_MUNLOCKALL => refused::no_call;
+    SYS_SWAPON => refused::swapon; SYS_KAS_INFO => refused::kas_info;
+    SYS_SHARED_REGION_CHECK_NP => shared_region::check;
+    SYS_SHARED_REGION_MAP_AND_SLIDE_2_NP => shared_region::map_and_slide;
     SYS_GETTIMEOFDAY => time::gettimeofday; SYS_SEMWAIT_SIGNAL => time::semwait_signal;
     SYS_GETENTROPY => time::getentropy;
     SYS_SYSCTL => sysctl::sysctl; SYS_SYSCTLBYNAME => sysctl::sysctlbyname;
@@ -128,6 +133,9 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::PORT_DEALLOCATE => mach::port::deallocate; abi::trap::THREAD_SELF => mach::port::thread_self;
     abi::trap::TASK_SELF => mach::port::task_self; abi::trap::HOST_SELF => mach::port::host_self;
     abi::trap::TASK_FOR_PID => mach::port::task_for_pid;
+    abi::trap::MACX_SWAPON => refused::macx; abi::trap::MACX_SWAPOFF => refused::macx;
+    abi::trap::MACX_TRIGGERS => refused::macx; abi::trap::MACX_BACKING_STORE_SUSPEND => refused::macx;
+    abi::trap::MACX_BACKING_STORE_RECOVERY => refused::macx;
     abi::trap::SWTCH_PRI => mach::host::yield_now; abi::trap::THREAD_SWITCH => mach::host::yield_now;
     abi::trap::TIMEBASE_INFO => mach::host::timebase_info; abi::trap::WAIT_UNTIL => mach::host::wait_until;
     abi::trap::MACH_VM_INHERIT => mach::vm::inherit; abi::trap::MACH_VM_MAP => mach::vm::map;
