@@ -1,6 +1,7 @@
 /* What a task, the host and the kernel tell of themselves: every flavor, its revisions, short counts; and who may
  * have whose port. */
 #include "test.h"
+#include <fcntl.h>
 #include <vellum.h>
 
 static mach_port_t me;
@@ -71,6 +72,59 @@ static void tasks(void)
 	CHECK_EQ(task_info(MACH_PORT_NULL, TASK_VM_INFO, (task_info_t)words, &count), KERN_INVALID_ARGUMENT);
 	CHECK_EQ(task_wire(me, TRUE), KERN_NOT_SUPPORTED);
 	CHECK_EQ(task_wire(MACH_PORT_NULL, TRUE), MACH_SEND_INVALID_DEST);
+}
+
+static struct task_vm_info weight(void)
+{
+	struct task_vm_info info;
+	mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
+	CHECK_EQ(task(TASK_VM_INFO, &info, &count), KERN_SUCCESS);
+	return info;
+}
+
+/* What memory counts as: in the footprint or not, and the most there was. */
+static void footprint(void)
+{
+	const uint64_t page = vm_page_size, many = 64 * page;
+	struct task_vm_info before = weight();
+	CHECK(before.external > 0 && before.internal > 0 && before.device == 0);
+	/* The zeros that are only read are nobody's: they are resident, and nothing more. */
+	CHECK(before.internal + before.external + before.reusable <= before.resident_size);
+	CHECK(before.phys_footprint >= before.internal);
+
+	char *p = pages(64);
+	memset(p, 1, many);
+	struct task_vm_info after = weight();
+	CHECK_EQ(after.internal, before.internal + many);
+	CHECK_EQ(after.external, before.external);
+	/* And the tables that it took: a page or two. */
+	CHECK(after.phys_footprint >= before.phys_footprint + many && after.phys_footprint <= before.phys_footprint + many + 3 * page);
+	CHECK_EQ(madvise(p, 16 * page, MADV_FREE_REUSABLE), 0);
+	CHECK_EQ(weight().reusable, before.reusable + 16 * page);
+	CHECK_EQ(weight().internal, after.internal - 16 * page);
+	CHECK_EQ(weight().phys_footprint, after.phys_footprint - 16 * page);
+	CHECK_EQ(madvise(p, 16 * page, MADV_FREE_REUSE), 0);
+	CHECK_EQ(weight().phys_footprint, after.phys_footprint);
+	CHECK_EQ(munmap(p, many), 0);
+	struct task_vm_info gone = weight();
+	CHECK_EQ(gone.internal, before.internal);
+	CHECK(gone.internal_peak >= after.internal && gone.resident_size_peak >= after.resident_size);
+	CHECK(gone.reusable_peak >= 16 * page && gone.ledger_phys_footprint_peak >= (int64_t)after.phys_footprint);
+
+	/* A file's pages. */
+	int fd = open("/bin/sh", O_RDONLY);
+	volatile char *file = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(fd >= 0 && file != MAP_FAILED);
+	before = weight();
+	(void)file[0];
+	(void)file[page];
+	after = weight();
+	CHECK_EQ(after.external, before.external + 2 * page);
+	CHECK_EQ(after.internal, before.internal);
+	file[0] = 1;
+	CHECK_EQ(weight().external, after.external - page);
+	CHECK_EQ(weight().internal, after.internal + page);
+	CHECK_EQ(munmap((void *)file, 2 * page) | close(fd), 0);
 }
 
 static void host(void)
@@ -219,6 +273,7 @@ int main(void)
 	mach_port_t port = 7;
 	me = mach_task_self();
 	tasks();
+	footprint();
 	host();
 	zones();
 	refused();

@@ -22,6 +22,7 @@ pub mod page;
 pub mod queues;
 mod ranks;
 mod registry;
+pub mod residence;
 pub mod sanitize;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -56,6 +57,7 @@ pub use memory_entry::{MadeEntry, MemoryEntry, MemoryEntryRef, MemoryKind};
 pub use object::ObjectRef;
 pub use object::ledger::{Charged, LEDGER_TAGS, LedgerTag};
 pub use page::{Page, PageArray, PageList};
+pub use residence::{ACCOUNTS, Account, Ledger, Peaks, Residence};
 pub use sanitize::{UserAddr, UserBehavior, UserFlags, UserInherit, UserProt, UserSize};
 pub use transfer::MapCopy;
 pub use vm::{BootMemory, Vm, WriteExecute};

@@ -261,6 +261,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 break;
             } else {
                 record.become_page();
+                self.note_peaks(pmap.control.0);
                 self.word(pmap.control.0 + control::TABLES)
                     .fetch_sub(1, Relaxed);
                 batch.retire_table(self.page_at(PhysAddr(table)));

@@ -7,13 +7,14 @@ use crate::memory::vm;
 use crate::shared::Shared;
 use crate::syscall::Call;
 use crate::task::Task;
+use crate::task::task::Weight;
 use crate::task::ports::Port;
 use crate::user_memory::{Plain, get, put, put_bytes};
 use abi::KernReturn;
 use abi::proc::TimeValue;
 use abi::task_info::*;
 use core::sync::atomic::Ordering::Relaxed;
-use vm::{Charged, LedgerTag};
+use vm::{Account, Charged, LEDGER_TAGS, LedgerTag, Pages};
 
 /// `POLICY_TIMESHARE`.
 const TIMESHARE: i32 = 1;
@@ -73,11 +74,12 @@ fn events(task: &Shared<Task>) -> TaskEventsInfo {
 
 fn basic(task: &Shared<Task>) -> MachTaskBasicInfo {
     let page = vm().page_size();
+    let weight = task.weight(vm());
     let time = task.thread().map_or(0, |thread| thread.time());
     MachTaskBasicInfo {
         virtual_size: task.size(vm()).0,
-        resident_size: task.resident(vm()) * page,
-        resident_size_max: task.counters.peak.load(Relaxed) * page,
+        resident_size: weight.residence.total().0 * page,
+        resident_size_max: weight.peaks.resident.0 * page,
         user_time: TimeValue {
             seconds: small(time / crate::clock::SECOND),
             microseconds: small(time % crate::clock::SECOND / 1000),
@@ -124,30 +126,39 @@ fn memory(task: &Shared<Task>) -> TaskVmInfo {
     let page = vm().page_size();
     let (size, entries) = task.size(vm());
     let limits = task.limits(vm());
-    let resident = task.resident(vm()) * page;
-    let peak = task.counters.peak.load(Relaxed) * page;
+    let Weight {
+        residence,
+        peaks,
+        footprint,
+        charged,
+    } = task.weight(vm());
+    let bytes = |pages: Pages| pages.0 * page;
+    let most = peaks.footprint.max(footprint);
     TaskVmInfo {
         virtual_size: size,
         region_count: small(entries as u64),
         page_size: small(page),
-        resident_size: resident,
-        resident_size_peak: peak,
-        internal: resident,
-        internal_peak: peak,
-        phys_footprint: resident,
+        resident_size: bytes(residence.total()),
+        resident_size_peak: bytes(peaks.resident),
+        internal: bytes(residence.internal()),
+        internal_peak: bytes(peaks.internal),
+        external: bytes(residence.of(Account::External)),
+        external_peak: bytes(peaks.external),
+        reusable: bytes(residence.of(Account::Reusable)),
+        reusable_peak: bytes(peaks.reusable),
+        phys_footprint: bytes(footprint),
         min_address: limits.start.0,
         max_address: limits.end.0,
-        ledger_phys_footprint_peak: i64::try_from(peak).unwrap_or(i64::MAX),
-        ledgers: ledgers(task),
+        ledger_phys_footprint_peak: i64::try_from(bytes(most)).unwrap_or(i64::MAX),
+        ledgers: ledgers(&charged),
         ..TaskVmInfo::default()
     }
 }
 
 /// What a task is charged for purgeable memory: pairs of bytes and of bytes that are compressed, of which
 /// there are none. Media, graphics and neural memory that is volatile counts as without footprint.
-fn ledgers(task: &Shared<Task>) -> [i64; 20] {
+fn ledgers(charged: &[Charged; LEDGER_TAGS]) -> [i64; 20] {
     let page = vm().page_size();
-    let charged = task.charged(vm());
     let mut ledgers = [0; 20];
     let kinds = [LedgerTag::None, LedgerTag::Network, LedgerTag::Media, LedgerTag::Graphics, LedgerTag::Neural];
     for (four, tag) in ledgers.chunks_mut(4).zip(kinds) {

@@ -133,8 +133,7 @@ pub fn getrusage(call: &mut Call<'_>) -> Answer {
     let usage = match call.args[0] as i32 {
         0 => {
             let faults = task.counters.faults.load(Relaxed);
-            task.resident(vm());
-            let peak = task.counters.peak.load(Relaxed) * vm().page_size();
+            let peak = task.weight(vm()).peaks.resident.0 * vm().page_size();
             usage(call.thread.time(), peak, faults)
         }
         -1 => usage(task.children_time.load(Relaxed), 0, 0),

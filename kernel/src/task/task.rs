@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 use sync::NoPreempt;
-use vm::{Charged, LEDGER_TAGS, Map, MapRef, Range};
+use vm::{Charged, LEDGER_TAGS, Map, MapRef, Pages, Peaks, Range, Residence};
 
 /// An address space of this kernel.
 pub type TaskMap = Map<Machine>;
@@ -52,8 +52,6 @@ pub struct Counters {
     pub unix_calls: AtomicU64,
     /// Mach traps.
     pub mach_calls: AtomicU64,
-    /// The most pages ever resident, as far as anybody looked.
-    pub peak: AtomicU64,
 }
 
 impl Counters {
@@ -62,6 +60,19 @@ impl Counters {
     pub fn count(counter: &AtomicU64) {
         counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
     }
+}
+
+/// What the memory of a task counts as.
+#[derive(Default)]
+pub struct Weight {
+    /// Pages mapped.
+    pub residence: Residence,
+    /// The most there ever were.
+    pub peaks: Peaks,
+    /// Pages that it weighs.
+    pub footprint: Pages,
+    /// Pages of purgeable memory that it is charged for, by tag.
+    pub charged: [Charged; LEDGER_TAGS],
 }
 
 /// A task.
@@ -246,18 +257,22 @@ impl Task {
         let Some(map) = self.map_ref() else { return 0 };
         let pages = vm.resident(&map).0;
         vm.map_release(map);
-        self.counters.peak.fetch_max(pages, Relaxed);
         pages
     }
 
-    /// What its address space is charged for purgeable memory, by tag.
-    pub fn charged(&self, vm: &KernelVm) -> [Charged; LEDGER_TAGS] {
+    /// What its memory counts as.
+    pub fn weight(&self, vm: &KernelVm) -> Weight {
         let Some(map) = self.map_ref() else {
-            return Default::default();
+            return Weight::default();
         };
-        let charged = vm.charged(&map);
+        let weight = Weight {
+            residence: vm.residence(&map),
+            peaks: vm.peaks(&map),
+            footprint: vm.footprint(&map),
+            charged: vm.charged(&map),
+        };
         vm.map_release(map);
-        charged
+        weight
     }
 
     /// Faults of its address space that copied a page.

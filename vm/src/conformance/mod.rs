@@ -27,6 +27,7 @@ use crate::addr::{PageId, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::{FrameSource, Machine};
 use crate::page::PageArray;
+use crate::residence::{Account, Peaks, Residence};
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -101,8 +102,12 @@ struct Run<'a, 'p, M: Machine, O> {
     /// Which tables of the nested pmap each user shows.
     shows: [[bool; nest::TABLES]; SPACES],
     pages: [PageId; PAGES],
+    /// What each page counts as.
+    accounts: [Account; PAGES],
+    /// The most that each pmap mapped.
+    peaks: [Peaks; ALL_SPACES],
     /// What the kernel's pmap mapped before: in the kernel, its own memory.
-    others: u64,
+    others: Residence,
     met: Met,
     step: u32,
     doing: &'static str,
@@ -154,7 +159,9 @@ pub fn run<M: Machine, O: Observer<M>>(
         model: [[None; SLOTS]; ALL_SPACES],
         shows: [[false; nest::TABLES]; SPACES],
         pages,
-        others: machine.pmap_resident(machine.kernel_pmap()).0,
+        accounts: core::array::from_fn(|page| Account::from_bits(page as u64)),
+        peaks: [Peaks::default(); ALL_SPACES],
+        others: machine.pmap_residence(machine.kernel_pmap()),
         met: Met::default(),
         step: 0,
         doing: "start",
@@ -264,7 +271,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 .run(self.machine, pmap, &mut addresses.into_iter());
         }
         let mut batch = TlbBatch::new(self.array);
-        match self.random(17) {
+        match self.random(18) {
             0..8 => self.enter(space, frames, &mut batch)?,
             8 => self.remove(space, &mut batch)?,
             9 | 10 => self.protect(space, &mut batch)?,
@@ -273,6 +280,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             13 => self.forget(&mut batch)?,
             14 => self.disconnect(&mut batch)?,
             15 => self.nest(frames, &mut batch)?,
+            16 => self.account(),
             _ => {
                 if self.random(4) == 0 && space < SPACES {
                     self.recreate(space, frames)?;
@@ -300,7 +308,11 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     fn compare(&mut self) -> Result<(), Failure> {
         let mut mappings = [0; PAGES];
         for space in 0..ALL_SPACES {
-            let mut resident = if space == KERNEL { self.others } else { 0 };
+            let mut resident = if space == KERNEL {
+                self.others
+            } else {
+                Residence::default()
+            };
             for slot in 0..SLOTS {
                 if space == KERNEL && slot / CLUSTER == NEST_CLUSTER {
                     continue;
@@ -313,13 +325,15 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                     return self.fail("extract differs", at.0);
                 }
                 if let Some(mapped) = expected.filter(|_| holder == space) {
-                    resident += 1;
+                    let count = match mapped.tracked {
+                        true => &mut resident.by[self.accounts[mapped.page] as usize].0,
+                        false => &mut resident.untracked.0,
+                    };
+                    *count += 1;
                     mappings[mapped.page] += usize::from(mapped.tracked);
                 }
             }
-            if self.machine.pmap_resident(self.pmap(space)).0 != resident {
-                return self.fail("the resident count differs", resident);
-            }
+            self.compare_counts(space, &resident)?;
         }
         let nestings = self.machine.pmap_nestings(self.pmap(NESTED));
         if nestings != self.nestings() {
@@ -333,6 +347,26 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 return self.fail("the reverse map differs", count as u64);
             }
             self.met.most_mappers = self.met.most_mappers.max(count as u32);
+        }
+        Ok(())
+    }
+
+    fn compare_counts(&mut self, space: usize, expected: &Residence) -> Result<(), Failure> {
+        let pmap = self.pmap(space);
+        let resident = expected.total().0;
+        if self.machine.pmap_residence(pmap) != *expected
+            || self.machine.pmap_resident(pmap).0 != resident
+        {
+            return self.fail("the resident counts differ", resident);
+        }
+        let (tables, peaks) = (
+            self.machine.pmap_tables(pmap),
+            self.machine.pmap_peaks(pmap),
+        );
+        self.peaks[space].note(expected, tables);
+        // What the kernel mapped at most before, nobody knows.
+        if space != KERNEL && peaks != self.peaks[space] {
+            return self.fail("the peaks differ", peaks.footprint.0);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::conformance::Failure;
 use crate::machine::{
     CacheMode, FrameSource, Machine, Mapping, NotEntered, RefMod, Tracking, Wired,
 };
+use crate::residence::{ACCOUNTS, Account, Peaks};
 use abi::Protection;
 
 impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
@@ -43,6 +44,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             } else {
                 Tracking::Untracked
             },
+            account: self.accounts[page],
         };
         let at = self.address(space, slot);
         let mut reserve = M::Reserve::default();
@@ -214,6 +216,18 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         Ok(())
     }
 
+    /// A page counts as something else.
+    pub(super) fn account(&mut self) {
+        self.doing = "page_account";
+        let page = self.random(PAGES);
+        let account = Account::from_bits(self.random(ACCOUNTS) as u64);
+        self.machine.page_account(self.pages[page], account);
+        let mapped = |slot: &&Option<Mapped>| slot.is_some_and(|it| it.page == page && it.tracked);
+        let moved = self.model.iter().flatten().filter(mapped).count();
+        self.met.accounted += moved as u32 * u32::from(self.accounts[page] != account);
+        self.accounts[page] = account;
+    }
+
     pub(super) fn recreate(
         &mut self,
         space: usize,
@@ -226,6 +240,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         self.forget_nestings(space);
         self.met.destroyed += u32::from(self.model[space].iter().any(Option::is_some));
         self.model[space] = [None; SLOTS];
+        self.peaks[space] = Peaks::default();
         match self.machine.pmap_create(frames) {
             Ok(pmap) => self.users[space] = Some(pmap),
             Err(_) => return self.fail("not enough frames", 0),

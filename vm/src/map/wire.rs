@@ -223,7 +223,11 @@ impl<M: Machine> Vm<M> {
         if self.frames.pages().get(page).add_wiring() == Some(0) {
             self.queues.dequeue(page);
             self.queues.set_wired(page);
-            self.frames.pages().get(page).clear_reusable();
+            let record = self.frames.pages().get(page);
+            if record.is_reusable() {
+                record.clear_reusable();
+                self.machine().page_account(page, record.account());
+            }
         }
     }
 

@@ -75,6 +75,24 @@ impl<M: Machine> Vm<M> {
         sums
     }
 
+    /// What a map weighs (`phys_footprint`): memory without a name that it maps, its page tables, and
+    /// what it owns and needs, mapped or not. What it may lose, and what is the network's, weigh nothing.
+    pub fn footprint(&self, map: &Map<M>) -> Pages {
+        let tables = self.machine().pmap_tables(self.pmap(map));
+        let mapped = self.residence(map).footprint(tables);
+        let charged = self.charged(map);
+        let owned = charged
+            .iter()
+            .enumerate()
+            .fold(0u64, |sum, (tag, charged)| {
+                match tag == LedgerTag::Network as usize {
+                    true => sum,
+                    false => sum.saturating_add(charged.nonvolatile.0),
+                }
+            });
+        Pages(mapped.0.saturating_add(owned))
+    }
+
     /// Pages of a purgeable object that are needed, and that are not.
     fn pages_of(&self, record: &RecordRef<M>) -> (u64, u64) {
         let Some(object) = record.home() else {

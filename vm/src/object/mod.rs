@@ -115,6 +115,8 @@ pub(crate) struct ObjectState<M: Machine> {
     pub true_share: bool,
     /// Other than by clipping, more than one entry may show the same page.
     pub aliased: bool,
+    /// Pages of it were marked as reusable, and may be still.
+    pub reusable: bool,
     /// Of a purgeable object: what else there is to know. Such an object is truly shared, so that
     /// it is copied eagerly and never in a chain.
     pub purge: Option<purgable::RecordRef<M>>,
@@ -151,6 +153,7 @@ impl<M: Machine> Object<M> {
                 number: (serial & 0xff_ffff) as u32,
                 true_share: matches!(kind, ObjectKind::Named | ObjectKind::Uncached),
                 aliased: kind == ObjectKind::Named,
+                reusable: false,
                 purge: None,
                 hint: 0,
             }),
