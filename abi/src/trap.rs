@@ -65,6 +65,7 @@ traps! {
     MACH_MEMORY_INFO = 571, "(host, *names, *zone_info, *zone_count, *memory_info, *memory_count)";
     VM_OBJECTS = 572, "(target, *addr, *depth, *bytes, *size u64): an entry, its chain of objects, their pages";
     TASK_WIRE = 573, "(target, must_wire): NOT_SUPPORTED";
+    MEMORY_ENTRY_ACCESS_TRACKING = 575, "(entry, *tracking, *reads, *writes): NOT_SUPPORTED";
     VM_MAP_EXEC_LOCKDOWN = 574, "(target): no executable memory any more";
     AUDIT = 566, "(*report): recounts every page and reference; root only";
 }

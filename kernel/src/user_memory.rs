@@ -50,7 +50,7 @@ plain!(
     abi::trap::VmMapArgs, abi::trap::VmRemapArgs, abi::proc::SpawnArgs, abi::proc::SpawnAttr, abi::proc::SpawnFileAction,
     abi::proc::ProcBsdInfo, abi::proc::ProcTaskInfo, abi::proc::ProcRegionInfo,
     abi::proc::ProcRegionWithPathInfo, abi::proc::KinfoProc, abi::proc::Rusage,
-    abi::task_info::TaskEventsInfo, abi::task_info::TaskBasicInfo32, abi::task_info::TaskBasicInfo64,
+    abi::task_info::TaskEventsInfo, abi::task_info::TaskThreadTimesInfo, abi::task_info::TaskBasicInfo32, abi::task_info::TaskBasicInfo64,
     abi::task_info::MachTaskBasicInfo, abi::task_info::TaskVmInfo,
     abi::host_info::HostBasicInfo, abi::host_info::VmStatistics, abi::host_info::MemoryInfo,
     abi::region::RegionBasicInfo64, abi::region::RegionExtendedInfo, abi::region::RegionTopInfo,

@@ -69,6 +69,15 @@ static void tasks(void)
 	CHECK_EQ(task(TASK_BASIC_INFO, words, &count), KERN_INVALID_ARGUMENT);
 	count = TASK_VM_INFO_COUNT;
 	CHECK_EQ(task(77, words, &count), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(task(TASK_VM_INFO_PURGEABLE_ACCOUNT, words, &count), KERN_NOT_SUPPORTED);
+	CHECK_EQ(count, TASK_VM_INFO_COUNT);
+	task_thread_times_info_data_t times;
+	count = TASK_THREAD_TIMES_INFO_COUNT;
+	CHECK_EQ(task(TASK_THREAD_TIMES_INFO, &times, &count), KERN_SUCCESS);
+	CHECK(count == 4 && times.user_time.microseconds < 1000000 && times.system_time.seconds == 0);
+	count = TASK_THREAD_TIMES_INFO_COUNT - 1;
+	CHECK_EQ(task(TASK_THREAD_TIMES_INFO, &times, &count), KERN_INVALID_ARGUMENT);
+	count = TASK_VM_INFO_COUNT;
 	CHECK_EQ(task_info(MACH_PORT_NULL, TASK_VM_INFO, (task_info_t)words, &count), KERN_INVALID_ARGUMENT);
 	CHECK_EQ(task_wire(me, TRUE), KERN_NOT_SUPPORTED);
 	CHECK_EQ(task_wire(MACH_PORT_NULL, TRUE), MACH_SEND_INVALID_DEST);

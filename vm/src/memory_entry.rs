@@ -108,6 +108,21 @@ impl<M: Machine> Vm<M> {
         permission: u32,
         parent: Option<&MemoryEntry<M>>,
     ) -> Result<MadeEntry<M>, KernReturn> {
+        self.make_memory_entry_for(map, map, (size, offset), permission, parent)
+    }
+
+    /// The same by the task that has the map `owner`: it is charged for what is purgeable.
+    ///
+    /// # Errors
+    /// As [`Vm::make_memory_entry`].
+    pub fn make_memory_entry_for(
+        &self,
+        owner: &Map<M>,
+        map: &Map<M>,
+        (size, offset): (UserSize, UserAddr),
+        permission: u32,
+        parent: Option<&MemoryEntry<M>>,
+    ) -> Result<MadeEntry<M>, KernReturn> {
         if permission & MAP_MEM_UNKNOWN != 0 {
             return Err(KernReturn::INVALID_VALUE);
         }
@@ -138,7 +153,7 @@ impl<M: Machine> Vm<M> {
             };
             let object = made.entry.as_ref().and_then(|entry| entry.whole_object());
             if let Some(record) = object.and_then(|object| object.purge_record()) {
-                self.charge(map, &record, tag);
+                self.charge(owner, &record, tag);
             }
             return Ok(made);
         }
@@ -166,12 +181,14 @@ impl<M: Machine> Vm<M> {
             });
         }
         let size = wanted.range::<M>()?.len();
-        let writes = wanted.protection.contains(Protection::WRITE);
-        if wanted.exact || purgable.is_some() && !writes {
+        if wanted.exact {
             return Err(KernReturn::INVALID_ARGUMENT);
         }
         if size >> M::PAGE_SHIFT > u64::from(u32::MAX) {
             return Err(KernReturn::FAILURE);
+        }
+        if purgable.is_some() && !wanted.protection.contains(Protection::WRITE) {
+            return Err(KernReturn::INVALID_ARGUMENT);
         }
         let entry = self.empty_entry(size)?;
         match self.created(size, purgable) {

@@ -14,7 +14,7 @@ use abi::KernReturn;
 use abi::proc::TimeValue;
 use abi::task_info::*;
 use core::sync::atomic::Ordering::Relaxed;
-use vm::{Account, Charged, LEDGER_TAGS, LedgerTag, Pages};
+use vm::{Account, Charged, LEDGER_TAGS, LedgerTag, Pages, VolatileMemory};
 
 /// `POLICY_TIMESHARE`.
 const TIMESHARE: i32 = 1;
@@ -31,11 +31,17 @@ pub fn task_info(call: &mut Call<'_>) -> Trap {
     let room: u32 = get(count_at).map_err(fault)?;
     let given = match flavor as u32 {
         TASK_EVENTS_INFO => give(&events(&task), info_at, room)?,
+        TASK_THREAD_TIMES_INFO => give(&times(&task), info_at, room)?,
         TASK_BASIC_INFO_32 => give(&basic_32(&basic(&task), Resident::Now), info_at, room)?,
         TASK_BASIC2_INFO_32 => give(&basic_32(&basic(&task), Resident::Most), info_at, room)?,
         TASK_BASIC_INFO_64 | TASK_BASIC_INFO_64_2 => give(&basic_64(&basic(&task)), info_at, room)?,
         MACH_TASK_BASIC_INFO => give(&basic(&task), info_at, room)?,
         TASK_VM_INFO => give_revision(&memory(&task), &TASK_VM_INFO_REVISIONS, info_at, room)?,
+        TASK_VM_INFO_PURGEABLE => {
+            let info = with_volatile(memory(&task), task.volatile_memory(vm()));
+            give_revision(&info, &TASK_VM_INFO_REVISIONS, info_at, room)?
+        }
+        TASK_VM_INFO_PURGEABLE_ACCOUNT => return Err(KernReturn::NOT_SUPPORTED),
         _ => return Err(KernReturn::INVALID_ARGUMENT),
     };
     put(count_at, &given).map_err(fault)?;
@@ -72,18 +78,30 @@ fn events(task: &Shared<Task>) -> TaskEventsInfo {
     }
 }
 
+fn user_time(task: &Shared<Task>) -> TimeValue {
+    let time = task.thread().map_or(0, |thread| thread.time());
+    TimeValue {
+        seconds: small(time / crate::clock::SECOND),
+        microseconds: small(time % crate::clock::SECOND / 1000),
+    }
+}
+
+/// Processor time is not split: all of it counts as the program's.
+fn times(task: &Shared<Task>) -> TaskThreadTimesInfo {
+    TaskThreadTimesInfo {
+        user_time: user_time(task),
+        system_time: TimeValue::default(),
+    }
+}
+
 fn basic(task: &Shared<Task>) -> MachTaskBasicInfo {
     let page = vm().page_size();
     let weight = task.weight(vm());
-    let time = task.thread().map_or(0, |thread| thread.time());
     MachTaskBasicInfo {
         virtual_size: task.size(vm()).0,
         resident_size: weight.residence.total().0 * page,
         resident_size_max: weight.peaks.resident.0 * page,
-        user_time: TimeValue {
-            seconds: small(time / crate::clock::SECOND),
-            microseconds: small(time % crate::clock::SECOND / 1000),
-        },
+        user_time: user_time(task),
         policy: TIMESHARE,
         ..MachTaskBasicInfo::default()
     }
@@ -152,6 +170,16 @@ fn memory(task: &Shared<Task>) -> TaskVmInfo {
         ledger_phys_footprint_peak: i64::try_from(bytes(most)).unwrap_or(i64::MAX),
         ledgers: ledgers(&charged),
         ..TaskVmInfo::default()
+    }
+}
+
+fn with_volatile(info: TaskVmInfo, found: VolatileMemory) -> TaskVmInfo {
+    let page = vm().page_size();
+    TaskVmInfo {
+        purgeable_volatile_pmap: found.mapped.0 * page,
+        purgeable_volatile_resident: found.resident.0 * page,
+        purgeable_volatile_virtual: found.virtual_size,
+        ..info
     }
 }
 

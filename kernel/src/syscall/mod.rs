@@ -153,6 +153,7 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MEMORY_OBJECT_MEMORY_ENTRY => mach::share::memory_object_memory_entry;
     abi::trap::MEMORY_ENTRY_MAP_SIZE => mach::share::memory_entry_map_size;
     abi::trap::MEMORY_ENTRY_OWNERSHIP => mach::share::memory_entry_ownership;
+    abi::trap::MEMORY_ENTRY_ACCESS_TRACKING => mach::share::memory_entry_access_tracking;
     abi::trap::HOST_STATISTICS64 => mach::host::statistics; abi::trap::HOST_INFO => mach::host::info;
     abi::trap::HOST_PAGE_SIZE => mach::host::page_size; abi::trap::MACH_ZONE_INFO => mach::host::zone_info;
     abi::trap::VM_PURGABLE_CONTROL => mach::purgable::control;

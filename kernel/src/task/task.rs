@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 use sync::NoPreempt;
-use vm::{Charged, LEDGER_TAGS, Map, MapRef, Pages, Peaks, Range, Residence};
+use vm::{Charged, LEDGER_TAGS, Map, MapRef, Pages, Peaks, Range, Residence, VolatileMemory};
 
 /// An address space of this kernel.
 pub type TaskMap = Map<Machine>;
@@ -273,6 +273,16 @@ impl Task {
         };
         vm.map_release(map);
         weight
+    }
+
+    /// What its address space shows of memory that may be thrown away.
+    pub fn volatile_memory(&self, vm: &KernelVm) -> VolatileMemory {
+        let Some(map) = self.map_ref() else {
+            return VolatileMemory::default();
+        };
+        let found = vm.volatile_memory(&map);
+        vm.map_release(map);
+        found
     }
 
     /// Faults of its address space that copied a page.

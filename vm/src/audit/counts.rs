@@ -51,7 +51,7 @@ impl<M: Machine> Vm<M> {
         }
         let mut known = 0u64;
         self.purge_queues.lock().each(|record| {
-            let own = record.home().and_then(|object| object.purge_record());
+            let own = record.home().and_then(|object| object.ledger_record());
             known = known.saturating_add(u64::from(own.is_some_and(|own| own.ptr_eq(record))));
         });
         if known != audit.purgeable {

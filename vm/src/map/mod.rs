@@ -33,6 +33,7 @@ pub mod query;
 pub mod region;
 pub mod remap;
 pub mod remove;
+pub mod request;
 pub(crate) mod reusable;
 pub mod submap;
 pub(crate) mod tree;

@@ -44,7 +44,10 @@ fn is_reusable<M: Machine>(entry: &Entry<M>) -> bool {
         && entry.wired == 0
         && entry.object.as_ref().is_none_or(|object| {
             let state = object.read();
-            object.kind == ObjectKind::Anonymous && state.shadow.is_none() && state.purge.is_none()
+            object.kind == ObjectKind::Anonymous
+                && state.shadow.is_none()
+                && state.copy.is_none()
+                && state.purge.is_none()
         })
 }
 

@@ -1,6 +1,6 @@
 //! Ledgers: which task purgeable memory is charged to, and how much of it there is.
 //!
-//! Owns: the owner and the tag of each purgeable object, and the sums that `task_info` shows. An owner is
+//! Owns: the owner and the tag of each object that has one, purgeable or not, and the sums that `task_info` shows. An owner is
 //! a map: a task's memory ends with it, and so does what it owns (XNU: `vm_owned_objects_disown`).
 //! Does not own: the states (`purgable`), who may give memory to whom (`kernel`).
 //! Locks: that of the purgeable queues, then one object or record at a time. Invariant: I-PURGE-2.
@@ -8,7 +8,8 @@
 //! A page is counted where it is, in its object; a sum visits every purgeable object of the machine, so
 //! nothing on the way of a fault has to be charged.
 
-use super::purgable::{Lists, PurgeState, RecordRef};
+use super::purgable::{Lists, PurgeState, Purger, Record, RecordRef};
+use super::{CopyStrategy, ObjRef, Object};
 use crate::addr::Pages;
 use crate::machine::Machine;
 use crate::map::Map;
@@ -163,7 +164,8 @@ impl<M: Machine> Vm<M> {
     /// is charged to another owner, under another tag; `None`: as it is.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`: a part of an object, or a copy. `NOT_SUPPORTED`: it is not purgeable.
+    /// `INVALID_ARGUMENT`: a part of an object, or a copy; no tag for memory that is not purgeable.
+    /// `FAILURE`: such memory has been used, and counts where it is mapped. `RESOURCE_SHORTAGE`.
     pub fn memory_entry_ownership(
         &self,
         entry: &MemoryEntry<M>,
@@ -171,7 +173,12 @@ impl<M: Machine> Vm<M> {
         tag: Option<LedgerTag>,
     ) -> Result<(), KernReturn> {
         let object = entry.whole_object().ok_or(KernReturn::INVALID_ARGUMENT)?;
-        let record = object.purge_record().ok_or(KernReturn::NOT_SUPPORTED)?;
+        let Some(record) = object.ledger_record() else {
+            return self.give_owner(&object, owner, tag);
+        };
+        if !record.is_purgeable() && tag == Some(LedgerTag::None) {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
         let _lists = self.purge_queues.lock();
         let old = record.charge();
         if let Some(map) = owner {
@@ -182,6 +189,59 @@ impl<M: Machine> Vm<M> {
             tag: tag.unwrap_or(old.tag),
         });
         Ok(())
+    }
+
+    /// An object that nobody has used yet, and that is not purgeable, gets an owner.
+    fn give_owner(
+        &self,
+        object: &ObjRef<M>,
+        owner: Option<&Map<M>>,
+        tag: Option<LedgerTag>,
+    ) -> Result<(), KernReturn> {
+        let tag = tag.filter(|tag| *tag != LedgerTag::None);
+        let charge = Charge {
+            owner: owner.map_or(0, |map| map.serial),
+            tag: tag.ok_or(KernReturn::INVALID_ARGUMENT)?,
+        };
+        let record = Record::new(Purger::Nobody, charge);
+        let record = self.zones.purgables.alloc_ref(&self.frames, record);
+        let record = record.map_err(|_| self.shortage())?;
+        let again = (object.try_ref(), record.try_ref());
+        let (Ok(home), Ok(known)) = again else {
+            return Err(self.shortage());
+        };
+        let mut lists = self.purge_queues.lock();
+        let mut state = object.write();
+        // In a chain its pages would come to be others'.
+        let apart = state.strategy == CopyStrategy::None && state.shadow.is_none();
+        if !apart || state.slots.len() != 0 || state.refs == 0 || state.purge.is_some() {
+            drop((state, lists));
+            return Err(KernReturn::FAILURE);
+        }
+        state.purge = Some(record);
+        drop(state);
+        known.set_home(home);
+        lists.know(&known);
+        if let Some(map) = owner {
+            map.owns.store(true, Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl<M: Machine> Object<M> {
+    /// The record of a purgeable object.
+    pub(crate) fn purge_record(&self) -> Option<RecordRef<M>> {
+        let record = self.ledger_record();
+        record.filter(|record| record.is_purgeable())
+    }
+
+    /// The record of an object that has an owner.
+    pub(crate) fn ledger_record(&self) -> Option<RecordRef<M>> {
+        self.read()
+            .purge
+            .as_ref()
+            .and_then(|record| record.try_ref().ok())
     }
 }
 

@@ -117,8 +117,8 @@ pub(crate) struct ObjectState<M: Machine> {
     pub aliased: bool,
     /// Pages of it were marked as reusable, and may be still.
     pub reusable: bool,
-    /// Of a purgeable object: what else there is to know. Such an object is truly shared, so that
-    /// it is copied eagerly and never in a chain.
+    /// Of an object that is purgeable, or has an owner: what else there is to know. Such an object is
+    /// truly shared, so that it is copied eagerly and never in a chain.
     pub purge: Option<purgable::RecordRef<M>>,
     /// Where the last look for a page that shows through from below stopped.
     pub hint: u64,
