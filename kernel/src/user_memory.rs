@@ -47,7 +47,7 @@ plain!(
     abi::signal::Action, abi::signal::OldAction, abi::signal::SigInfo, abi::signal::SigStack,
     abi::signal::UContext, abi::signal::x86_64::MContext, abi::signal::arm64::MContext,
     abi::stat::Stat64, abi::termios::Termios, abi::termios::WinSize,
-    abi::trap::VmMapArgs, abi::trap::VmRemapArgs, abi::proc::SpawnArgs, abi::proc::SpawnAttr, abi::proc::SpawnFileAction,
+    abi::trap::VmMapArgs, abi::trap::VmRemapArgs, abi::spawn::SpawnArgs, abi::spawn::SpawnAttr, abi::spawn::SpawnFileAction,
     abi::proc::ProcBsdInfo, abi::proc::ProcTaskInfo, abi::proc::ProcRegionInfo,
     abi::proc::ProcRegionWithPathInfo, abi::proc::KinfoProc, abi::proc::Rusage,
     abi::task_info::TaskEventsInfo, abi::task_info::TaskThreadTimesInfo, abi::task_info::TaskBasicInfo32, abi::task_info::TaskBasicInfo64,
