@@ -44,10 +44,8 @@ fn is_reusable<M: Machine>(entry: &Entry<M>) -> bool {
         && entry.wired == 0
         && entry.object.as_ref().is_none_or(|object| {
             let state = object.read();
-            object.kind == ObjectKind::Anonymous
-                && state.shadow.is_none()
-                && state.copy.is_none()
-                && state.purge.is_none()
+            let others = state.shadow.is_some() || state.copy.is_some() || state.purge.is_some();
+            object.kind == ObjectKind::Anonymous && !others
         })
 }
 
