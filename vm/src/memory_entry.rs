@@ -146,7 +146,7 @@ impl<M: Machine> Vm<M> {
                 false => Purger::Writers,
             };
             let purgable = has(MAP_MEM_PURGABLE).then_some(purger);
-            let made = self.named_create(&wanted, purgable)?;
+            let made = self.named_create(&wanted, purgable, CopyStrategy::None)?;
             let tag = match has(MAP_MEM_LEDGER_TAGGED) {
                 true => LedgerTag::Default,
                 false => LedgerTag::None,
@@ -168,11 +168,35 @@ impl<M: Machine> Vm<M> {
         }
     }
 
-    /// A new object of zeros, shared by all who map it, always copied at once.
+    /// `mach_memory_object_memory_entry_64` of memory without a pager: as `MAP_MEM_NAMED_CREATE`, but copies
+    /// wait until something is written. Bits of `permission` beyond the protection are passed over.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`: no size, or one that is none in pages; `FAILURE`: too large; `RESOURCE_SHORTAGE`.
+    pub fn memory_object_memory_entry(
+        &self,
+        size: UserSize,
+        permission: u32,
+    ) -> Result<MadeEntry<M>, KernReturn> {
+        if sanitize::is_zero(size) {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        let wanted = Wanted {
+            size,
+            offset: UserAddr(0),
+            protection: Protection::from_bits_truncate((permission & 7) as u8),
+            exact: false,
+            mask: false,
+        };
+        self.named_create(&wanted, None, CopyStrategy::Delay)
+    }
+
+    /// A new object of zeros, shared by all who map it, copied as `strategy` says.
     fn named_create(
         &self,
         wanted: &Wanted,
         purgable: Option<Purger>,
+        strategy: CopyStrategy,
     ) -> Result<MadeEntry<M>, KernReturn> {
         if sanitize::is_zero(wanted.size) {
             return Ok(MadeEntry {
@@ -191,7 +215,7 @@ impl<M: Machine> Vm<M> {
             return Err(KernReturn::INVALID_ARGUMENT);
         }
         let entry = self.empty_entry(size)?;
-        match self.created(size, purgable) {
+        match self.created(size, purgable, strategy) {
             Ok(twins) => {
                 let range = Range::new(VirtAddr(0), VirtAddr(size));
                 let protection = wanted.protection;
@@ -205,7 +229,12 @@ impl<M: Machine> Vm<M> {
     }
 
     /// One entry over a new object that all share.
-    fn created(&self, size: u64, purgable: Option<Purger>) -> Result<Twins<M>, KernReturn> {
+    fn created(
+        &self,
+        size: u64,
+        purgable: Option<Purger>,
+        strategy: CopyStrategy,
+    ) -> Result<Twins<M>, KernReturn> {
         let pages = size >> M::PAGE_SHIFT;
         let object = match purgable {
             Some(purger) => self.new_purgable(pages, purger)?,
@@ -213,7 +242,7 @@ impl<M: Machine> Vm<M> {
         };
         {
             let mut state = object.write();
-            state.strategy = CopyStrategy::None;
+            state.strategy = strategy;
             (state.true_share, state.aliased) = (true, true);
         }
         let range = Range::new(VirtAddr(0), VirtAddr(size));

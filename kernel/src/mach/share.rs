@@ -107,13 +107,10 @@ fn give(call: &Call<'_>, made: MadeEntry<arch::Machine>, size_at: u64, handle_at
 pub fn memory_object_memory_entry(call: &mut Call<'_>) -> Trap {
     let [host, internal, size, permission, pager, handle_at] = first_six(call);
     check_host(host)?;
-    if size == 0 || internal as u32 == 0 || pager != 0 {
+    if internal as u32 == 0 || pager != 0 {
         return Err(KernReturn::INVALID_ARGUMENT);
     }
-    let permission = permission as u32 & 7 | MAP_MEM_NAMED_CREATE;
-    let made = with_map(call, u64::from(crate::task::ports::TASK_SELF), |map| {
-        vm().make_memory_entry(map, UserSize(size), UserAddr(0), permission, None)
-    })?;
+    let made = vm().memory_object_memory_entry(UserSize(size), permission as u32)?;
     give(call, made, 0, handle_at)
 }
 

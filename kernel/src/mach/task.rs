@@ -218,6 +218,17 @@ pub fn reclaim_allocate(call: &mut Call<'_>) -> Trap {
     })
 }
 
+/// `mach_vm_deferred_reclamation_buffer_flush`, `_update_reclaimable_bytes` and `_resize`: there is no such
+/// buffer.
+pub fn reclaim(call: &mut Call<'_>) -> Trap {
+    with_map(call, call.args[0], |map| {
+        if !call.task.own_map().is_some_and(|own| core::ptr::eq(own, map)) {
+            return Err(KernReturn::INVALID_TASK);
+        }
+        Err(KernReturn::VM_RECLAIM_NOT_SUPPORTED)
+    })
+}
+
 /// `mach_vm_range_create(target, flavor, *recipes, bytes)`: only for the caller itself, and no map here
 /// keeps ranges apart for kinds of memory.
 pub fn range_create(call: &mut Call<'_>) -> Trap {

@@ -162,6 +162,8 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MACH_VM_PAGE_INFO => mach::purgable::page_info;
     abi::trap::MACH_MEMORY_INFO => mach::host::memory_info; abi::trap::TASK_WIRE => mach::task::wire;
     abi::trap::MACH_VM_RECLAIM_ALLOCATE => mach::task::reclaim_allocate;
+    abi::trap::MACH_VM_RECLAIM_FLUSH => mach::task::reclaim; abi::trap::MACH_VM_RECLAIM_UPDATE => mach::task::reclaim;
+    abi::trap::MACH_VM_RECLAIM_RESIZE => mach::task::reclaim; abi::trap::MACH_ZONE_FORCE_GC => mach::host::zone_force_gc;
     abi::trap::MACH_VM_RANGE_CREATE => mach::task::range_create; abi::trap::VM_OBJECTS => mach::objects::objects;
     abi::trap::TASK_INFO => mach::task::task_info; abi::trap::AUDIT => mach::host::audit;
 }
