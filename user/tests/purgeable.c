@@ -56,6 +56,15 @@ static void found(uint64_t mapped, uint64_t resident, uint64_t bytes)
 	CHECK_EQ(info.purgeable_volatile_pmap | info.purgeable_volatile_resident | info.purgeable_volatile_virtual, 0);
 }
 
+static uint64_t footprint(void)
+{
+	struct task_vm_info info;
+	mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
+	CHECK_EQ(task_info(mach_task_self(), TASK_VM_INFO, (task_info_t)&info, &count), 0);
+	CHECK(info.ledger_phys_footprint_peak >= (int64_t)info.phys_footprint);
+	return info.phys_footprint;
+}
+
 /* The caller is charged for what it allocates in another task. */
 static void charged_for_another(void)
 {
@@ -89,9 +98,11 @@ static void ledgers(void)
 	memset(p, 7, 3 * page);
 	charged(3, 0, 0, 0);
 	found(0, 0, 0);
+	uint64_t weight = footprint();
 	set(p, VM_PURGABLE_VOLATILE);
 	charged(0, 3, 0, 0);
 	found(3, 3, 4 * page);
+	CHECK_EQ(footprint(), weight - 3 * page);
 	CHECK_EQ(mlock(p, page), 0);
 	charged(1, 2, 0, 0);
 	CHECK_EQ(munlock(p, page), 0);

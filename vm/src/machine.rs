@@ -293,6 +293,9 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn pmap_residence(&self, pmap: &Self::Pmap) -> Residence;
     /// The most there ever were of them, now included.
     fn pmap_peaks(&self, pmap: &Self::Pmap) -> Peaks;
+    /// The pages that the pmap's owner is charged for, wherever they are mapped, change by so many: they are
+    /// in its footprint.
+    fn pmap_charge(&self, pmap: &Self::Pmap, change: i64);
     /// Mapped pages: the resident size.
     fn pmap_resident(&self, pmap: &Self::Pmap) -> Pages {
         self.pmap_residence(pmap).total()

@@ -46,6 +46,8 @@ pub struct Residence {
     pub by: [Pages; ACCOUNTS],
     /// Mappings that their page does not know: the zero frame, windows on devices.
     pub untracked: Pages,
+    /// Not mapped here, or not only: pages whose owner is charged for them by way of this pmap.
+    pub charged: Pages,
 }
 
 impl Residence {
@@ -75,9 +77,10 @@ impl Residence {
         )
     }
 
-    /// What a pmap with so many frames of tables weighs, without what its owner is charged besides.
+    /// What a pmap with so many frames of tables weighs.
     pub const fn footprint(&self, tables: Pages) -> Pages {
-        Pages(self.of(Account::Internal).0.saturating_add(tables.0))
+        let own = self.of(Account::Internal).0.saturating_add(tables.0);
+        Pages(own.saturating_add(self.charged.0))
     }
 }
 
@@ -136,6 +139,12 @@ impl Ledger {
             Some(account) => &mut self.now.by[account as usize].0,
             None => &mut self.now.untracked.0,
         }
+    }
+
+    /// The pages that the owner is charged for change by so many.
+    pub fn charge(&mut self, change: i64, tables: Pages) {
+        self.peaks.note(&self.now, tables);
+        self.now.charged.0 = self.now.charged.0.saturating_add_signed(change);
     }
 
     /// One mapping more.

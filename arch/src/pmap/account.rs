@@ -1,7 +1,7 @@
 //! What a pmap's mappings count as.
 //!
 //! Owns: the counts by `Account` in a control block, and the node behind it with what changes less often:
-//! untracked mappings, the peaks. What a page counts as stands in its record, so who makes or ends a mapping
+//! untracked mappings, what the owner is charged for, the peaks. What a page counts as stands in its record, so who makes or ends a mapping
 //! has it in hand, and no count is looked for. Does not own: why a page counts as it does (`vm`).
 //! Locks: none; words of their own. A count may be behind for a moment, where a mapping is removed that is
 //! just being counted: it is never less than nothing to who asks.
@@ -22,6 +22,7 @@ mod more {
     pub const INTERNAL_PEAK: u64 = 24;
     pub const REUSABLE_PEAK: u64 = 32;
     pub const FOOTPRINT_PEAK: u64 = 40;
+    pub const CHARGED: u64 = 48;
 }
 
 /// Which count a mapping is in: a word of one of the two nodes.
@@ -120,10 +121,12 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     fn residence_of(&self, control: u64) -> Residence {
+        let more = self.more(control);
         let word = |word: usize| control + control::ACCOUNTS + 8 * word as u64;
         Residence {
             by: core::array::from_fn(|account| self.pages(word(account))),
-            untracked: self.pages(self.more(control) + more::UNTRACKED),
+            untracked: self.pages(more + more::UNTRACKED),
+            charged: self.pages(more + more::CHARGED),
         }
     }
 
@@ -148,6 +151,12 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
     pub(super) fn residence(&self, pmap: &Pmap<H>) -> Residence {
         self.residence_of(pmap.control.0)
+    }
+
+    pub(super) fn charge(&self, pmap: &Pmap<H>, change: i64) {
+        self.note_peaks(pmap.control.0);
+        self.word(self.more(pmap.control.0) + more::CHARGED)
+            .fetch_add(change as u64, Relaxed);
     }
 
     pub(super) fn peaks(&self, pmap: &Pmap<H>) -> Peaks {

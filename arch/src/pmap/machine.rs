@@ -256,6 +256,10 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         self.residence(pmap)
     }
 
+    fn pmap_charge(&self, pmap: &Pmap<H>, change: i64) {
+        self.charge(pmap, change);
+    }
+
     fn pmap_peaks(&self, pmap: &Pmap<H>) -> Peaks {
         self.peaks(pmap)
     }

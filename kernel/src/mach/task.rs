@@ -151,7 +151,6 @@ fn memory(task: &Shared<Task>) -> TaskVmInfo {
         charged,
     } = task.weight(vm());
     let bytes = |pages: Pages| pages.0 * page;
-    let most = peaks.footprint.max(footprint);
     TaskVmInfo {
         virtual_size: size,
         region_count: small(entries as u64),
@@ -167,7 +166,7 @@ fn memory(task: &Shared<Task>) -> TaskVmInfo {
         phys_footprint: bytes(footprint),
         min_address: limits.start.0,
         max_address: limits.end.0,
-        ledger_phys_footprint_peak: i64::try_from(bytes(most)).unwrap_or(i64::MAX),
+        ledger_phys_footprint_peak: i64::try_from(bytes(peaks.footprint)).unwrap_or(i64::MAX),
         ledgers: ledgers(&charged),
         ..TaskVmInfo::default()
     }

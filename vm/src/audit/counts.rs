@@ -60,8 +60,11 @@ impl<M: Machine> Vm<M> {
                 known,
             ));
         }
-        if !self.owners_live() {
-            return Err(wrong("I-PURGE-2: an owner has ended", 0));
+        if !self.charges_agree() {
+            return Err(wrong(
+                "I-PURGE-2: an owner has ended, or is not charged for what is needed",
+                0,
+            ));
         }
         let kernel = self.frames.kernel_count();
         let pages = self.frames.pages();

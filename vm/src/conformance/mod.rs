@@ -104,6 +104,8 @@ struct Run<'a, 'p, M: Machine, O> {
     pages: [PageId; PAGES],
     /// What each page counts as.
     accounts: [Account; PAGES],
+    /// What each pmap's owner is charged for.
+    charges: [u64; ALL_SPACES],
     /// The most that each pmap mapped.
     peaks: [Peaks; ALL_SPACES],
     /// What the kernel's pmap mapped before: in the kernel, its own memory.
@@ -160,6 +162,7 @@ pub fn run<M: Machine, O: Observer<M>>(
         shows: [[false; nest::TABLES]; SPACES],
         pages,
         accounts: core::array::from_fn(|page| Account::from_bits(page as u64)),
+        charges: [0; ALL_SPACES],
         peaks: [Peaks::default(); ALL_SPACES],
         others: machine.pmap_residence(machine.kernel_pmap()),
         met: Met::default(),
@@ -271,7 +274,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 .run(self.machine, pmap, &mut addresses.into_iter());
         }
         let mut batch = TlbBatch::new(self.array);
-        match self.random(18) {
+        match self.random(19) {
             0..8 => self.enter(space, frames, &mut batch)?,
             8 => self.remove(space, &mut batch)?,
             9 | 10 => self.protect(space, &mut batch)?,
@@ -281,6 +284,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             14 => self.disconnect(&mut batch)?,
             15 => self.nest(frames, &mut batch)?,
             16 => self.account(),
+            17 => self.charge(space),
             _ => {
                 if self.random(4) == 0 && space < SPACES {
                     self.recreate(space, frames)?;
@@ -333,6 +337,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                     mappings[mapped.page] += usize::from(mapped.tracked);
                 }
             }
+            resident.charged.0 += self.charges[space];
             self.compare_counts(space, &resident)?;
         }
         let nestings = self.machine.pmap_nestings(self.pmap(NESTED));
@@ -382,6 +387,9 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         );
         batch.sync(self.machine, frames);
         self.model[KERNEL] = [None; SLOTS];
+        self.machine
+            .pmap_charge(self.machine.kernel_pmap(), -(self.charges[KERNEL] as i64));
+        self.charges[KERNEL] = 0;
         for space in 0..SPACES {
             self.recreate(space, frames)?;
         }

@@ -228,6 +228,17 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         self.accounts[page] = account;
     }
 
+    /// The owner of a pmap is charged for more pages, or for none.
+    pub(super) fn charge(&mut self, space: usize) {
+        self.doing = "pmap_charge";
+        let change = match self.charges[space] {
+            0 => 1 + self.random(9) as i64,
+            charged => -(charged as i64),
+        };
+        self.machine.pmap_charge(self.pmap(space), change);
+        self.charges[space] = self.charges[space].saturating_add_signed(change);
+    }
+
     pub(super) fn recreate(
         &mut self,
         space: usize,
@@ -241,6 +252,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         self.met.destroyed += u32::from(self.model[space].iter().any(Option::is_some));
         self.model[space] = [None; SLOTS];
         self.peaks[space] = Peaks::default();
+        self.charges[space] = 0;
         match self.machine.pmap_create(frames) {
             Ok(pmap) => self.users[space] = Some(pmap),
             Err(_) => return self.fail("not enough frames", 0),

@@ -48,6 +48,9 @@ impl<M: Machine> Vm<M> {
             if copied {
                 self.frames.pages().get(page).set_owed();
             }
+            if top.purge.is_some() {
+                self.page_charged(top);
+            }
             return Ok(page);
         };
         let mut hidden = None;

@@ -215,6 +215,7 @@ impl<M: Machine> Vm<M> {
                     .pmap_change_wiring(self.pmap(map), at, Wired::Yes);
             }
         }
+        self.recount(&guard);
         true
     }
 
@@ -293,6 +294,7 @@ impl<M: Machine> Vm<M> {
                 self.unwire_page(page);
             }
         }
+        self.recount(&guard);
     }
 }
 

@@ -159,6 +159,7 @@ impl<M: Machine> Vm<M> {
             let purge = state.purge.take();
             drop(state);
             if let Some(record) = purge {
+                self.end_charge(&record);
                 self.purge_queues.forget(&record);
             }
             self.end_object(&mut slots, batch);

@@ -87,7 +87,7 @@ impl<M: Machine> Record<M> {
     }
 
     /// A record of an object that is needed.
-    pub(super) const fn new(purger: Purger, charge: Charge) -> Self {
+    pub(super) const fn new(purger: Purger, charge: Charge<M>) -> Self {
         Self(SpinLock::new(Known {
             state: PurgeState::Nonvolatile,
             purger,
@@ -121,7 +121,7 @@ struct Known<M: Machine> {
     object: Option<ObjRef<M>>,
     /// The object, until it ends.
     home: Option<ObjRef<M>>,
-    charge: Charge,
+    charge: Charge<M>,
     /// Per chain: the neighbours towards the first and the last.
     links: [[Option<RecordRef<M>>; 2]; 3],
 }
@@ -208,8 +208,9 @@ impl<M: Machine> PurgeQueues<M> {
         if home.is_some() {
             lists.all.remove(record, Chain::All);
         }
+        let owner = record.with_charge(|charge| charge.owner.take());
         drop(lists);
-        drop((object, home));
+        drop((object, home, owner));
     }
 
     fn put(&self, lists: &mut Lists<M>, record: &RecordRef<M>, object: ObjRef<M>, order: Order) {
@@ -298,14 +299,9 @@ impl<M: Machine> PurgeQueues<M> {
 }
 
 impl<M: Machine> Record<M> {
-    /// Who is charged for the object. The queues are locked.
-    pub(super) fn charge(&self) -> Charge {
-        self.0.lock().charge
-    }
-
-    /// Charges somebody for the object. The queues are locked.
-    pub(super) fn set_charge(&self, charge: Charge) {
-        self.0.lock().charge = charge;
+    /// Lets `change` see and change who is charged for the object.
+    pub(super) fn with_charge<R>(&self, change: impl FnOnce(&mut Charge<M>) -> R) -> R {
+        change(&mut self.0.lock().charge)
     }
 
     /// The object, if it has not ended.
@@ -355,7 +351,7 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE`.
     pub(crate) fn new_purgable(&self, pages: u64, purger: Purger) -> Result<ObjRef<M>, KernReturn> {
-        let record = Record::new(purger, Charge::default());
+        let record = Record::new(purger, Charge::new());
         let record = self.zones.purgables.alloc_ref(&self.frames, record);
         let record = record.map_err(|_| self.shortage())?;
         let object = self.new_object(ObjectKind::Anonymous, pages)?;
@@ -426,6 +422,7 @@ impl<M: Machine> Vm<M> {
         known.ripe_at = order.has_token.then(|| token.unwrap_or(fresh));
         let is_volatile = known.state == PurgeState::Volatile;
         drop(known);
+        self.recount(&state);
         if is_volatile {
             queues.put(&mut lists, record, again, order);
         }

@@ -356,6 +356,12 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
         self.hardware().tables(pmap.id).ledger.residence()
     }
 
+    fn pmap_charge(&self, pmap: &SimPmap, change: i64) {
+        let hardware = &mut *self.hardware();
+        let tables = hardware.table_count(pmap.id);
+        hardware.tables(pmap.id).ledger.charge(change, tables);
+    }
+
     fn pmap_peaks(&self, pmap: &SimPmap) -> Peaks {
         let hardware = &mut *self.hardware();
         let tables = hardware.table_count(pmap.id);

@@ -7,7 +7,7 @@ const RW: u32 = 3;
 impl<const SHIFT: u32> Rig<SHIFT> {
     /// Internal, external, owned, reusable, untracked.
     fn counts(&self, task: &Task<SHIFT>) -> [u64; 5] {
-        let Residence { by, untracked } = self.vm.residence(task);
+        let Residence { by, untracked, .. } = self.vm.residence(task);
         let of = |account: Account| by[account as usize].0;
         [
             of(Account::Internal),
@@ -111,6 +111,7 @@ both! {
         let at = rig.vm.allocate(&task, UserAddr(0), size, UserFlags(3)).expect("memory").0;
         rig.write_pages(&task, at, 3, 1);
         assert_eq!((rig.counts(&task), rig.weight(&task)), ([0, 0, 3, 0, 0], 3));
+        let most = rig.vm.footprint(&task);
         let entry = rig.vm.make_memory_entry(&task, size, UserAddr(at), RW, None);
         let entry = entry.expect("made").entry.expect("an entry");
         let request = MapRequest { size, flags: UserFlags(1), current: UserProt(RW), maximum: UserProt(RW), inherit: UserInherit(1), ..MapRequest::default() };
@@ -125,6 +126,24 @@ both! {
         rig.vm.memory_entry_release(entry);
         rig.end(other);
         assert_eq!(rig.weight(&task), 0);
+        // The most there was: not both at once.
+        assert_eq!(rig.vm.peaks(&task).footprint, most);
+        let plain = rig.allocate(&task, 2);
+        rig.write_pages(&task, plain, 2, 1);
+        let at = rig.vm.allocate(&task, UserAddr(0), size, UserFlags(3)).expect("memory").0;
+        rig.write_pages(&task, at, 3, 1);
+        assert_eq!(rig.weight(&task), 5);
+        let most = rig.vm.footprint(&task);
+        rig.deallocate(&task, plain, 2);
+        assert_eq!(rig.weight(&task), 3);
+        assert_eq!(rig.vm.wire(&task, UserAddr(at), UserSize(page), UserProt(RW)), Ok(()));
+        assert_eq!(rig.vm.purgable_control(&task, UserAddr(at), 0, 1), Ok(0));
+        assert_eq!(rig.weight(&task), 1, "what is wired is needed");
+        rig.vm.purge(Pages(9), 8);
+        assert_eq!(rig.weight(&task), 1);
+        assert_eq!(rig.vm.unwire(&task, UserAddr(at), UserSize(page)), Ok(()));
+        assert_eq!(rig.weight(&task), 0);
+        assert_eq!(rig.vm.peaks(&task).footprint, most);
         rig.end(task);
     }
 }

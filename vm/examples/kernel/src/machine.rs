@@ -242,6 +242,10 @@ impl Machine for Sv39 {
         self.tables().residence(pmap.root)
     }
 
+    fn pmap_charge(&self, pmap: &Pmap, change: i64) {
+        self.tables().charge(pmap.root, change);
+    }
+
     fn pmap_peaks(&self, pmap: &Pmap) -> Peaks {
         self.tables().peaks(pmap.root)
     }

@@ -367,6 +367,12 @@ impl Tables {
         self.frames[root.0 as usize].ledger.residence()
     }
 
+    /// What a root's owner is charged for changes.
+    pub fn charge(&mut self, root: PageId, change: i64) {
+        let root = self.record(root);
+        root.ledger.charge(change, Pages(root.tables));
+    }
+
     /// The most there ever were.
     pub fn peaks(&mut self, root: PageId) -> Peaks {
         let root = self.record(root);
