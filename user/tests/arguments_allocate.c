@@ -39,11 +39,12 @@ static int map(const uint64_t *a)
 	return OK;
 }
 
-/* task, object */
+/* task, object, more flags, inheritance */
 static int map_ports(const uint64_t *a)
 {
 	mach_vm_address_t at = 77;
-	int code = mach_vm_map((mach_port_t)a[0], &at, P, 0, VM_FLAGS_ANYWHERE, (mach_port_t)a[1], 0, FALSE, 3, 7, 1);
+	int code = mach_vm_map((mach_port_t)a[0], &at, P, 0, VM_FLAGS_ANYWHERE | (int)a[2], (mach_port_t)a[1], 0, FALSE, 3, 7,
+			       a[3] ? (vm_inherit_t)a[3] : VM_INHERIT_COPY);
 	return code != OK && at != 77 ? TOUCHED : code;
 }
 
@@ -185,7 +186,10 @@ static void mappings(void)
 		{ "null port", { NULL_PORT, MACH_PORT_NULL }, DEST },
 		{ "dead port", { DEAD_PORT, MACH_PORT_NULL }, DEST },
 		{ "a task as object", { SELF, SELF }, KERN_INVALID_OBJECT },
-		{ "the host as object", { SELF, mach_host_self() }, KERN_INVALID_OBJECT });
+		{ "the host as object", { SELF, mach_host_self() }, KERN_INVALID_OBJECT },
+		{ "a dead port and a bad object", { DEAD_PORT, SELF }, DEST },
+		{ "flags before the object", { SELF, SELF, VM_FLAGS_RESILIENT_MEDIA }, ARG },
+		{ "inheritance before the object", { SELF, SELF, 0, 3 }, ARG });
 }
 
 int main(void)

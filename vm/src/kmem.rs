@@ -10,6 +10,7 @@ use crate::map::Map;
 use crate::map::enter::Placement;
 use crate::map::entry::{Attributes, Entry, EntryFlags};
 use crate::object::{ObjRef, ObjectKind};
+use crate::residence::Account;
 use crate::sanitize;
 use crate::vm::Vm;
 use abi::{Inherit, KernReturn, Protection};
@@ -101,7 +102,13 @@ impl<M: Machine> Vm<M> {
             let mut guard = object.write();
             let state = &mut *guard;
             let zero = |machine: &M, page| machine.zero_page(page);
-            let added = self.add_page(object.kind, &mut state.slots, state.number, index, zero);
+            let added = self.add_page(
+                object.kind.content(),
+                &mut state.slots,
+                state.number,
+                index,
+                zero,
+            );
             let page = added.map_err(|_| self.shortage())?;
             self.wire_page(page);
         }
@@ -158,6 +165,7 @@ impl<M: Machine> Vm<M> {
             wired: Wired::Yes,
             cache: CacheMode::WriteBack,
             tracking: Tracking::Tracked,
+            account: Account::Internal,
         };
         let mut reserve = M::Reserve::default();
         let mut batch = self.frames.batch();

@@ -13,6 +13,7 @@
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::page::{PageArray, PageList};
+use crate::residence::{Account, Peaks, Residence};
 use abi::Protection;
 
 /// How memory behind a mapping is cached.
@@ -55,6 +56,8 @@ pub struct Mapping {
     pub cache: CacheMode,
     /// Whether the page's reverse map knows this mapping.
     pub tracking: Tracking,
+    /// What the page counts as from its first tracked mapping on; each further one has the same.
+    pub account: Account,
 }
 
 /// Whether a mapping is in its page's reverse map.
@@ -234,7 +237,8 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// and after, all in one leaf table. As many as can be had at no price: nothing is replaced, and
     /// what lacks memory is left out. A neighbour that is not mapped gets no write permission and
     /// counts as unused until it is used; one that is mapped to its page with less permission gets
-    /// what `mapping` says if its entry notes `MODIFIED`, so that no write goes unnoted.
+    /// what `mapping` says if its entry notes `MODIFIED`, so that no write goes unnoted. One that is mapped
+    /// elsewhere and counts as something else is left out.
     fn pmap_enter_around(
         &self,
         pmap: &Self::Pmap,
@@ -308,8 +312,17 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn pmap_extract(&self, pmap: &Self::Pmap, at: VirtAddr) -> Option<(PageId, Protection)>;
     /// Sets or clears the wired mark of a mapping that exists. A superpage's stays wired.
     fn pmap_change_wiring(&self, pmap: &Self::Pmap, at: VirtAddr, wired: Wired);
-    /// Mapped pages (the resident size), without those that another pmap's tables map.
-    fn pmap_resident(&self, pmap: &Self::Pmap) -> Pages;
+    /// Mapped pages by what they count as, without those that another pmap's tables map.
+    fn pmap_residence(&self, pmap: &Self::Pmap) -> Residence;
+    /// The most there ever were of them, now included.
+    fn pmap_peaks(&self, pmap: &Self::Pmap) -> Peaks;
+    /// The pages that the pmap's owner is charged for, wherever they are mapped, change by so many: they are
+    /// in its footprint.
+    fn pmap_charge(&self, pmap: &Self::Pmap, change: i64);
+    /// Mapped pages: the resident size.
+    fn pmap_resident(&self, pmap: &Self::Pmap) -> Pages {
+        self.pmap_residence(pmap).total()
+    }
     /// Frames that the pmap's own tables take: one that others show counts once, here.
     fn pmap_tables(&self, pmap: &Self::Pmap) -> Pages;
 
@@ -327,6 +340,8 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// Clears it. A cleared `REFERENCED` needs no invalidation; a cleared `MODIFIED` does. What a superpage's
     /// mapping notes is not cleared.
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>);
+    /// The page counts as something else from now on, wherever it is mapped.
+    fn page_account(&self, page: PageId, account: Account);
     /// Tracked mappings of the page.
     fn page_mappings(&self, page: PageId) -> usize;
     /// Whether any tracked mapping of the page exists: asked at every free (I-PAGE-1), so quick; and with

@@ -14,6 +14,7 @@ use vm::machine::{
     CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod, Shortage,
     Wired,
 };
+use vm::residence::{Account, Peaks, Residence};
 use zalloc::ChunkMemory;
 
 // SAFETY: every call is the hardware's own, which keeps the promise.
@@ -264,8 +265,16 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         self.change_wiring(pmap, at, wired);
     }
 
-    fn pmap_resident(&self, pmap: &Pmap<H>) -> Pages {
-        self.resident(pmap)
+    fn pmap_residence(&self, pmap: &Pmap<H>) -> Residence {
+        self.residence(pmap)
+    }
+
+    fn pmap_charge(&self, pmap: &Pmap<H>, change: i64) {
+        self.charge(pmap, change);
+    }
+
+    fn pmap_peaks(&self, pmap: &Pmap<H>) -> Peaks {
+        self.peaks(pmap)
     }
 
     fn pmap_tables(&self, pmap: &Pmap<H>) -> Pages {
@@ -287,6 +296,10 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
 
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>) {
         self.clear_refmod(page, which, batch);
+    }
+
+    fn page_account(&self, page: PageId, account: Account) {
+        self.account_page(page, account);
     }
 
     fn page_mappings(&self, page: PageId) -> usize {

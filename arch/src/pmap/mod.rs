@@ -19,6 +19,7 @@
 //! | `protect` | changes the entry by compare-and-swap, never an absent one |
 //! | freeing an empty leaf table | `live` is counted down after the last touch of the table |
 
+mod account;
 mod around;
 pub mod asid;
 mod enter;
@@ -109,12 +110,14 @@ impl Shape {
 mod control {
     /// The context: what names the address space in TLBs ([`super::Tag`]).
     pub const CONTEXT: u64 = 0;
-    /// Mapped pages.
-    pub const RESIDENT: u64 = 8;
     /// Frames that are its tables.
-    pub const TABLES: u64 = 16;
+    pub const TABLES: u64 = 8;
     /// Entries of other pmaps that lead to its leaf tables.
-    pub const NESTINGS: u64 = 24;
+    pub const NESTINGS: u64 = 16;
+    /// The node with what is counted less often ([`super::account`]).
+    pub const MORE: u64 = 24;
+    /// Mapped pages by `Account`: four words.
+    pub const ACCOUNTS: u64 = 32;
 }
 
 /// Which root a CPU walks.
@@ -185,8 +188,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             _format: PhantomData,
         };
         paging.pool_add(plan.pool_frame, pool::Lasting::Yes);
-        let control = paging.node_take().expect("the pool has just got a frame");
-        paging.control_init(control, Tag::KERNEL);
+        let node = || paging.node_take().expect("the pool has just got a frame");
+        let (control, more) = (node(), node());
+        paging.control_init(control, more, Tag::KERNEL);
         paging.kernel.control = control;
         if Self::SHARED_ROOT {
             let half = 1u64 << (F::ROOT_BITS - 1);
@@ -260,16 +264,16 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         unsafe { self.hardware.word(PhysAddr(at)) }
     }
 
-    /// Makes a control block.
-    fn control_init(&self, node: PhysAddr, tag: Tag) {
+    /// Makes a control block of two nodes.
+    fn control_init(&self, node: PhysAddr, more: PhysAddr, tag: Tag) {
+        for word in 0..pool::NODE_WORDS {
+            self.word(node.0 + 8 * word).store(0, Ordering::Relaxed);
+            self.word(more.0 + 8 * word).store(0, Ordering::Relaxed);
+        }
         self.word(node.0 + control::CONTEXT)
             .store(tag.0, Ordering::Relaxed);
-        self.word(node.0 + control::RESIDENT)
-            .store(0, Ordering::Relaxed);
-        self.word(node.0 + control::TABLES)
-            .store(0, Ordering::Relaxed);
-        self.word(node.0 + control::NESTINGS)
-            .store(0, Ordering::Relaxed);
+        self.word(node.0 + control::MORE)
+            .store(more.0, Ordering::Relaxed);
     }
 
     /// Notes that TLBs may hold stale entries of a range. Called after the entries were changed: a

@@ -4,10 +4,11 @@
 //! Locks: the page's lock bit, with preemption off; no pmap's. An entry that is in the reverse map keeps
 //! its table alive, because its table counts it as live until the entry is out.
 
+use super::account::Count;
 use super::hardware::Hardware;
 use super::protect::lower_entry;
 use super::record::{LOCATION, Locked};
-use super::{Batch, Flush, Paging, PteFormat, Space, control};
+use super::{Batch, Flush, Paging, PteFormat, Space};
 use abi::Protection;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 use sync::NoPreempt;
@@ -49,17 +50,18 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let only = page.word & LOCATION;
             if !self.disconnect_one(page, only, flush) {
                 page.word &= !LOCATION;
-                self.uncount(only);
+                self.uncount(only, Count::of(page.account()));
             }
             return;
         }
         let mut noted = RefMod::empty();
+        let account = page.account();
         self.pv_retain(page, |location| {
             let mut one = Noted(RefMod::empty());
             let keep = self.disconnect_entry(location, &mut one, flush);
             noted |= one.0;
             if !keep {
-                self.uncount(location);
+                self.uncount(location, Count::of(account));
             }
             keep
         });
@@ -90,10 +92,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// Counts a mapping that is gone: the last touch of its table.
-    pub(super) fn uncount(&self, location: u64) {
+    pub(super) fn uncount(&self, location: u64, count: Count) {
         let table = self.record(PhysAddr(location));
-        self.word(table.control() + control::RESIDENT)
-            .fetch_sub(1, Relaxed);
+        self.count_down(table.control(), count);
         table.drop_live(1);
     }
 

@@ -7,13 +7,14 @@
 //!
 //! | state | `head` | `more` |
 //! |---|---|---|
-//! | page | first mapping's entry, MODIFIED, REFERENCED, LOCK | second mapping's entry, or the list of all further ones |
+//! | page | what it counts as, first mapping's entry, MODIFIED, REFERENCED, LOCK | second mapping's entry, or the list of all further ones |
 //! | table | its pmap's control block, TABLE; UPPER | leaf: first address mapped, which eighths were used since it was vacant; upper: its number, which parts were ever used; live entries |
 //! | pool frame | next pool frame with room, POOL | nodes free, made, in use |
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use sync::Platform;
 use vm::machine::RefMod;
+use vm::residence::Account;
 
 /// The record of one frame. All zero: a page without mappings.
 #[derive(Debug, Default)]
@@ -31,6 +32,10 @@ pub(super) const REFMOD_SHIFT: u32 = 1;
 pub(super) const REFMOD: u64 = 0b11 << REFMOD_SHIFT;
 /// The bits of a physical address in either word.
 pub(super) const LOCATION: u64 = 0x000f_ffff_ffff_fff8;
+/// What a page counts as ([`Account`]) lies here in its `head`.
+const ACCOUNT_SHIFT: u32 = 52;
+/// The bits of [`Account`].
+const ACCOUNT: u64 = 0b11 << ACCOUNT_SHIFT;
 /// In a page's `more`: it leads to a list.
 pub(super) const IN_LIST: u64 = 1;
 /// The frame is a page table.
@@ -92,7 +97,7 @@ impl FrameRecord {
     #[inline]
     pub(super) fn lock_mapped_once(&self, location: u64) -> Option<Locked<'_>> {
         let seen = self.head.load(Ordering::Relaxed);
-        if seen & !REFMOD != location {
+        if seen & !(REFMOD | ACCOUNT) != location {
             return None;
         }
         self.head
@@ -126,7 +131,7 @@ impl FrameRecord {
     /// Makes the record a table's. The frame is out of the reserve, and not yet linked.
     pub(super) fn become_table(&self, control: u64, first: u64) {
         debug_assert_eq!(
-            self.head.load(Ordering::Relaxed) & !REFMOD,
+            self.head.load(Ordering::Relaxed) & !(REFMOD | ACCOUNT),
             0,
             "I-PMAP-1: a mapped page became a table"
         );
@@ -251,6 +256,33 @@ pub(super) struct Locked<'a> {
 }
 
 impl Locked<'_> {
+    /// What the page counts as.
+    #[inline]
+    pub(super) fn account(&self) -> Account {
+        Account::from_bits(self.word >> ACCOUNT_SHIFT)
+    }
+
+    /// It counts as something else. Who has mappings of it moves their counts.
+    #[inline]
+    pub(super) fn set_account(&mut self, account: Account) {
+        self.word = self.word & !ACCOUNT | (account as u64) << ACCOUNT_SHIFT;
+    }
+
+    /// Whether one mapping more may count as this: it is the page's first, or the others do.
+    #[inline]
+    pub(super) fn may_count_as(&mut self, account: Account) -> bool {
+        self.account_as(account) == account
+    }
+
+    /// The page's first mapping decides what it counts as. Answers what it counts as.
+    #[inline]
+    pub(super) fn account_as(&mut self, account: Account) -> Account {
+        if self.word & LOCATION == 0 {
+            self.set_account(account);
+        }
+        self.account()
+    }
+
     /// Adds a mapping if it is the page's first or second. Answers whether it was.
     #[inline]
     pub(super) fn insert_inline(&mut self, location: u64) -> bool {

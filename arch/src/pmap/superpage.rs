@@ -5,14 +5,16 @@
 //! other mapping: so it needs no node, and it is found from any of them. Locks: the pmap's, then each page's
 //! in turn. A disconnect never makes such an entry absent: it is wired.
 
+use super::account::Count;
 use super::format::{Attributes, Lowering};
 use super::hardware::Hardware;
 use super::protect::lower_entry;
 use super::record::FrameRecord;
-use super::{Batch, Paging, Pmap, PteFormat, Reserve, Shape, Space, control};
+use super::{Batch, Paging, Pmap, PteFormat, Reserve, Shape, Space};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
 use vm::machine::{Mapping, NotEntered, Tracking, Wired};
+use vm::residence::Account;
 
 impl<F: PteFormat, H: Hardware> Paging<F, H> {
     /// Bytes of a superpage.
@@ -73,7 +75,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let location = upper + 8 * F::index(at.0, 1) as u64;
         let old = self.word(location).load(Relaxed);
         if !F::is_present(old) {
-            self.name_in_run(first, location);
+            self.name_in_run(first, mapping.account, location);
             self.link(location, new);
         } else if F::is_table(old, 1) {
             let leaf = F::address(old).0;
@@ -91,7 +93,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let flush = batch.flush_mut();
             flush.add_tables();
             self.gather(pmap.control.0, Self::page_range(at), flush);
-            self.name_in_run(first, location);
+            self.name_in_run(first, mapping.account, location);
             self.word(location).store(new, Release);
         } else if F::is_nested(old) || (old ^ new) & (F::ADDRESS | F::CACHE) != 0 {
             return Err(NotEntered::Occupied);
@@ -102,8 +104,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             return Ok(());
         }
         shape.superpages += 1;
-        self.word(pmap.control.0 + control::RESIDENT)
-            .fetch_add(Self::RUN, Relaxed);
+        self.count_up(pmap.control.0, Count::of(mapping.account), Self::RUN);
         drop(shape);
         self.hardware.publish(pmap.space);
         Ok(())
@@ -130,7 +131,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// Puts the entry at a location into the reverse map of every page of a run.
-    fn name_in_run(&self, first: PageId, location: u64) {
+    fn name_in_run(&self, first: PageId, account: Account, location: u64) {
         for number in 0..Self::RUN {
             let page = first.0 as usize + number as usize;
             let mut record = self.records[page].lock::<H>();
@@ -138,20 +139,25 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 record.insert_inline(location),
                 "I-SUPER-1: a page of a superpage is mapped elsewhere"
             );
+            record.set_account(account);
             record.unlock();
         }
     }
 
-    /// Makes a superpage's entry absent, and takes it out of the reverse map of every page of its run.
-    pub(super) fn forget_superpage(&self, location: u64) {
+    /// Makes a superpage's entry absent, and takes it out of the reverse map of every page of its run. Answers what
+    /// they count as.
+    pub(super) fn forget_superpage(&self, location: u64) -> Count {
         let entry = self.word(location).swap(0, AcqRel);
         let first = self.page_at(F::address(entry)).0 as usize;
+        let mut account = Account::Internal;
         for record in &self.records[first..first + Self::RUN as usize] {
             let mut page = record.lock::<H>();
+            account = page.account();
             page.note(F::refmod(entry));
             self.pv_remove(&mut page, location);
             page.unlock();
         }
+        Count::of(account)
     }
 
     /// Where the entries lie that lead from a superpage at `at` to the root, its own first.
@@ -188,10 +194,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             return next;
         };
         let (_, range) = self.owner(path[0]);
-        self.forget_superpage(path[0]);
+        let count = self.forget_superpage(path[0]);
         shape.superpages -= 1;
-        self.word(pmap.control.0 + control::RESIDENT)
-            .fetch_sub(Self::RUN, Relaxed);
+        self.count_down_run(pmap.control.0, count, Self::RUN);
         self.unlink_superpage(pmap, &path[..F::LEVELS - 1], batch);
         let flush = batch.flush_mut();
         flush.add_tables();

@@ -238,6 +238,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     #[inline(always)]
     pub(super) fn retire(&self, pmap: &Pmap<H>, table: u64, batch: &mut Batch<'_, F, H>) {
         self.record(PhysAddr(table)).become_page();
+        self.note_peaks(pmap.control.0);
         self.word(pmap.control.0 + control::TABLES)
             .fetch_sub(1, Relaxed);
         batch.retire_table(self.page_at(PhysAddr(table)));

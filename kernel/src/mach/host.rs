@@ -181,6 +181,13 @@ fn give_zones(names_at: u64, info_at: u64, room: u32) -> Result<u32, KernReturn>
     Ok(count)
 }
 
+/// `mach_zone_force_gc(host)`: what zones keep and do not need goes back.
+pub fn zone_force_gc(call: &mut Call<'_>) -> Trap {
+    check_host(call.args[0])?;
+    vm().zone_registry().gc(vm().frames());
+    SUCCESS
+}
+
 /// `mach_memory_info(host, *names, *zones, *zone_count, *memory, *memory_count)`: zones as
 /// `mach_zone_info`, and what the kernel has by counter and tag. Root only.
 pub fn memory_info(call: &mut Call<'_>) -> Trap {

@@ -27,6 +27,7 @@ use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::{FrameSource, Machine};
 use crate::page::PageArray;
+use crate::residence::{Account, Peaks, Residence};
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -104,8 +105,14 @@ struct Run<'a, 'p, M: Machine, O> {
     /// Where the program's run is mapped.
     superpage: Option<superpage::Superpage>,
     pages: [PageId; PAGES],
+    /// What each page counts as.
+    accounts: [Account; PAGES],
+    /// What each pmap's owner is charged for.
+    charges: [u64; ALL_SPACES],
+    /// The most that each pmap mapped.
+    peaks: [Peaks; ALL_SPACES],
     /// What the kernel's pmap mapped before: in the kernel, its own memory.
-    others: u64,
+    others: Residence,
     met: Met,
     step: u32,
     doing: &'static str,
@@ -173,7 +180,10 @@ pub fn run<M: Machine, O: Observer<M>>(
         shows: [[false; nest::TABLES]; SPACES],
         superpage: None,
         pages,
-        others: machine.pmap_resident(machine.kernel_pmap()).0,
+        accounts: core::array::from_fn(|page| Account::from_bits(page as u64)),
+        charges: [0; ALL_SPACES],
+        peaks: [Peaks::default(); ALL_SPACES],
+        others: machine.pmap_residence(machine.kernel_pmap()),
         met: Met::default(),
         step: 0,
         doing: "start",
@@ -283,7 +293,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 .run(self.machine, pmap, &mut addresses.into_iter());
         }
         let mut batch = TlbBatch::new(self.array);
-        match self.random(18) {
+        match self.random(20) {
             0..8 => self.enter(space, frames, &mut batch)?,
             8 => self.remove(space, &mut batch)?,
             9 | 10 => self.protect(space, &mut batch)?,
@@ -292,7 +302,9 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             13 => self.forget(&mut batch)?,
             14 => self.disconnect(&mut batch)?,
             15 => self.nest(frames, &mut batch)?,
-            16 => self.superpage(frames, &mut batch)?,
+            16 => self.account(),
+            17 => self.charge(space),
+            18 => self.superpage(frames, &mut batch)?,
             _ => {
                 if self.random(4) == 0 && space < SPACES {
                     self.recreate(space, frames)?;
@@ -320,7 +332,11 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     fn compare(&mut self) -> Result<(), Failure> {
         let mut mappings = [0; PAGES];
         for space in 0..ALL_SPACES {
-            let mut resident = if space == KERNEL { self.others } else { 0 };
+            let mut resident = if space == KERNEL {
+                self.others
+            } else {
+                Residence::default()
+            };
             for slot in 0..SLOTS {
                 if space == KERNEL && slot / CLUSTER == NEST_CLUSTER {
                     continue;
@@ -334,16 +350,19 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                     return self.fail("extract differs", at.0);
                 }
                 if let Some(mapped) = expected.filter(|_| holder == space) {
-                    resident += 1;
+                    let count = match mapped.tracked {
+                        true => &mut resident.by[self.accounts[mapped.page] as usize].0,
+                        false => &mut resident.untracked.0,
+                    };
+                    *count += 1;
                     mappings[mapped.page] += usize::from(mapped.tracked);
                 }
             }
             if self.superpage.is_some_and(|mapped| mapped.space == space) {
-                resident += self.run_pages();
+                self.count_run(&mut resident);
             }
-            if self.machine.pmap_resident(self.pmap(space)).0 != resident {
-                return self.fail("the resident count differs", resident);
-            }
+            resident.charged.0 += self.charges[space];
+            self.compare_counts(space, &resident)?;
         }
         self.compare_run()?;
         let nestings = self.machine.pmap_nestings(self.pmap(NESTED));
@@ -362,6 +381,26 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         Ok(())
     }
 
+    fn compare_counts(&mut self, space: usize, expected: &Residence) -> Result<(), Failure> {
+        let pmap = self.pmap(space);
+        let resident = expected.total().0;
+        if self.machine.pmap_residence(pmap) != *expected
+            || self.machine.pmap_resident(pmap).0 != resident
+        {
+            return self.fail("the resident counts differ", resident);
+        }
+        let (tables, peaks) = (
+            self.machine.pmap_tables(pmap),
+            self.machine.pmap_peaks(pmap),
+        );
+        self.peaks[space].note(expected, tables);
+        // What the kernel mapped at most before, nobody knows.
+        if space != KERNEL && peaks != self.peaks[space] {
+            return self.fail("the peaks differ", peaks.footprint.0);
+        }
+        Ok(())
+    }
+
     /// Unmaps everything: all frames go back.
     fn end(&mut self, frames: &mut dyn FrameSource) -> Result<(), Failure> {
         self.doing = "end";
@@ -373,6 +412,9 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         );
         batch.sync(self.machine, frames);
         self.model[KERNEL] = [None; SLOTS];
+        self.machine
+            .pmap_charge(self.machine.kernel_pmap(), -(self.charges[KERNEL] as i64));
+        self.charges[KERNEL] = 0;
         for space in 0..SPACES {
             self.recreate(space, frames)?;
         }

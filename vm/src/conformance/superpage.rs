@@ -8,6 +8,7 @@ use crate::addr::{PageId, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::conformance::Failure;
 use crate::machine::{CacheMode, FrameSource, Machine, Mapping, NotEntered, Tracking, Wired};
+use crate::residence::{Account, Residence};
 use abi::Protection;
 
 /// Where the run is mapped, and what that permits.
@@ -29,6 +30,11 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     /// Pages of a superpage.
     pub(super) fn run_pages(&self) -> u64 {
         self.superpage_range().len() >> M::PAGE_SHIFT
+    }
+
+    /// Counts the run's pages, as what they were mapped as.
+    pub(super) fn count_run(&self, resident: &mut Residence) {
+        resident.by[Account::Internal as usize].0 += self.run_pages();
     }
 
     /// The page of the run that `space` maps at `at`.
@@ -129,6 +135,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             wired: Wired::Yes,
             cache: CacheMode::WriteBack,
             tracking: Tracking::Tracked,
+            account: Account::Internal,
         };
         let at = self.superpage_range().start;
         let mut reserve = M::Reserve::default();

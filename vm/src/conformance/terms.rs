@@ -68,6 +68,8 @@ pub struct Met {
     pub changed: u32,
     /// Times the reserve was filled.
     pub refilled: u32,
+    /// Mappings whose page came to count as something else.
+    pub accounted: u32,
     /// Mappings removed by range.
     pub removed: u32,
     /// Mappings lowered by range.

@@ -12,6 +12,7 @@ use crate::machine::{
 use crate::map::entry::Entry;
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, Object, ObjectKind, ObjectState, Shadow};
+use crate::residence::Account;
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -63,6 +64,7 @@ impl<M: Machine> Vm<M> {
             wired: Wired::No,
             cache: CacheMode::WriteBack,
             tracking: Tracking::Untracked,
+            account: Account::Internal,
         };
         self.enter_mapping(self.zero_frame, mapping, this)
     }
@@ -77,7 +79,7 @@ impl<M: Machine> Vm<M> {
         kind: ObjectKind,
         page: PageId,
     ) -> Mapping {
-        let owed = self.frames.pages().get(page).is_owed();
+        let (owed, account) = self.frames.pages().get(page).owed_and_account();
         Mapping {
             protection: permission(entry, access, on_top, kind, owed),
             wired: if entry.wired == 0 {
@@ -87,6 +89,7 @@ impl<M: Machine> Vm<M> {
             },
             cache: CacheMode::WriteBack,
             tracking: Tracking::Tracked,
+            account,
         }
     }
 

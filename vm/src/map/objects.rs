@@ -184,7 +184,7 @@ fn object_record<M: Machine>(object: &Object<M>, state: &ObjectState<M>) -> VmOb
         flags |= VM_OBJECT_TRUE_SHARE;
     }
     let purgable = state.purge.as_ref();
-    let purgable = purgable.map_or(VM_PURGABLE_DENY, |record| record.glimpse().word());
+    let purgable = purgable.map_or(VM_PURGABLE_DENY, |record| record.glimpse());
     let shadow = state.shadow.as_ref();
     VmObjectRecord {
         number: object.serial,

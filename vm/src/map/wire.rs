@@ -218,6 +218,7 @@ impl<M: Machine> Vm<M> {
                     .pmap_change_wiring(self.pmap(map), at, Wired::Yes);
             }
         }
+        self.recount(&guard);
         true
     }
 
@@ -226,7 +227,11 @@ impl<M: Machine> Vm<M> {
         if self.frames.pages().get(page).add_wiring() == Some(0) {
             self.queues.dequeue(page);
             self.queues.set_wired(page);
-            self.frames.pages().get(page).clear_reusable();
+            let record = self.frames.pages().get(page);
+            if record.is_reusable() {
+                record.clear_reusable();
+                self.machine().page_account(page, record.account());
+            }
         }
     }
 
@@ -294,6 +299,7 @@ impl<M: Machine> Vm<M> {
                 self.unwire_page(page);
             }
         }
+        self.recount(&guard);
     }
 }
 

@@ -92,6 +92,7 @@ impl<M: Machine> Vm<M> {
         batch: &mut TlbBatch<'_, M>,
     ) -> bool {
         // The smaller one moves into the larger one, if the larger one's pages keep their numbers.
+        top.reusable |= below.reusable;
         let fewer = top.slots.len() < below.slots.len() && top.slots.len() <= MOVES;
         if offset == 0 && fewer && top.copy.is_none() {
             return self.merge_down(top, below, batch);

@@ -164,7 +164,13 @@ impl<M: Machine> Vm<M> {
                 let number = target.number;
                 let slots: &mut Slots<M> = &mut target.slots;
                 let fill = |machine: &M, copy| machine.copy_page(page, copy);
-                self.add_page(new.kind, slots, number, index.wrapping_sub(from), fill)
+                self.add_page(
+                    new.kind.content(),
+                    slots,
+                    number,
+                    index.wrapping_sub(from),
+                    fill,
+                )
             };
             let mut state = from_object.write();
             from_object.unbusy(&mut state, index);

@@ -307,7 +307,13 @@ impl<M: Machine> Vm<M> {
             };
             if state.slots.get(at) == Slot::Empty {
                 let fill = |machine: &M, to| machine.copy_page(page, to);
-                self.add_page(copy.kind, &mut state.slots, state.number, at, fill)?;
+                self.add_page(
+                    copy.kind.content(),
+                    &mut state.slots,
+                    state.number,
+                    at,
+                    fill,
+                )?;
                 self.counters.count(Event::Push);
             }
             return Ok(());

@@ -119,8 +119,10 @@ pub(crate) struct ObjectState<M: Machine> {
     pub true_share: bool,
     /// Other than by clipping, more than one entry may show the same page.
     pub aliased: bool,
-    /// Of a purgeable object: what else there is to know. Such an object is truly shared, so that
-    /// it is copied eagerly and never in a chain.
+    /// Pages of it were marked as reusable, and may be still.
+    pub reusable: bool,
+    /// Of an object that is purgeable, or has an owner: what else there is to know. Such an object is
+    /// truly shared, so that it is copied eagerly and never in a chain.
     pub purge: Option<purgable::RecordRef<M>>,
     /// Where the last look for a page that shows through from below stopped.
     pub hint: u64,
@@ -160,6 +162,7 @@ impl<M: Machine> Object<M> {
                     ObjectKind::Named | ObjectKind::Uncached | ObjectKind::Contiguous
                 ),
                 aliased: kind == ObjectKind::Named,
+                reusable: false,
                 purge: None,
                 hint: 0,
             }),

@@ -12,6 +12,7 @@ use crate::machine::{
     CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod, Shortage,
     Wired,
 };
+use crate::residence::{Account, Peaks, Residence};
 use abi::Protection;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -369,12 +370,24 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
         }
     }
 
-    fn pmap_resident(&self, pmap: &SimPmap) -> Pages {
-        Pages(self.hardware().tables(pmap.id).entries.len() as u64)
+    fn pmap_residence(&self, pmap: &SimPmap) -> Residence {
+        self.hardware().tables(pmap.id).ledger.residence()
+    }
+
+    fn pmap_charge(&self, pmap: &SimPmap, change: i64) {
+        let hardware = &mut *self.hardware();
+        let tables = hardware.table_count(pmap.id);
+        hardware.tables(pmap.id).ledger.charge(change, tables);
+    }
+
+    fn pmap_peaks(&self, pmap: &SimPmap) -> Peaks {
+        let hardware = &mut *self.hardware();
+        let tables = hardware.table_count(pmap.id);
+        hardware.tables(pmap.id).ledger.peaks(tables)
     }
 
     fn pmap_tables(&self, pmap: &SimPmap) -> Pages {
-        Pages(1 + self.hardware().tables(pmap.id).leaves.len() as u64)
+        self.hardware().table_count(pmap.id)
     }
 
     fn page_protect(
@@ -395,6 +408,10 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
 
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>) {
         self.hardware().clear_refmod(page, which, batch.flush_mut());
+    }
+
+    fn page_account(&self, page: PageId, account: Account) {
+        self.hardware().account(page, account);
     }
 
     fn page_mappings(&self, page: PageId) -> usize {

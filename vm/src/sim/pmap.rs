@@ -4,7 +4,7 @@
 //! retired. Two levels: a root frame, and leaf tables with as many entries as the machine says.
 
 use super::hardware::{Hardware, Pte, Tables};
-use crate::addr::PageId;
+use crate::addr::{PageId, Pages};
 use crate::machine::{Mapping, NotEntered, RefMod, Tracking, Wired};
 use abi::Protection;
 
@@ -53,6 +53,7 @@ impl Hardware {
                 superpages: Default::default(),
                 links: Default::default(),
                 nested,
+                ledger: Default::default(),
             },
         );
         id
@@ -120,11 +121,8 @@ impl Hardware {
                     flush.entries.push((pmap, at));
                 }
             }
-            Some(old) => self.unmap_frame(old, pmap, at),
+            Some(old) => self.take_entry(old, pmap, at),
             None => {}
-        }
-        if tracked && !same {
-            self.frame(page).mappings.push((pmap, at));
         }
         let entry = Pte {
             page,
@@ -134,7 +132,11 @@ impl Hardware {
             tracked,
             refmod,
         };
-        self.tables(pmap).entries.insert(at, entry);
+        if same {
+            self.tables(pmap).entries.insert(at, entry);
+        } else {
+            self.put_entry((pmap, at), entry, mapping.account);
+        }
         Ok(())
     }
 
@@ -175,7 +177,9 @@ impl Hardware {
             if self.needs(pmap, at) {
                 continue;
             }
+            let differs = self.counts_otherwise(page, mapping);
             match self.tables(pmap).entries.get_mut(&at) {
+                None if differs => {}
                 None => {
                     let entry = Pte {
                         page,
@@ -187,8 +191,7 @@ impl Hardware {
                     };
                     if !entry.protection.is_empty() {
                         self.check_current(pmap, at, page);
-                        self.tables(pmap).entries.insert(at, entry);
-                        self.frame(page).mappings.push((pmap, at));
+                        self.put_entry((pmap, at), entry, mapping.account);
                         self.counts.entered_around += 1;
                     }
                 }
@@ -204,6 +207,11 @@ impl Hardware {
                 Some(_) => {}
             }
         }
+    }
+
+    fn counts_otherwise(&mut self, page: PageId, mapping: Mapping) -> bool {
+        let frame = self.frame(page);
+        !frame.mappings.is_empty() && frame.account != mapping.account
     }
 
     /// Removes the mappings of `pages`; answers leaf tables that are empty now.
@@ -223,10 +231,9 @@ impl Hardware {
             .collect();
         let mut retired = Vec::new();
         for (at, entry) in found {
-            self.unmap_frame(entry, pmap, at);
+            self.take_entry(entry, pmap, at);
             flush.entries.push((pmap, at));
             let leaf = at >> self.leaf_bits;
-            self.tables(pmap).entries.remove(&at);
             self.tables(pmap).superpages.remove(&leaf);
             retired.extend(self.retire_if_empty(pmap, at, flush));
         }
@@ -246,6 +253,8 @@ impl Hardware {
         {
             return None;
         }
+        let count = Pages(1 + tables.leaves.len() as u64);
+        tables.ledger.peaks(count);
         let frame = tables.leaves.remove(&leaf)?;
         self.frame(frame).is_retired = true;
         flush.tables.push((pmap, leaf));
@@ -300,8 +309,7 @@ impl Hardware {
                     entry.wired == Wired::No,
                     "I-PAGE-3: a wired page is disconnected"
                 );
-                self.unmap_frame(entry, pmap, at);
-                self.tables(pmap).entries.remove(&at);
+                self.take_entry(entry, pmap, at);
                 retired.extend(self.retire_if_empty(pmap, at, flush));
             } else if let Some(entry) = self.tables(pmap).entries.get_mut(&at) {
                 entry.protection = left;

@@ -88,7 +88,8 @@ impl Hardware {
                     "I-SUPER-1: a page of a superpage is mapped elsewhere, or is a table"
                 );
                 self.check_current(pmap, at, page);
-                self.frame(page).mappings.push((pmap, at));
+                self.put_entry((pmap, at), entry, mapping.account);
+                continue;
             }
             self.tables(pmap).entries.insert(at, entry);
         }

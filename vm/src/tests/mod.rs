@@ -22,6 +22,7 @@ mod pmap;
 mod protect;
 mod purgable;
 mod reclaim;
+mod residence;
 mod scenarios;
 mod shared;
 mod submap;

@@ -223,14 +223,15 @@ impl<const SHIFT: u32> System<SHIFT> {
             false => Err(KernReturn::PROTECTION_FAILURE),
         };
         match mode {
+            EntryMode::Create | EntryMode::Purgable
+                if range.end - range.start > u64::from(u32::MAX) =>
+            {
+                return Err(KernReturn::FAILURE);
+            }
             EntryMode::Purgable if !access.contains(Protection::WRITE) => {
                 return Err(KernReturn::INVALID_ARGUMENT);
             }
-            EntryMode::Create | EntryMode::Purgable => {
-                if range.end - range.start > u64::from(u32::MAX) {
-                    return Err(KernReturn::FAILURE);
-                }
-            }
+            EntryMode::Create | EntryMode::Purgable => {}
             EntryMode::Copy => model.check_right(range.clone(), Protection::READ)?,
             EntryMode::Plain => {
                 model.check_mapped(first.clone())?;

@@ -56,7 +56,10 @@ fn conform_all<F: PteFormat>() {
         "{met:?}"
     );
     assert!(
-        sum(|m| m.disconnected) > 200 && sum(|m| m.stayed) > 20 && sum(|m| m.destroyed) > 20,
+        sum(|m| m.disconnected) > 200
+            && sum(|m| m.stayed) > 20
+            && sum(|m| m.accounted) > 20
+            && sum(|m| m.destroyed) > 20,
         "{met:?}"
     );
     // One in the record, and more than a node holds.
