@@ -15,6 +15,7 @@ use abi::stat::Timespec;
 use abi::trap;
 use abi::vm_flags::MADV_DONTNEED;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::c_void;
 use core::ptr::null_mut;
@@ -93,7 +94,7 @@ pub fn run(storm: Storm) -> Result<bool, &'static str> {
         .map(|count| count.load(SeqCst))
         .collect();
     let leak = leaks(before);
-    let mut text = format!("cpu   operations       faults\n");
+    let mut text = String::from("cpu   operations       faults\n");
     for (cpu, (done, faults)) in operations.iter().zip(&faults).enumerate() {
         text.push_str(&format!("{cpu:3} {done:12} {faults:12}\n"));
     }
