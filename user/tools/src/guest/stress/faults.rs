@@ -75,15 +75,20 @@ pub fn run(storm: Storm) -> Result<bool, &'static str> {
         asked => asked,
     };
     let storm = Storm { threads, ..storm };
+    let memory = map(0, size_of::<Board>() as u64, MAP_SHARED_ANON)?;
+    // SAFETY: fresh memory, all zero, which stays mapped to the end of this process.
+    let board: &'static Board = unsafe { &*memory.cast() };
+    let faults = faults()?;
     // Once for no time: what the kernel and this process keep of it is there already.
     let idle = Storm {
         seconds: 0,
         ..storm
     };
-    direct(idle)?;
+    direct_in_child(board, idle)?;
+    board.stop.store(0, SeqCst);
     let before = audit().ok_or("the audit found a difference before the storm")?;
-    let faults = faults()?;
-    let board = direct(storm)?;
+    let well = direct_in_child(board, storm)?;
+    let leak = leaks(before);
     let faults: Vec<u64> = self::faults()?
         .iter()
         .zip(&faults)
@@ -93,7 +98,6 @@ pub fn run(storm: Storm) -> Result<bool, &'static str> {
         .iter()
         .map(|count| count.load(SeqCst))
         .collect();
-    let leak = leaks(before);
     let mut text = String::from("cpu   operations       faults\n");
     for (cpu, (done, faults)) in operations.iter().zip(&faults).enumerate() {
         text.push_str(&format!("{cpu:3} {done:12} {faults:12}\n"));
@@ -123,7 +127,7 @@ pub fn run(storm: Storm) -> Result<bool, &'static str> {
     if short != 0 {
         complain(&format!("stress: memory was short {short} times"));
     }
-    Ok(wrong == 0 && leak.is_none() && !lazy)
+    Ok(well && wrong == 0 && leak.is_none() && !lazy)
 }
 
 /// Faults of each CPU so far.
@@ -134,11 +138,18 @@ fn faults() -> Result<Vec<u64>, &'static str> {
     Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
 }
 
+/// Everything happens in a child, so that this process stays as it is and counts before and after. Answers whether
+/// the child ended well.
+fn direct_in_child(board: &'static Board, storm: Storm) -> Result<bool, &'static str> {
+    let child = fork()?;
+    if child == 0 {
+        exit(i32::from(direct(board, storm).is_err()));
+    }
+    Ok(wait_any() == (child, 0))
+}
+
 /// Starts the processes and sees them end.
-fn direct(storm: Storm) -> Result<&'static Board, &'static str> {
-    let memory = map(0, size_of::<Board>() as u64, MAP_SHARED_ANON)?;
-    // SAFETY: fresh memory, all zero, which stays mapped to the end of this process.
-    let board: &'static Board = unsafe { &*memory.cast() };
+fn direct(board: &'static Board, storm: Storm) -> Result<(), &'static str> {
     let mut children = Vec::new();
     for process in 0..storm.processes {
         match fork()? {
@@ -170,7 +181,7 @@ fn direct(storm: Storm) -> Result<&'static Board, &'static str> {
         ));
         board.wrong.fetch_add(1, SeqCst);
     }
-    Ok(board)
+    Ok(())
 }
 
 /// A process of the storm: its threads, and whether all of them could be made and joined.
