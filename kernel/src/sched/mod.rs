@@ -13,6 +13,8 @@ pub mod stack;
 pub mod thread;
 #[cfg(target_os = "none")]
 pub mod turn;
+#[cfg(target_os = "none")]
+pub mod wait;
 
 #[cfg(target_os = "none")]
 pub use thread::{Ast, Birth, Thread, Work};

@@ -1,11 +1,10 @@
 //! Who runs: the switch, preemption, waiting, time.
 //!
 //! Owns: the scheduler's books behind their lock, each CPU's current and idle thread, the timer.
-//! Does not own: the books' logic (`queues`), how CPUs start and are called (`cpus`), why anybody waits.
+//! Does not own: the books' logic (`queues`), how CPUs start and are called (`cpus`), waiting (`wait`).
 //!
 //! A switch is made with interrupts masked and preemption disabled once: the count belongs to the
-//! CPU, so all threads must leave and come back at the same depth. `assert_wait` disables preemption
-//! and `block` or `clear_wait` enables it again.
+//! CPU, so all threads must leave and come back at the same depth.
 //!
 //! The timer runs only when somebody needs it: while a runnable thread waits for its turn (a tick
 //! each turn), or until the next deadline of a wait. With several CPUs each that runs a thread ticks:
@@ -14,10 +13,10 @@
 use super::cpus;
 use super::queues::{
     CPUS as MAXIMUM_CPUS, Interruptible, MAXIMUM_THREADS, Place, Priority, Queues, State, ThreadId,
-    WaitResult,
 };
-use super::thread::{Ast, Thread};
+use super::thread::Thread;
 use super::turn;
+pub use super::wait::{assert_wait, block, block_for_result, clear_wait, interrupt, wait, wakeup};
 use crate::memory::vm_if_ready;
 use crate::platform::{BooksRank, SpinLock};
 use crate::shared::Shared;
@@ -27,7 +26,7 @@ use sync::RankStack;
 
 const NEVER: u64 = u64::MAX;
 
-static BOOKS: SpinLock<BooksRank, Queues> = SpinLock::new(Queues::new());
+pub(super) static BOOKS: SpinLock<BooksRank, Queues> = SpinLock::new(Queues::new());
 /// One counted reference for each thread that was started and not yet reaped.
 static THREADS: [AtomicPtr<Thread>; MAXIMUM_THREADS] =
     [const { AtomicPtr::new(core::ptr::null_mut()) }; MAXIMUM_THREADS];
@@ -214,84 +213,6 @@ pub fn end_here() -> ! {
     unreachable!("I-SCHED-1: a dead thread runs")
 }
 
-/// The running thread is going to wait: until `block`, a wakeup is remembered. Preemption is off
-/// from here to `block` or `clear_wait`.
-pub fn assert_wait(event: usize, deadline: Option<u64>, interruptible: Interruptible) {
-    preempt::disable();
-    let me = current();
-    let mut books = BOOKS.lock();
-    books.assert_wait(me.id, event, deadline, interruptible);
-    if interruptible == Interruptible::Yes && me.ast().intersects(Ast::SIGNAL | Ast::EXIT) {
-        books.interrupt(me.id);
-    } else if let Some(deadline) = deadline {
-        program(deadline);
-    }
-}
-
-/// The running thread does not wait after all.
-pub fn clear_wait() {
-    BOOKS.lock().clear_wait(current().id);
-    preempt::enable();
-}
-
-/// Waits for what `assert_wait` named.
-pub fn block() {
-    let saved = interrupts::disable();
-    debug_assert!(
-        preempt::count() == 1,
-        "I-SCHED-2: a thread sleeps with preemption off"
-    );
-    let me = current();
-    let next = {
-        let mut books = BOOKS.lock();
-        if books.sleep(me.id) {
-            Some(pick(&mut books))
-        } else {
-            None
-        }
-    };
-    if let Some(next) = next {
-        switch(me, next);
-    }
-    interrupts::restore(saved);
-    preempt::enable();
-}
-
-/// The same, and says how the wait ended.
-pub fn block_for_result() -> WaitResult {
-    block();
-    BOOKS.lock().result(current().id)
-}
-
-/// Gives up `guard` and waits for `event`; says how the wait ended.
-pub fn wait<G>(
-    event: usize,
-    guard: G,
-    deadline: Option<u64>,
-    interruptible: Interruptible,
-) -> WaitResult {
-    assert_wait(event, deadline, interruptible);
-    drop(guard);
-    block_for_result()
-}
-
-/// Ends all waits for `event`.
-pub fn wakeup(event: usize) {
-    let mut books = BOOKS.lock();
-    let woken = books.wakeup(event);
-    notice(&mut books, woken);
-}
-
-/// Ends a thread's wait, if a signal may.
-pub fn interrupt(thread: &Thread) {
-    let mut books = BOOKS.lock();
-    let woken = books.interrupt(thread.id);
-    notice(&mut books, woken);
-    if let Some(cpu) = books.cpu_of(thread.id) {
-        cpus::call(cpu);
-    }
-}
-
 /// The only CPU that may run the running thread, if it is bound.
 pub fn binding() -> Option<usize> {
     BOOKS.lock().binding(current().id)
@@ -338,7 +259,7 @@ pub fn yield_now() {
 }
 
 /// Somebody of this priority became runnable.
-fn notice(books: &mut Queues, woken: Option<Priority>) {
+pub(super) fn notice(books: &mut Queues, woken: Option<Priority>) {
     if woken.is_some() {
         call_others(books);
         arm_tick(books);
@@ -369,7 +290,7 @@ fn shares(books: &Queues) -> bool {
 }
 
 /// The timer must come at `deadline` or before.
-fn program(deadline: u64) {
+pub(super) fn program(deadline: u64) {
     let here = here();
     if deadline < here.programmed.load(Relaxed) {
         here.programmed.store(deadline, Relaxed);
@@ -400,7 +321,7 @@ pub fn timer_interrupt() {
 }
 
 /// Takes the next thread out of the books: the most important one, or the idle thread.
-fn pick(books: &mut Queues) -> &'static Thread {
+pub(super) fn pick(books: &mut Queues) -> &'static Thread {
     let here = here();
     let next = match books.pick(cpu::id()) {
         Some(id) => THREADS[usize::from(id.0)].load(Ordering::Acquire),
@@ -437,7 +358,7 @@ fn reschedule() {
 }
 
 /// Leaves `me` for `next`. Interrupts masked, preemption disabled once, no lock held.
-fn switch(me: &'static Thread, next: &'static Thread) {
+pub(super) fn switch(me: &'static Thread, next: &'static Thread) {
     if core::ptr::eq(me, next) {
         return;
     }
@@ -535,30 +456,6 @@ fn kernel_preempt() {
         preempt::request_ast();
     }
     preempt::enable();
-}
-
-/// Upcall of `sync::Platform`.
-#[unsafe(no_mangle)]
-fn kernel_assert_wait(event: usize) {
-    assert_wait(event, None, Interruptible::No);
-}
-
-/// Upcall of `sync::Platform`.
-#[unsafe(no_mangle)]
-fn kernel_clear_wait() {
-    clear_wait();
-}
-
-/// Upcall of `sync::Platform`.
-#[unsafe(no_mangle)]
-fn kernel_block() {
-    block();
-}
-
-/// Upcall of `sync::Platform`.
-#[unsafe(no_mangle)]
-fn kernel_wakeup(event: usize) {
-    wakeup(event);
 }
 
 /// Upcall of `sync::Platform`: the running thread's lock ranks.
