@@ -86,7 +86,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 seen.0, *byte
             ));
         }
-        if known.wired > 0 && known.protection.contains(Protection::WRITE) {
+        if known.is_wired() && known.protection.contains(Protection::WRITE) {
             let first = *self.tasks[n].wired_frames.entry(page).or_insert(seen.1);
             if first != seen.1 {
                 return Err(format!(

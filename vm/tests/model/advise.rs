@@ -40,13 +40,14 @@ impl<const SHIFT: u32> System<SHIFT> {
             // What a submap shows takes its own advice: `tests::submap` looks at that.
             return Ok(Outcome::Agreed);
         }
-        let own = pages.filter(|page| advice == ZERO || !page.is_files());
+        let own = pages.filter(|page| advice == ZERO || page.may_be_given_up());
         let cells: Vec<Cell> = own.map(|page| page.cell.clone()).collect();
         let (addr, size) = span.user();
         let advised = UserBehavior(advice);
         let answer = self.vm.behavior(&self.tasks[n].map, addr, size, advised);
         let outcome = self.settle_range(answer, expected.clone(), n, |task, range| {
-            task.model.change(range, |page| match advice {
+            let whole = task.model.whole(range);
+            task.model.change(whole, |page| match advice {
                 0..=3 => page.behavior = advice as u8,
                 ZERO_WIRED => page.zero_wired = true,
                 _ => {}
@@ -72,7 +73,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         let expected = model.check_sync(self.rules, span, flags);
         let range = expected.clone().unwrap_or(verdict::NOTHING);
         let pages = model.pages.range(range).map(|(_, page)| page);
-        let own = pages.filter(|page| !page.over && !page.is_files());
+        let own = pages.filter(|page| !page.over && page.may_be_given_up());
         let cells: Vec<Cell> = own.map(|page| page.cell.clone()).collect();
         let (addr, size) = span.user();
         let answer = self

@@ -47,7 +47,8 @@ impl<const SHIFT: u32> System<SHIFT> {
             let audited = self.vm.audit();
             audited.map_err(|error| format!("audit: {error:?}"))?;
         }
-        // Each page that a task has wired is one wiring of a frame, however often it was wired.
+        // Each page that a task has wired is one wiring of a frame, however often it was wired; so is each of
+        // a superpage.
         let pages = self.vm.frames().pages();
         let counted: u64 = pages
             .ids()
@@ -57,7 +58,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             task.model
                 .pages
                 .values()
-                .filter(|page| page.wired > 0)
+                .filter(|page| page.is_wired())
                 .count() as u64
         };
         let known = self.tasks.iter().map(wired).sum::<u64>() + self.kernel_pages();

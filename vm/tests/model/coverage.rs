@@ -11,6 +11,7 @@ const SUCCESS: &str = "SUCCESS";
 const ADDRESS: &str = "INVALID_ADDRESS";
 const ARGUMENT: &str = "INVALID_ARGUMENT";
 const PROTECTION: &str = "PROTECTION_FAILURE";
+const SUPPORTED: &str = "NOT_SUPPORTED";
 const RIGHT: &str = "INVALID_RIGHT";
 const SPACE: &str = "NO_SPACE";
 const SHORTAGE: &str = "RESOURCE_SHORTAGE";
@@ -20,6 +21,7 @@ const FAILURE: &str = "FAILURE";
 /// All answers of each call.
 const ANSWERS: &[(&str, &[&str])] = &[
     ("allocate", &[SUCCESS, ADDRESS, ARGUMENT, SPACE]),
+    ("allocate superpage", &[SUCCESS, ADDRESS, ARGUMENT, SPACE]),
     ("allocate purgable", &[SUCCESS, ARGUMENT, SPACE]),
     ("behavior", &[SUCCESS, ADDRESS, ARGUMENT, SPACE, PROTECTION]),
     ("copy", &[SUCCESS, ADDRESS, PROTECTION]),
@@ -31,14 +33,14 @@ const ANSWERS: &[(&str, &[&str])] = &[
     ("enter_object", &[SUCCESS, ADDRESS, ARGUMENT, SPACE]),
     ("exit", &[SUCCESS]),
     ("fork", &[SUCCESS]),
-    ("inherit", &[SUCCESS, ARGUMENT]),
+    ("inherit", &[SUCCESS, ARGUMENT, SUPPORTED]),
     ("kmem_alloc", &[SUCCESS, ARGUMENT, SPACE]),
     ("kmem_free", &[SUCCESS, ADDRESS, ARGUMENT]),
     ("load", &[SUCCESS, ADDRESS, PROTECTION, MEMORY]),
     ("machine_attribute", &[SUCCESS, ADDRESS, ARGUMENT, FAILURE]),
     (
         "make_memory_entry",
-        &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, FAILURE],
+        &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, FAILURE, SUPPORTED],
     ),
     (
         "make_memory_entry of an entry",
@@ -56,12 +58,15 @@ const ANSWERS: &[(&str, &[&str])] = &[
     ("page_range_query", &[SUCCESS, ARGUMENT]),
     ("read", &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, SPACE]),
     ("region", &[SUCCESS, ADDRESS]),
-    ("protect", &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION]),
+    (
+        "protect",
+        &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION, SUPPORTED],
+    ),
     (
         "purgable_control",
         &[SUCCESS, ADDRESS, ARGUMENT, PROTECTION],
     ),
-    ("remap", &[SUCCESS, ADDRESS, ARGUMENT, SPACE]),
+    ("remap", &[SUCCESS, ADDRESS, ARGUMENT, SPACE, SUPPORTED]),
     ("store", &[SUCCESS, ADDRESS, PROTECTION, MEMORY]),
     ("unwire", &[SUCCESS, ADDRESS, ARGUMENT]),
     (
@@ -107,6 +112,14 @@ impl Coverage {
         self.machine.tables_retired += counts.tables_retired;
         self.machine.nested += counts.nested;
         self.machine.unnested += counts.unnested;
+        self.machine.superpages += counts.superpages;
+    }
+
+    /// Fails if few superpages were mapped.
+    pub fn require_superpages(&self, least: u64) {
+        let single = std::env::var("VELLUM_SEED").is_ok();
+        let count = self.machine.superpages;
+        assert!(single || count >= least, "{count} superpages were mapped");
     }
 
     /// Fails if memory was never really short.

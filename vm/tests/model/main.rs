@@ -11,6 +11,7 @@
 //! | `system` | the tasks, both sides of each operation, and the comparison of answers |
 //! | `ranges` | the same for the calls on a range: allocate, protect, wire … |
 //! | `access` | what programs see of their bytes |
+//! | `superpage` | memory of which each piece is one run of frames |
 //! | `advise` | advice about ranges |
 //! | `observe` | what is told of pages and regions |
 //! | `library` | a submap that tasks show |
@@ -46,6 +47,7 @@ mod ranges;
 mod reference;
 mod run;
 mod share;
+mod superpage;
 mod system;
 mod threads;
 mod verdict;
@@ -110,6 +112,7 @@ mod model {
         run_all::<SHIFT>(test, setup, (300, 500, Op::random), &mut coverage);
         coverage.require(USUAL);
         coverage.require_nesting(500);
+        coverage.require_superpages(200);
         coverage.require_answers();
     }
 

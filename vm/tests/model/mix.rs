@@ -5,6 +5,7 @@ use super::care;
 use super::file::{FileArguments, FilePlace, LONGEST};
 use super::op::{Call, EntryMode, LIBRARY, LIBRARY_AT, MapArguments, Op, WINDOW};
 use super::random::Random;
+use abi::prot::VM_PROT_COPY;
 use abi::vm_flags::*;
 
 const NONE: u32 = 0;
@@ -12,6 +13,10 @@ const READ: u32 = 1;
 const READ_WRITE: u32 = 3;
 const READ_EXECUTE: u32 = 5;
 const READ_WRITE_EXECUTE: u32 = 7;
+
+/// Superpages.
+const ANY: u32 = SUPERPAGE_SIZE_ANY << VM_FLAGS_SUPERPAGE_SHIFT;
+const TWO_MEGABYTES: u32 = SUPERPAGE_SIZE_2MB << VM_FLAGS_SUPERPAGE_SHIFT;
 
 const SHARE: u32 = 0;
 const COPY: u32 = 1;
@@ -56,6 +61,7 @@ fn map_arguments(r: &mut Random) -> MapArguments {
         VM_FLAGS_TPRO,
         VM_FLAGS_NO_CACHE,
         VM_FLAGS_4GB_CHUNK,
+        ANY,
         VM_FLAGS_RETURN_DATA_ADDR,
     ];
     MapArguments {
@@ -89,7 +95,7 @@ impl Op {
             let call = Call::Care(care::random(r));
             return op(r, page, pages, call);
         }
-        match r.below(175) {
+        match r.below(181) {
             0..=6 => {
                 let usual = [0, VM_FLAGS_OVERWRITE, VM_FLAGS_ANYWHERE, VM_FLAGS_ANYWHERE];
                 let flags = word(r, &usual);
@@ -102,9 +108,26 @@ impl Op {
                 };
                 op(r, page, pages, Call::Allocate { flags })
             }
+            175..=180 => {
+                let usual = [0, VM_FLAGS_OVERWRITE, VM_FLAGS_ANYWHERE];
+                let kind = r.pick(&[
+                    ANY,
+                    ANY,
+                    ANY,
+                    ANY,
+                    ANY,
+                    ANY,
+                    TWO_MEGABYTES,
+                    ANY | VM_FLAGS_PURGABLE,
+                ]);
+                let flags = word(r, &usual) | kind;
+                let page = r.pick(&[4, 12, 20, 28, 36, page]);
+                op(r, page, pages, Call::Allocate { flags })
+            }
             7..=8 => op(r, page, pages, Call::Deallocate),
             9..=13 => {
                 let usual = [NONE, READ, READ, READ_WRITE, READ_WRITE, READ_EXECUTE];
+                let copy = r.pick(&[0, 0, 0, 0, 0, 0, 0, VM_PROT_COPY]);
                 let protection = if r.one_in(40) {
                     READ_WRITE_EXECUTE
                 } else {
@@ -112,7 +135,7 @@ impl Op {
                 };
                 let set_maximum = r.one_in(12);
                 let call = Call::Protect {
-                    protection,
+                    protection: protection | copy,
                     set_maximum,
                 };
                 op(r, page, pages, call)

@@ -3,9 +3,11 @@
 //! Owns: the comparison of each with the reference, as far as the reference can know: it has no objects.
 
 use super::reference::{Page, Span};
+use super::superpage::SUPERPAGE;
 use super::system::{Failure, Outcome, System};
 use super::verdict::{self, always};
 use abi::region::page_query::{DIRTY, EXTERNAL, PRESENT};
+use abi::region::share_mode::LARGE_PAGE;
 use std::collections::BTreeMap;
 use vm::sanitize::UserAddr;
 use vm::{Disposition, Inherit, KernReturn, Machine, Region, Shows, VirtAddr};
@@ -89,6 +91,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         if !unsure && holds && told.bits & PRESENT == 0 {
             return wrong("which holds something");
         }
+        if known.superpage.is_some() && told.bits & PRESENT == 0 {
+            return wrong("which is of a superpage");
+        }
         if !known.over && (told.bits & EXTERNAL != 0) != known.is_files() {
             return wrong("which is or is no file's");
         }
@@ -156,7 +161,9 @@ impl<const SHIFT: u32> System<SHIFT> {
             other.is_some_and(|other| other.over || known.over || known.is_like(other))
         };
         let wired = known.over || u32::from(told.user_wired) == known.wired;
-        if !pages.contains(&page) || !wired || !pages.clone().all(alike) {
+        let whole = known.superpage.map(|n| page - n..page - n + SUPERPAGE);
+        let whole = whole.is_none_or(|whole| whole == pages);
+        if !pages.contains(&page) || !whole || !wired || !pages.clone().all(alike) {
             return Err(format!("region {told:?} at page {page:#x}"));
         }
         Ok(())
@@ -186,7 +193,8 @@ impl<const SHIFT: u32> System<SHIFT> {
                     max &= inside.max;
                 }
                 let wired = u32::from(region.user_wired);
-                let marks = (region.tag, region.behavior as u8);
+                let large = region.share_mode == LARGE_PAGE;
+                let marks = (region.tag, region.behavior as u8, large);
                 let what = (protection, max, region.inherit, wired, region.shows, marks);
                 seen.insert(page, what);
             }
@@ -206,7 +214,8 @@ impl<const SHIFT: u32> System<SHIFT> {
                 };
                 let shows = if p.over { shown } else { Shows::Memory };
                 // What a submap shows has marks of its own.
-                let marks = marks.filter(|_| p.over).unwrap_or((p.tag, p.behavior));
+                let own = (p.tag, p.behavior, p.superpage.is_some());
+                let marks = marks.filter(|_| p.over).unwrap_or(own);
                 let what = (p.protection, p.maximum, inherit, p.wired, shows, marks);
                 (*page, what)
             })

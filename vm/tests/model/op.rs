@@ -5,6 +5,7 @@
 use super::argument::{Number, Size};
 use super::care::Care;
 use super::file::FileArguments;
+use super::superpage;
 
 /// Pages of a map: few, so that calls meet.
 pub const WINDOW: u64 = 40;
@@ -213,6 +214,7 @@ impl Call {
     /// What it is called in counts.
     pub fn name(self) -> &'static str {
         match self {
+            Call::Allocate { flags } if superpage::is_asked(flags) => "allocate superpage",
             Call::Allocate { .. } => "allocate",
             Call::Map(_) => "map",
             Call::EnterSubmap { .. } => "enter_submap",

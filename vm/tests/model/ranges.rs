@@ -28,13 +28,16 @@ impl<const SHIFT: u32> System<SHIFT> {
         if let Ok(range) = &expected
             && is_random(flags)
             && !range.is_empty()
+            && let Ok((count, mask)) = rules.takes(span.size, flags, 0)
         {
-            let count = range.end - range.start;
-            expected = task.model.check_random(rules, answer, count, 0);
+            expected = task.model.check_random(rules, answer, count, mask);
         }
-        self.settle_place(answer, expected, n, |_| Page {
-            tag: (flags >> 24) as u8,
-            ..Page::zeros(rules)
+        self.settle_place(answer, expected, n, |n| {
+            let page = Page {
+                tag: (flags >> 24) as u8,
+                ..Page::zeros(rules)
+            };
+            page.placed(flags, n)
         })
     }
 
@@ -54,9 +57,11 @@ impl<const SHIFT: u32> System<SHIFT> {
         let answer = self.vm.map(&task.map, &request).map(|at| at.0);
         let mut expected = task.model.check_map(rules, &request);
         let placed = matches!(expected, Ok(_) | Err(KernReturn::NO_SPACE));
-        if placed && is_random(flags) {
-            let count = rules.count(span.size).unwrap_or(0);
-            expected = task.model.check_random(rules, answer, count, asked.mask);
+        if placed
+            && is_random(flags)
+            && let Ok((count, mask)) = rules.takes(span.size, flags, asked.mask)
+        {
+            expected = task.model.check_random(rules, answer, count, mask);
         }
         let group = (flags & VM_FLAGS_PURGABLE != 0).then(Rc::default);
         let word = |word: u32| Protection::from_bits_truncate(word as u8 & 7);
@@ -65,14 +70,17 @@ impl<const SHIFT: u32> System<SHIFT> {
             0 => word(asked.current) & maximum,
             _ => Protection::READ,
         };
-        self.settle_place(answer, expected, n, |_| Page {
-            protection,
-            maximum,
-            inherit: verdict::inherit(asked.inherit).unwrap_or(Inherit::Copy),
-            tag: (flags >> 24) as u8,
-            permanent: flags & VM_FLAGS_PERMANENT != 0,
-            group: group.clone(),
-            ..Page::zeros(rules)
+        self.settle_place(answer, expected, n, |n| {
+            let page = Page {
+                protection,
+                maximum,
+                inherit: verdict::inherit(asked.inherit).unwrap_or(Inherit::Copy),
+                tag: (flags >> 24) as u8,
+                permanent: flags & VM_FLAGS_PERMANENT != 0,
+                group: group.clone(),
+                ..Page::zeros(rules)
+            };
+            page.placed(flags, n)
         })
     }
 
@@ -99,9 +107,13 @@ impl<const SHIFT: u32> System<SHIFT> {
         let copies = word & VM_PROT_COPY != 0;
         if let Ok(range) = &expected
             && copies
-            && self.is_unsure(n, range.clone())
         {
-            return Ok(Outcome::Agreed);
+            // Not yet: a wired part of shared memory that is replaced breaks I-WIRE-1.
+            let mut pages = task.model.pages.range(range.clone());
+            let wired = pages.any(|(_, page)| page.wired > 0);
+            if wired || self.is_unsure(n, range.clone()) {
+                return Ok(Outcome::Agreed);
+            }
         }
         let set = if set_maximum { SetMax::Yes } else { SetMax::No };
         let (addr, size) = span.user();
@@ -198,8 +210,8 @@ impl<const SHIFT: u32> System<SHIFT> {
         }
         self.settle_range(answer.map(drop), expected, n, |task, range| {
             let pages: Vec<Page> = (0..range.end - range.start).map(&mut page).collect();
+            task.forget_frames(task.model.whole(range.clone()));
             task.model.enter(range.start, pages);
-            task.forget_frames(range);
         })
     }
 }

@@ -36,6 +36,8 @@ pub struct Page {
     pub file: Option<OfFile>,
     /// It came from a submap, and may still be shown by it.
     pub over: bool,
+    /// Which page of its superpage it is.
+    pub superpage: Option<u64>,
 }
 
 /// A page of a file.
@@ -120,7 +122,13 @@ impl Page {
             group: None,
             file: None,
             over: false,
+            superpage: None,
         }
+    }
+
+    /// Whether its frame stays.
+    pub fn is_wired(&self) -> bool {
+        self.wired > 0 || self.superpage.is_some()
     }
 
     /// Whether there is anything to access: the file has not ended before.
@@ -139,6 +147,11 @@ impl Page {
         self.file.as_ref().is_some_and(|file| file.shared)
     }
 
+    /// Whether advice may turn it into zeros: a file's and a superpage's stay.
+    pub fn may_be_given_up(&self) -> bool {
+        !self.is_files() && self.superpage.is_none()
+    }
+
     /// As it is now, for itself.
     pub fn copied(&self) -> Page {
         let waits = self.file.clone().filter(|_| !self.is_there());
@@ -149,6 +162,7 @@ impl Page {
                 shared: false,
                 ..file
             }),
+            superpage: None,
             ..self.clone()
         }
     }
@@ -157,7 +171,7 @@ impl Page {
     pub fn is_like(&self, other: &Page) -> bool {
         let of = |page: &Page| {
             let rights = (page.protection, page.maximum, page.inherit);
-            let marks = (page.zero_wired, page.permanent);
+            let marks = (page.zero_wired, page.permanent, page.superpage.is_some());
             (rights, page.tag, page.behavior, page.wired, marks)
         };
         of(self) == of(other)
@@ -185,7 +199,7 @@ impl Task {
     /// Pages of a range, where nothing was or everything goes.
     pub fn enter(&mut self, start: u64, pages: impl IntoIterator<Item = Page>) {
         let pages: Vec<Page> = pages.into_iter().collect();
-        self.leave(start..start + pages.len() as u64);
+        self.deallocate(self.whole(start..start + pages.len() as u64));
         self.pages.extend((start..).zip(pages));
     }
 
@@ -209,7 +223,7 @@ impl Task {
     /// The pages of a range go: who shares those that were wired may find zeros.
     pub fn leave(&self, range: Range<u64>) {
         for (_, page) in self.pages.range(range) {
-            if page.wired > 0 && page.zero_wired {
+            if page.is_wired() && page.zero_wired {
                 page.cell.borrow_mut().fill(0);
             }
         }
@@ -218,7 +232,7 @@ impl Task {
     pub fn deallocate(&mut self, range: Range<u64>) {
         self.leave(range.clone());
         self.change(range.clone(), |page| {
-            page.wired = 0;
+            (page.wired, page.superpage) = (0, None);
             (page.protection, page.maximum) = (Protection::NONE, Protection::NONE);
         });
         let stays = |number: &u64, page: &Page| !range.contains(number) || page.permanent;

@@ -102,6 +102,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         let answer = self.vm.remap(&ours.map, &theirs.map, &request);
         let expected = range.and_then(|range| {
             theirs.model.check_mapped(range.clone())?;
+            if !copy && theirs.model.has_superpage(range.clone()) {
+                return Err(KernReturn::NOT_SUPPORTED);
+            }
             let count = range.end - range.start;
             ours.model.check_anywhere(self.rules, count, 0)
         });
@@ -222,6 +225,10 @@ impl<const SHIFT: u32> System<SHIFT> {
             true => Ok(()),
             false => Err(KernReturn::PROTECTION_FAILURE),
         };
+        let is_shared = |part: Range<u64>| match model.has_superpage(part) {
+            true => Err(KernReturn::NOT_SUPPORTED),
+            false => Ok(()),
+        };
         match mode {
             EntryMode::Create | EntryMode::Purgable
                 if range.end - range.start > u64::from(u32::MAX) =>
@@ -235,12 +242,14 @@ impl<const SHIFT: u32> System<SHIFT> {
             EntryMode::Copy => model.check_right(range.clone(), Protection::READ)?,
             EntryMode::Plain => {
                 model.check_mapped(first.clone())?;
-                allowed(first)?;
+                allowed(first.clone())?;
+                is_shared(first)?;
             }
             EntryMode::Share => {
                 model.check_mapped(first)?;
                 allowed(range.clone())?;
                 model.check_mapped(range.clone())?;
+                is_shared(range.clone())?;
             }
         }
         Ok(range)

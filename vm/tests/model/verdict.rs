@@ -4,6 +4,7 @@
 //! Does not own: what becomes of those pages (`reference`).
 
 use super::reference::{Rules, Span, Task};
+use super::superpage::SUPERPAGE;
 use abi::prot::VM_PROT_COPY;
 use abi::vm_flags::*;
 use std::ops::Range;
@@ -39,6 +40,7 @@ const ALLOCATE: u32 = VM_FLAGS_ANYWHERE
     | VM_FLAGS_PERMANENT
     | VM_FLAGS_TPRO
     | VM_FLAGS_OVERWRITE
+    | VM_FLAGS_SUPERPAGE_MASK
     | VM_FLAGS_ALIAS_MASK;
 
 impl Rules {
@@ -72,6 +74,21 @@ impl Rules {
         fills
             .map(|pages| pages.end)
             .map_err(always(KernReturn::INVALID_ARGUMENT))
+    }
+
+    /// How many pages so many bytes of new memory take, and the bits that its address must not have: those
+    /// of superpages are whole and in their place, whatever was asked.
+    pub fn takes(self, size: u64, flags: u32, mask: u64) -> Result<(u64, u64), KernReturn> {
+        let argument = KernReturn::INVALID_ARGUMENT;
+        let page = self.page_bytes as u64;
+        match (flags & VM_FLAGS_SUPERPAGE_MASK) >> VM_FLAGS_SUPERPAGE_SHIFT {
+            0 => Ok((self.count(size)?, mask)),
+            SUPERPAGE_SIZE_ANY if flags & VM_FLAGS_PURGABLE == 0 => {
+                let whole = size.checked_next_multiple_of(SUPERPAGE * page);
+                Ok((whole.ok_or(argument)? / page, SUPERPAGE * page - 1))
+            }
+            _ => Err(argument),
+        }
     }
 
     /// What of a range the map may have.
@@ -108,13 +125,16 @@ impl Task {
         if span.size == 0 {
             return Ok(NOTHING);
         }
-        let count = rules.count(span.size)?;
+        rules.count(span.size)?;
         if flags & VM_FLAGS_ANYWHERE != 0 {
-            return self.check_anywhere(rules, count, 0);
+            let (count, mask) = rules.takes(span.size, flags, 0)?;
+            return self.check_anywhere(rules, count, mask);
         }
         let range = rules.pages_from(span);
-        let range = range.map_err(always(KernReturn::INVALID_ADDRESS))?;
-        self.check_fixed(rules, range, flags & VM_FLAGS_OVERWRITE != 0, 0)
+        let start = range.map_err(always(KernReturn::INVALID_ADDRESS))?.start;
+        let (count, mask) = rules.takes(span.size, flags, 0)?;
+        let overwrite = flags & VM_FLAGS_OVERWRITE != 0;
+        self.check_fixed(rules, start..start + count, overwrite, mask)
     }
 
     /// Where `mach_vm_map` of nothing goes.
@@ -132,7 +152,7 @@ impl Task {
         if request.size.0 == 0 {
             return Err(argument);
         }
-        let count = rules.count(request.size.0)?;
+        rules.count(request.size.0)?;
         let span = Span {
             addr: request.addr.0,
             size: request.size.0,
@@ -148,17 +168,19 @@ impl Task {
         if flags & VM_FLAGS_TPRO != 0 && !maximum.contains(Protection::DEFAULT) {
             return Err(KernReturn::PROTECTION_FAILURE);
         }
+        let (count, mask) = rules.takes(request.size.0, flags, request.mask)?;
         if flags & VM_FLAGS_PURGABLE != 0 && count > u64::from(u32::MAX) {
             return Err(argument);
         }
         match fixed {
             Ok(range) if !anywhere => {
                 let overwrite = flags & VM_FLAGS_OVERWRITE != 0;
-                self.check_fixed(rules, range, overwrite, request.mask)
+                let range = range.start..range.start + count;
+                self.check_fixed(rules, range, overwrite, mask)
             }
             _ => {
                 let hint = span.addr / rules.page_bytes as u64;
-                self.check_above(rules, hint, count, request.mask)
+                self.check_above(rules, hint, count, mask)
             }
         }
     }
@@ -240,7 +262,8 @@ impl Task {
             return Ok(NOTHING);
         }
         let range = rules.pages(span);
-        range.map_err(always(KernReturn::INVALID_ARGUMENT))
+        let range = range.map_err(always(KernReturn::INVALID_ARGUMENT))?;
+        Ok(self.whole(range))
     }
 
     /// Page by page, a hole or too much.
@@ -257,18 +280,25 @@ impl Task {
             0 => Protection::NONE,
             _ => Protection::WRITE,
         };
+        let range = self.whole(range);
         for page in range.clone() {
             let Some(page) = self.pages.get(&page) else {
                 return Err(KernReturn::INVALID_ADDRESS);
             };
-            if !(page.maximum | also).contains(wanted) || rules.refuses(wanted) {
+            if rules.refuses(wanted) {
+                return Err(KernReturn::PROTECTION_FAILURE);
+            }
+            if word & VM_PROT_COPY != 0 && page.superpage.is_some() {
+                return Err(KernReturn::NOT_SUPPORTED);
+            }
+            if !(page.maximum | also).contains(wanted) {
                 return Err(KernReturn::PROTECTION_FAILURE);
             }
         }
         Ok(range)
     }
 
-    /// Holes are skipped; what a submap shows is not copied.
+    /// Holes are skipped; what a submap shows is not copied, and a superpage not shared.
     pub fn check_inherit(&self, rules: Rules, span: Span, word: u32) -> Verdict {
         if span.size == 0 {
             return Ok(NOTHING);
@@ -276,6 +306,10 @@ impl Task {
         let wanted = inherit(word)?;
         let range = rules.pages(span);
         let range = range.map_err(always(KernReturn::INVALID_ARGUMENT))?;
+        let range = self.whole(range);
+        if wanted == Inherit::Share && self.has_superpage(range.clone()) {
+            return Err(KernReturn::NOT_SUPPORTED);
+        }
         let over = self.pages.range(range.clone()).any(|(_, page)| page.over);
         if wanted == Inherit::Copy && over {
             return Err(KernReturn::INVALID_ARGUMENT);
@@ -291,7 +325,7 @@ impl Task {
         let range = rules.pages(span);
         let range = range.map_err(always(KernReturn::INVALID_ARGUMENT))?;
         let access = protection(word, 0)?;
-        let range = rules.within(range);
+        let range = self.whole(rules.within(range));
         self.check_mapped(range.clone())?;
         let wired = self.pages.values().filter(|page| page.wired > 0).count() as u64;
         let mut left = self.wire_limit.saturating_sub(wired);
@@ -329,7 +363,7 @@ impl Task {
         if !range.is_empty() && !self.pages.contains_key(&range.start) {
             return Err(KernReturn::INVALID_ADDRESS);
         }
-        Ok(range)
+        Ok(self.whole(range))
     }
 
     /// Whether all of a range is mapped.
