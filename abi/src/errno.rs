@@ -57,7 +57,9 @@ errnos! {
     EDOM = 33, "Numerical argument out of domain";
     ERANGE = 34, "Result too large";
     EAGAIN = 35, "Resource temporarily unavailable";
+    EALREADY = 37, "Operation already in progress";
     ENOTSUP = 45, "Operation not supported";
+    ETIMEDOUT = 60, "Operation timed out";
     ELOOP = 62, "Too many levels of symbolic links";
     ENAMETOOLONG = 63, "File name too long";
     ENOTEMPTY = 66, "Directory not empty";

@@ -21,6 +21,7 @@ pub mod syscall;
 pub mod sysctl;
 pub mod task_info;
 pub mod termios;
+pub mod thread;
 pub mod trap;
 pub mod vm_flags;
 

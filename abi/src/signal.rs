@@ -128,6 +128,13 @@ pub struct SigStack {
 pub const SS_ONSTACK: i32 = 1;
 /// There is no alternate stack.
 pub const SS_DISABLE: i32 = 4;
+/// No alternate stack.
+pub const NO_STACK: SigStack = SigStack {
+    sp: 0,
+    size: 0,
+    flags: SS_DISABLE,
+    pad: 0,
+};
 /// The smallest alternate stack in bytes.
 pub const MINSIGSTKSZ: u64 = 32768;
 

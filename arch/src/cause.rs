@@ -65,7 +65,9 @@ pub enum SyscallClass {
     Unix,
     /// Mach traps: the return code is the result.
     Mach,
-    /// Neither.
+    /// What only this machine has: setting the thread pointer (`context::SET_THREAD_POINTER`).
+    Machine,
+    /// None of them.
     Other,
 }
 

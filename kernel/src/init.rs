@@ -14,8 +14,9 @@ use crate::signals::Signals;
 use crate::shared::{Shared, try_bytes};
 use crate::task::life::{self, Begin, NewPid, Patience, Waited, Whom};
 use crate::task::table::{Pid, Stops};
+use crate::task::task::Registration;
 use crate::task::{Heritage, Identity, ROOT, Task};
-use crate::sched::Work;
+use crate::sched::{Birth, Work};
 use abi::Errno;
 use abi::record::ev;
 use abi::syscall::O_RDWR;
@@ -39,6 +40,7 @@ pub fn begin(info: &'static BootInfo) {
             files: Files::new(),
             directory: Some(tree().root().clone()),
             signals: Signals::new(),
+            registration: Registration::default(),
             identity: Shared::try_new(Identity {
                 command: try_bytes(b"init")?,
                 ..Identity::default()
@@ -50,7 +52,7 @@ pub fn begin(info: &'static BootInfo) {
             run: |_| process_one(),
             argument: 0,
         };
-        life::create(pid, heritage, None, Begin::Kernel(work))
+        life::create(pid, heritage, None, Begin::Kernel(work, &Birth::FIRST))
     });
     if let Err(error) = made {
         boot::report::fail(format_args!("process 1: {}", error.text()));
@@ -141,6 +143,7 @@ pub fn start_program(task: &Task, path: &[u8], arguments: &[&[u8]], input: &[u8]
         files,
         directory: Some(tree().root().clone()),
         signals: Signals::new(),
+        registration: Registration::default(),
         identity: Shared::try_new(Identity::default())?,
         file_mask: 0o022,
         user: ROOT,

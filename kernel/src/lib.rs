@@ -17,6 +17,7 @@ pub mod mmap;
 pub mod sched;
 pub mod shared;
 pub mod task;
+pub mod ulock;
 pub mod vfs;
 
 #[cfg(all(target_os = "none", feature = "ktest"))]

@@ -20,6 +20,8 @@ macro_rules! ranks {
 }
 
 ranks! {
+    /// Who waits on which word of a program.
+    UlockRank = 4, "ulocks";
     /// A task's descriptors.
     FilesRank = 5, "descriptors";
     /// One pipe.

@@ -6,7 +6,7 @@
 use crate::log;
 use crate::memory::vm;
 use crate::sched::queues::Interruptible;
-use crate::sched::run;
+use crate::sched::{Thread, run};
 use crate::shared::Shared;
 use crate::task::table::Life;
 use crate::task::{Task, life};
@@ -28,9 +28,9 @@ static VICTIM: AtomicI32 = AtomicI32::new(0);
 /// Of the volatile groups, all: somebody is about to die.
 const ALL_GROUPS: u8 = 8;
 
-/// Finds memory for the running task, or a task to take it from. Returns when it is worth trying
-/// again, or when the running task itself has been told to exit. `attempt` counts from 0.
-pub fn relieve(task: &Task, attempt: u32) {
+/// Finds memory for the running thread, or a task to take it from. Returns when it is worth trying
+/// again, or when the thread itself is to end. `attempt` counts from 0.
+pub fn relieve(me: &Thread, attempt: u32) {
     if attempt < ATTEMPTS && vm().statistics().free_count > PLENTY {
         run::yield_now();
         return;
@@ -46,7 +46,7 @@ pub fn relieve(task: &Task, attempt: u32) {
     if !dying {
         kill_largest();
     }
-    if task.exit_status().is_none() {
+    if !me.is_ending() {
         let soon = arch::timer::now() + PATIENCE;
         run::assert_wait((&raw const VICTIM) as usize, Some(soon), Interruptible::Yes);
         run::block();

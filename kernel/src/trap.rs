@@ -10,7 +10,7 @@ use crate::sched::{Thread, cpus, run};
 use crate::shortage;
 use crate::signals::{self, Caught};
 use crate::task::Task;
-use crate::task::task::Counters;
+use crate::task::threads::Counters;
 use abi::Protection;
 use abi::signal::{
     BUS_ADRALN, BUS_ADRERR, FPE_INTDIV, ILL_ILLOPC, SEGV_ACCERR, SEGV_MAPERR, SigInfo, TRAP_BRKPT,
@@ -28,7 +28,7 @@ fn kernel_trap(frame: &mut TrapFrame, cause: Cause) {
     if let (Cause::PageFault { address, access }, Some(task)) = (cause, &me.task)
         && address < USER_END
     {
-            match page_fault(task, address, access) {
+            match page_fault(me, task, address, access) {
                 Ok(()) => {}
                 Err(_) if !frame.is_user() => {
                     if !user::recover(frame) {
@@ -58,21 +58,21 @@ fn kernel_fault(frame: &TrapFrame, cause: Cause) -> ! {
 }
 
 /// Resolves a fault on a user address. Where memory is short it waits until somebody gave some back,
-/// unless it is this task that has to go.
+/// unless it is this thread that has to go.
 #[inline(always)]
-fn page_fault(task: &Task, address: u64, access: Access) -> Result<(), FaultError> {
+fn page_fault(me: &Thread, task: &Task, address: u64, access: Access) -> Result<(), FaultError> {
     let Some(map) = task.own_map() else { return Err(FaultError::InvalidAddress) };
     let wanted = match access {
         Access::Read => Protection::READ,
         Access::Write => Protection::WRITE,
         Access::Execute => Protection::EXECUTE,
     };
-    Counters::count(&task.counters.faults);
+    Counters::count(&me.counters.faults);
     let mut attempt = 0;
     loop {
         match vm().fault(map, VirtAddr(address), wanted) {
-            Err(FaultError::Shortage) if task.exit_status().is_none() => {
-                shortage::relieve(task, attempt);
+            Err(FaultError::Shortage) if !me.is_ending() => {
+                shortage::relieve(me, attempt);
                 attempt += 1;
             }
             result => return result,
@@ -103,14 +103,14 @@ fn signal_of(cause: Cause, pc: u64) -> (u32, i32, u64) {
     }
 }
 
-fn raise(_: &Thread, task: &Task, frame: &TrapFrame, cause: Cause, signal: u32, code: i32, address: u64) {
+fn raise(me: &Thread, task: &Task, frame: &TrapFrame, cause: Cause, signal: u32, code: i32, address: u64) {
     let info = SigInfo {
         signo: signal as i32,
         code,
         addr: address,
         ..SigInfo::default()
     };
-    if signals::fault(task, signal, info) == Caught::No {
+    if signals::fault(me, task, signal, info) == Caught::No {
         crash::report(task, frame, cause, signal, address);
     }
 }

@@ -56,7 +56,7 @@ plain!(
     abi::region::RegionBasicInfo64, abi::region::RegionExtendedInfo, abi::region::RegionTopInfo,
     abi::region::RegionSubmapInfo64, abi::region::VmStatistics64, abi::region::ZoneInfo,
     abi::objects::VmEntryRecord, abi::objects::VmObjectRecord, abi::objects::VmPageRun,
-    abi::sysctl::XswUsage, abi::sysctl::LoadAvg,
+    abi::sysctl::XswUsage, abi::sysctl::LoadAvg, abi::thread::PthreadRegistration,
 );
 
 /// Reads a record.
@@ -64,6 +64,13 @@ pub fn get<T: Plain>(from: u64) -> Result<T, Errno> {
     let mut value = T::zeroed();
     get_bytes(value.bytes_mut(), from)?;
     Ok(value)
+}
+
+/// Reads an aligned word of 32 bits as it is at one moment: as half of the aligned word of 64 bits
+/// around it, which every machine's copy reads at once.
+pub fn get_word(from: u64) -> Result<u32, Errno> {
+    let both: u64 = get(from & !7)?;
+    Ok((both >> ((from & 4) * 8)) as u32)
 }
 
 /// Writes a record.

@@ -174,6 +174,9 @@ pub(super) const CPU_OFFSET: usize = offset_of!(Context, cpu);
 /// Where a `Context` has the request word.
 pub(super) const AST_OFFSET: usize = offset_of!(Context, ast);
 
+/// The machine's call that sets the thread pointer, `thread_set_cthread_self`.
+pub const SET_THREAD_POINTER: u32 = 2;
+
 /// User registers that the kernel's own code never touches, kept while the thread does not run.
 #[derive(Clone)]
 #[repr(C, align(16))]

@@ -101,16 +101,17 @@ impl TrapFrame {
     #[inline]
     pub fn syscall(&self) -> Syscall {
         let number = self.x[16] as i32;
-        let class = match number {
-            0.. => SyscallClass::Unix,
-            i32::MIN => SyscallClass::Other,
-            _ => SyscallClass::Mach,
+        let (class, number) = match number {
+            0.. => (SyscallClass::Unix, number.unsigned_abs()),
+            // The machine's own calls have their number in x3.
+            i32::MIN => (SyscallClass::Machine, self.x[3] as u32),
+            _ => (SyscallClass::Mach, number.unsigned_abs()),
         };
         let mut args = [0; 8];
         args.copy_from_slice(&self.x[..8]);
         Syscall {
             class,
-            number: number.unsigned_abs(),
+            number,
             args,
         }
     }

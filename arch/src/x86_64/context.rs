@@ -80,6 +80,9 @@ pub unsafe fn return_to_user(frame: *mut TrapFrame) -> ! {
     unsafe { return_to_user_asm(frame) }
 }
 
+/// The machine's call that sets the thread pointer, `thread_fast_set_cthread_self64`.
+pub const SET_THREAD_POINTER: u32 = 3;
+
 /// Bytes of the extended state: legacy area, header, AVX.
 const AREA_SIZE: usize = 512 + 64 + 256;
 /// x87, SSE, AVX.

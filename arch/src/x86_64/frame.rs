@@ -152,6 +152,7 @@ impl TrapFrame {
             class: match word >> 24 {
                 1 => SyscallClass::Mach,
                 2 => SyscallClass::Unix,
+                3 => SyscallClass::Machine,
                 _ => SyscallClass::Other,
             },
             number: word & 0xff_ffff,
@@ -354,6 +355,9 @@ mod tests {
         frame.rax = 0x0100_001a;
         assert_eq!(frame.syscall().class, SyscallClass::Mach);
         frame.rax = 0x0300_0003;
+        let call = frame.syscall();
+        assert_eq!((call.class, call.number), (SyscallClass::Machine, 3));
+        frame.rax = 0x0400_0003;
         assert_eq!(frame.syscall().class, SyscallClass::Other);
     }
 

@@ -108,12 +108,21 @@ pub fn execute(me: &Thread, task: &Shared<Task>, mut request: Request) -> Result
         vm.map_terminate(map);
         return Err(error);
     }
-    // The point of no return.
+    // The point of no return. The others end first: they run in what goes.
+    if let Err(error) = task.threads.become_alone(me) {
+        vm.map_terminate(map);
+        return Err(error);
+    }
+    // One of the others may have set them meanwhile.
+    vm.map_set_limits(&map, task.limits.of_map());
     if let Some(old) = task.replace_map(vm, Some(map)) {
         vm.map_terminate(old);
     }
     task.files.exec();
     task.signals.exec();
+    let name = me.become_first();
+    task.ports.lock().remove_thread(name);
+    task.unregister();
     task.set_identity(identity);
     let written = clear_tails(&program).and_then(|()| {
         let random = crate::random::next();
@@ -125,7 +134,9 @@ pub fn execute(me: &Thread, task: &Shared<Task>, mut request: Request) -> Result
             // SAFETY: the frame of the running thread, which nobody else looks at while it is here.
             unsafe { me.frame().write(TrapFrame::user(program.entry, stack)) };
         }
-        Err(_) => task.request_exit(SIGKILL),
+        Err(_) => {
+            task.request_exit(SIGKILL);
+        }
     }
     Ok(())
 }

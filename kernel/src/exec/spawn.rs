@@ -7,12 +7,13 @@
 use super::{Request, execute};
 use crate::files::{MAXIMUM_FILES, OnExec};
 use crate::sched::queues::Interruptible;
-use crate::sched::{Work, run};
+use crate::sched::{Birth, Work, run};
 use crate::shared::{Shared, try_bytes, try_push};
 use crate::syscall::open_path;
 use crate::syscall::process_heritage;
 use crate::task::life::{self, Begin, NewPid};
 use crate::task::table::Pid;
+use crate::signals;
 use crate::task::{Heritage, Task};
 use crate::user_memory::{PathText, get};
 use abi::Errno;
@@ -48,22 +49,28 @@ struct Plan {
 }
 
 /// Starts a child of `task`.
-pub fn spawn(task: &Shared<Task>, request: Request, arguments: u64) -> Result<Pid, Errno> {
+pub fn spawn(task: &Shared<Task>, request: Request, arguments: u64, birth: Birth) -> Result<Pid, Errno> {
     let (attributes, actions) = if arguments == 0 {
         (SpawnAttr::default(), Vec::new())
     } else {
         let arguments: SpawnArgs = get(arguments)?;
         (read_attributes(&arguments)?, read_actions(&arguments)?)
     };
-    start(process_heritage(task)?, request, attributes, actions)
+    start(process_heritage(task)?, request, attributes, actions, birth)
 }
 
 /// Starts a process of the kernel's own choosing.
 pub fn launch(heritage: Heritage, request: Request) -> Result<Pid, Errno> {
-    start(heritage, request, SpawnAttr::default(), Vec::new())
+    start(heritage, request, SpawnAttr::default(), Vec::new(), Birth::FIRST)
 }
 
-fn start(heritage: Heritage, request: Request, attributes: SpawnAttr, actions: Vec<FileAction>) -> Result<Pid, Errno> {
+fn start(
+    heritage: Heritage,
+    request: Request,
+    attributes: SpawnAttr,
+    actions: Vec<FileAction>,
+    birth: Birth,
+) -> Result<Pid, Errno> {
     let plan = Plan {
         request: UnsafeCell::new(Some(request)),
         actions,
@@ -77,7 +84,7 @@ fn start(heritage: Heritage, request: Request, attributes: SpawnAttr, actions: V
         run: child,
         argument: (&raw const plan) as usize,
     };
-    life::create(number, heritage, None, Begin::Kernel(work))?;
+    life::create(number, heritage, None, Begin::Kernel(work, &birth))?;
     loop {
         run::assert_wait((&raw const plan) as usize, None, Interruptible::No);
         let result = plan.result.load(Ordering::Acquire);
@@ -168,7 +175,7 @@ fn prepare(task: &Task, plan: &Plan) -> Result<(), Errno> {
         }
     }
     if attributes.flags & POSIX_SPAWN_SETSIGMASK != 0 {
-        task.signals.block(attributes.sigmask, run::current());
+        signals::block(task, run::current(), attributes.sigmask);
     }
     for action in &plan.actions {
         perform(task, action)?;

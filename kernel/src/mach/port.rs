@@ -2,7 +2,7 @@
 
 use super::{SUCCESS, Trap, fault};
 use crate::syscall::Call;
-use crate::task::ports::{HOST_SELF, Named, Port, TASK_SELF, THREAD_SELF};
+use crate::task::ports::{HOST_SELF, Named, Port, TASK_SELF};
 use crate::task::{Task, life};
 use crate::task::table::Pid;
 use crate::user_memory::put;
@@ -14,8 +14,8 @@ pub fn task_self(_: &mut Call<'_>) -> Trap {
 }
 
 /// `thread_self()`.
-pub fn thread_self(_: &mut Call<'_>) -> Trap {
-    Ok(THREAD_SELF)
+pub fn thread_self(call: &mut Call<'_>) -> Trap {
+    Ok(call.thread.port())
 }
 
 /// `host_self()`.
@@ -30,14 +30,14 @@ pub fn deallocate(call: &mut Call<'_>) -> Trap {
         return Err(KernReturn::SEND_INVALID_DEST);
     }
     let mut ports = call.task.ports.lock();
-    let known = ports.lookup(name as u32);
-    let gone = ports.remove(name as u32);
-    drop(ports);
-    match known {
-        Some(Port::Task(_) | Port::Memory(_)) => drop(gone),
-        Some(Port::OwnTask | Port::OwnThread | Port::Host) => {}
+    let gone = match ports.lookup(name as u32) {
+        Some(Port::Task(_) | Port::Memory(_)) => ports.remove(name as u32),
+        // These keep their names as long as what they mean.
+        Some(Port::OwnTask | Port::Thread | Port::Host) => None,
         None => return Err(KernReturn::INVALID_NAME),
-    }
+    };
+    drop(ports);
+    drop(gone);
     SUCCESS
 }
 

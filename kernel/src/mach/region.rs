@@ -205,7 +205,7 @@ pub fn page_range_query(call: &mut Call<'_>) -> Trap {
                 done += BATCH as u64;
                 filled = 0;
                 // The range may be all addresses; who is killed does not wait for its end.
-                if call.task.exit_status().is_some() {
+                if call.thread.is_ending() {
                     return Err(KernReturn::ABORTED);
                 }
             }

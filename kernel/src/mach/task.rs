@@ -60,24 +60,24 @@ fn small(count: u64) -> i32 {
 }
 
 fn events(task: &Shared<Task>) -> TaskEventsInfo {
-    let counters = &task.counters;
+    let usage = task.threads.usage();
     TaskEventsInfo {
-        faults: small(counters.faults.load(Relaxed)),
+        faults: small(usage.faults),
         cow_faults: small(task.copies(vm())),
-        syscalls_mach: small(counters.mach_calls.load(Relaxed)),
-        syscalls_unix: small(counters.unix_calls.load(Relaxed)),
-        csw: small(task.thread().map_or(0, |thread| thread.switches())),
+        syscalls_mach: small(usage.mach_calls),
+        syscalls_unix: small(usage.unix_calls),
+        csw: small(usage.switches),
         ..TaskEventsInfo::default()
     }
 }
 
 fn basic(task: &Shared<Task>) -> MachTaskBasicInfo {
     let page = vm().page_size();
-    let time = task.thread().map_or(0, |thread| thread.time());
+    let time = task.threads.usage().time;
     MachTaskBasicInfo {
         virtual_size: task.size(vm()).0,
         resident_size: task.resident(vm()) * page,
-        resident_size_max: task.counters.peak.load(Relaxed) * page,
+        resident_size_max: task.peak.load(Relaxed) * page,
         user_time: TimeValue {
             seconds: small(time / crate::clock::SECOND),
             microseconds: small(time % crate::clock::SECOND / 1000),
@@ -125,7 +125,7 @@ fn memory(task: &Shared<Task>) -> TaskVmInfo {
     let (size, entries) = task.size(vm());
     let limits = task.limits(vm());
     let resident = task.resident(vm()) * page;
-    let peak = task.counters.peak.load(Relaxed) * page;
+    let peak = task.peak.load(Relaxed) * page;
     TaskVmInfo {
         virtual_size: size,
         region_count: small(entries as u64),

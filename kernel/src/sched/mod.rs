@@ -15,4 +15,4 @@ pub mod thread;
 pub mod turn;
 
 #[cfg(target_os = "none")]
-pub use thread::{Ast, Thread, Work};
+pub use thread::{Ast, Birth, Thread, Work};

@@ -167,9 +167,7 @@ pub fn start_on(thread: &Shared<Thread>, index: Option<usize>) {
 
 /// A thread that ended is taken out of the books. Waits until its CPU has left its stack.
 pub fn reap(thread: Shared<Thread>) {
-    while !thread.is_gone() {
-        cpu::relax();
-    }
+    thread.await_gone();
     BOOKS.lock().remove(thread.id);
     let raw = THREADS[usize::from(thread.id.0)].swap(core::ptr::null_mut(), Ordering::Acquire);
     if !raw.is_null() {
@@ -259,6 +257,12 @@ pub fn block() {
     preempt::enable();
 }
 
+/// The same, and says how the wait ended.
+pub fn block_for_result() -> WaitResult {
+    block();
+    BOOKS.lock().result(current().id)
+}
+
 /// Gives up `guard` and waits for `event`; says how the wait ended.
 pub fn wait<G>(
     event: usize,
@@ -268,8 +272,7 @@ pub fn wait<G>(
 ) -> WaitResult {
     assert_wait(event, deadline, interruptible);
     drop(guard);
-    block();
-    BOOKS.lock().result(current().id)
+    block_for_result()
 }
 
 /// Ends all waits for `event`.
@@ -285,6 +288,13 @@ pub fn interrupt(thread: &Thread) {
     let woken = books.interrupt(thread.id);
     notice(&mut books, woken);
     if let Some(cpu) = books.cpu_of(thread.id) {
+        cpus::call(cpu);
+    }
+}
+
+/// Makes a thread that runs now look at its AST soon; one that does not looks before it goes on.
+pub fn nudge(thread: &Thread) {
+    if let Some(cpu) = BOOKS.lock().cpu_of(thread.id) {
         cpus::call(cpu);
     }
 }
@@ -442,6 +452,7 @@ fn switch(me: &'static Thread, next: &'static Thread) {
     let now = timer::now();
     me.time
         .fetch_add(now.saturating_sub(me.since.load(Relaxed)), Relaxed);
+    me.since.store(now, Relaxed);
     next.since.store(now, Relaxed);
     next.switches.fetch_add(1, Relaxed);
     if me.task.is_some() {

@@ -7,8 +7,12 @@ use super::queues::{Priority, State, ThreadId};
 use super::run;
 use super::stack::Stack;
 use crate::shared::{NoMemory, Shared};
+use crate::signals::ThreadSignals;
 use crate::task::Task;
+use crate::task::ports::THREAD_SELF;
+use crate::task::threads::Counters;
 use crate::zones;
+use abi::signal::{NO_STACK, SigStack};
 use arch::context::{Context, UserState};
 use arch::trap::TrapFrame;
 use core::cell::UnsafeCell;
@@ -21,11 +25,33 @@ bitflags::bitflags! {
     pub struct Ast: u32 {
         /// A signal may be deliverable.
         const SIGNAL = 1;
-        /// The task ends; its status is with the task.
+        /// The thread ends, with its task (whose status is there) or alone. Never taken back.
         const EXIT = 2;
         /// An interrupted call starts again unless a handler forbids it.
         const RESTART = 4;
+        /// The task is stopped. Waits go on.
+        const STOP = 8;
     }
+}
+
+/// What a program's thread begins with besides its registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Birth {
+    /// The name of its port in its task.
+    pub port: u32,
+    /// Signals that it blocks.
+    pub blocked: u32,
+    /// Its alternate stack.
+    pub stack: SigStack,
+}
+
+impl Birth {
+    /// The first thread of a program, which blocks nothing.
+    pub const FIRST: Self = Self {
+        port: THREAD_SELF,
+        blocked: 0,
+        stack: NO_STACK,
+    };
 }
 
 /// What a kernel thread does.
@@ -41,6 +67,9 @@ pub struct Work {
 pub struct Thread {
     /// Its number in the scheduler's books.
     pub id: ThreadId,
+    /// Its number among all threads there ever were, from 1.
+    pub number: u64,
+    port: AtomicU32,
     /// Its task; a kernel thread has none.
     pub task: Option<Shared<Task>>,
     work: Option<Work>,
@@ -48,6 +77,12 @@ pub struct Thread {
     pub(super) context: UnsafeCell<Context>,
     user: UnsafeCell<UserState>,
     ast: AtomicU32,
+    /// What it blocks, and what waits for it alone.
+    pub signals: ThreadSignals,
+    /// What it has caused.
+    pub counters: Counters,
+    /// It is none of its task's living threads any more.
+    left: AtomicBool,
     /// A CPU runs on its stack.
     pub(super) on_cpu: AtomicBool,
     /// It ended.
@@ -61,6 +96,9 @@ pub struct Thread {
     /// How often it was switched in.
     pub(super) switches: AtomicU64,
 }
+
+/// The next thread's number.
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
 // SAFETY: `context` is touched by the switch alone, `user` by the thread itself and by the switch
 // away from and to it; the rest is atomic or constant.
@@ -78,6 +116,7 @@ impl Thread {
             Stack::BOOT,
             Context::empty(),
             UserState::new(),
+            &Birth::FIRST,
         )
     }
 
@@ -88,15 +127,21 @@ impl Thread {
         stack: Stack,
         context: Context,
         user: UserState,
+        birth: &Birth,
     ) -> Self {
         Self {
             id,
+            number: 0,
+            port: AtomicU32::new(birth.port),
             task,
             work,
             stack,
             context: UnsafeCell::new(context),
             user: UnsafeCell::new(user),
             ast: AtomicU32::new(0),
+            signals: ThreadSignals::new(birth.blocked, birth.stack),
+            counters: Counters::new(),
+            left: AtomicBool::new(false),
             on_cpu: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             ranks: RankStack::new(),
@@ -111,12 +156,14 @@ impl Thread {
         work: Option<Work>,
         priority: Priority,
         user: UserState,
+        birth: &Birth,
     ) -> Result<Shared<Self>, NoMemory> {
         let stack = Stack::new()?;
         let context = Context::new(stack.top(), start, 0);
         let id = run::enter(priority).ok_or(NoMemory)?;
-        zones::thread(Self::build(id, task, work, stack, context, user))
-            .inspect_err(|_| run::forget(id))
+        let mut thread = Self::build(id, task, work, stack, context, user, birth);
+        thread.number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        zones::thread(thread).inspect_err(|_| run::forget(id))
     }
 
     /// The thread that another CPU begins on and idles with.
@@ -124,13 +171,21 @@ impl Thread {
         let stack = Stack::new()?;
         let id = run::enter_idle().ok_or(NoMemory)?;
         let (context, user) = (Context::empty(), UserState::new());
-        zones::thread(Self::build(id, None, None, stack, context, user))
-            .inspect_err(|_| run::forget_idle(id))
+        zones::thread(Self::build(
+            id,
+            None,
+            None,
+            stack,
+            context,
+            user,
+            &Birth::FIRST,
+        ))
+        .inspect_err(|_| run::forget_idle(id))
     }
 
     /// A kernel thread, not yet started ([`run::start`]).
     pub fn kernel(work: Work, priority: Priority) -> Result<Shared<Self>, NoMemory> {
-        Self::new(None, Some(work), priority, UserState::new())
+        Self::new(None, Some(work), priority, UserState::new(), &Birth::FIRST)
     }
 
     /// A task's thread, not yet started, that will enter its program with these registers.
@@ -138,16 +193,27 @@ impl Thread {
         task: Shared<Task>,
         frame: &TrapFrame,
         state: &UserState,
+        birth: &Birth,
     ) -> Result<Shared<Self>, NoMemory> {
-        let thread = Self::new(Some(task), None, Priority::USER, state.clone())?;
+        let thread = Self::new(Some(task), None, Priority::USER, state.clone(), birth)?;
         // SAFETY: the top of the new thread's stack is kept free for exactly this frame.
         unsafe { thread.stack.frame().copy_from_nonoverlapping(frame, 1) };
         Ok(thread)
     }
 
     /// A task's thread that does `work` first; the work fills the frame for the program.
-    pub fn user_in_kernel(task: Shared<Task>, work: Work) -> Result<Shared<Self>, NoMemory> {
-        Self::new(Some(task), Some(work), Priority::USER, UserState::new())
+    pub fn user_in_kernel(
+        task: Shared<Task>,
+        work: Work,
+        birth: &Birth,
+    ) -> Result<Shared<Self>, NoMemory> {
+        Self::new(
+            Some(task),
+            Some(work),
+            Priority::USER,
+            UserState::new(),
+            birth,
+        )
     }
 
     /// Where the registers of its program are, while it is in the kernel. Only the running thread
@@ -176,6 +242,11 @@ impl Thread {
         Ast::from_bits_retain(self.ast.load(Ordering::SeqCst))
     }
 
+    /// Whether it is to end as soon as it can.
+    pub fn is_ending(&self) -> bool {
+        self.ast().contains(Ast::EXIT)
+    }
+
     /// Whether there is anything: one load, for the way out of system calls.
     #[inline(always)]
     pub fn has_ast(&self) -> bool {
@@ -187,9 +258,25 @@ impl Thread {
         Ast::from_bits_retain(self.ast.fetch_and(!ast.bits(), Ordering::SeqCst)) & ast
     }
 
+    /// The name of its port in its task.
+    pub fn port(&self) -> u32 {
+        self.port.load(Ordering::Relaxed)
+    }
+
+    /// Exec: whichever thread it was, it is the first of a new program. Answers its name before.
+    pub fn become_first(&self) -> u32 {
+        self.signals.exec();
+        self.port.swap(THREAD_SELF, Ordering::Relaxed)
+    }
+
     /// Processor time so far, in nanoseconds.
     pub fn time(&self) -> u64 {
-        self.time.load(Ordering::Relaxed)
+        let before = self.time.load(Ordering::Relaxed);
+        if !self.on_cpu.load(Ordering::Relaxed) {
+            return before;
+        }
+        let now = arch::timer::now();
+        before + now.saturating_sub(self.since.load(Ordering::Relaxed))
     }
 
     /// How often it was given a CPU.
@@ -230,6 +317,23 @@ impl Thread {
     /// Whether it ended and no CPU is on its stack any more.
     pub fn is_gone(&self) -> bool {
         self.ended.load(Ordering::Acquire) && !self.on_cpu.load(Ordering::Acquire)
+    }
+
+    /// Waits for that, which is soon: it cannot lose its CPU any more.
+    pub fn await_gone(&self) {
+        while !self.is_gone() {
+            arch::cpu::relax();
+        }
+    }
+
+    /// It is none of its task's living threads any more. Under the lock of their list.
+    pub fn set_left(&self) {
+        self.left.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is so.
+    pub fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
     }
 }
 

@@ -14,7 +14,6 @@ use abi::Errno;
 use abi::proc::*;
 use abi::stat::Stat64;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering::Relaxed;
 use vm::{Region, UserAddr};
 
 /// `proc_info(call, pid, flavor, argument, *buffer, size)`: answers the bytes written.
@@ -126,21 +125,21 @@ fn bsd_info(task: &Shared<Task>) -> ProcBsdInfo {
 
 fn task_info(task: &Shared<Task>) -> ProcTaskInfo {
     let (size, _) = task.size(vm());
-    let thread = task.thread();
-    let time = thread.as_ref().map_or(0, |thread| thread.time());
+    let first = task.threads.find(|_| true);
+    let usage = task.threads.usage();
     let small = |count: u64| i32::try_from(count).unwrap_or(i32::MAX);
     ProcTaskInfo {
         virtual_size: size,
         resident_size: task.resident(vm()) * vm().page_size(),
-        total_user: time,
-        threads_user: time,
-        faults: small(task.counters.faults.load(Relaxed)),
+        total_user: usage.time,
+        threads_user: usage.time,
+        faults: small(usage.faults),
         cow_faults: small(task.copies(vm())),
-        syscalls_mach: small(task.counters.mach_calls.load(Relaxed)),
-        syscalls_unix: small(task.counters.unix_calls.load(Relaxed)),
-        csw: small(thread.as_ref().map_or(0, |thread| thread.switches())),
-        threadnum: i32::from(thread.is_some()),
-        priority: thread.map_or(0, |thread| i32::from(crate::sched::run::describe(thread.id).1.0)),
+        syscalls_mach: small(usage.mach_calls),
+        syscalls_unix: small(usage.unix_calls),
+        csw: small(usage.switches),
+        threadnum: small(task.threads.count() as u64),
+        priority: first.map_or(0, |thread| i32::from(crate::sched::run::describe(thread.id).1.0)),
         ..ProcTaskInfo::default()
     }
 }

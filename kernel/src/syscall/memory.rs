@@ -349,7 +349,7 @@ pub fn mincore(call: &mut Call<'_>) -> Answer {
         }
         put_bytes(vector.checked_add(done).ok_or(Errno::EFAULT)?, &bytes[..count])?;
         done += count as u64;
-        if call.task.exit_status().is_some() {
+        if call.thread.is_ending() {
             return Err(Errno::EINTR.into());
         }
     }

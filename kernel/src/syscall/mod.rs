@@ -12,13 +12,15 @@ mod process;
 mod shm;
 mod signal;
 mod sysctl;
+mod thread;
 mod time;
+mod ulock;
 
 use crate::mach;
 use crate::sched::{Ast, Thread, run};
 use crate::shared::{NoMemory, Shared};
 use crate::task::Task;
-use crate::task::task::Counters;
+use crate::task::threads::Counters;
 use abi::syscall::*;
 use abi::{Errno, KernReturn};
 use arch::cause::SyscallClass;
@@ -74,7 +76,7 @@ pub const DONE: Answer = Ok((0, 0));
 type UnixCall = fn(&mut Call<'_>) -> Answer;
 type MachTrap = fn(&mut Call<'_>) -> Result<u32, KernReturn>;
 
-const UNIX_COUNT: usize = 512;
+const UNIX_COUNT: usize = 520;
 const MACH_COUNT: usize = 640;
 
 macro_rules! table {
@@ -95,7 +97,9 @@ table! { UNIX, UnixCall, UNIX_COUNT,
     SYS_GETEGID => process::zero; SYS_ISSETUGID => process::zero;
     SYS_GETPGRP => process::getpgrp; SYS_SETPGID => process::setpgid; SYS_SETSID => process::setsid;
     SYS_GETRLIMIT => process::getrlimit; SYS_SETRLIMIT => process::setrlimit;
-    SYS_GETRUSAGE => process::getrusage; SYS_THREAD_SELFID => process::thread_selfid;
+    SYS_GETRUSAGE => process::getrusage; SYS_THREAD_SELFID => thread::selfid;
+    SYS_BSDTHREAD_REGISTER => thread::register; SYS_BSDTHREAD_CREATE => thread::create;
+    SYS_BSDTHREAD_TERMINATE => thread::terminate; SYS_ULOCK_WAIT => ulock::wait; SYS_ULOCK_WAKE => ulock::wake;
     SYS_READ => file::read; SYS_WRITE => file::write; SYS_OPEN => file::open; SYS_CLOSE => file::close;
     SYS_READV => file::readv; SYS_WRITEV => file::writev; SYS_PREAD => file::pread;
     SYS_PWRITE => file::pwrite; SYS_LSEEK => file::lseek; SYS_DUP => file::dup; SYS_DUP2 => file::dup2;
@@ -108,6 +112,7 @@ table! { UNIX, UnixCall, UNIX_COUNT,
     SYS_CHMOD => name::chmod; SYS_READLINK => name::readlink; SYS_TRUNCATE => name::truncate;
     SYS_UMASK => name::umask;
     SYS_KILL => signal::kill; SYS_SIGACTION => signal::sigaction; SYS_SIGPROCMASK => signal::sigprocmask;
+    SYS_PTHREAD_KILL => signal::pthread_kill; SYS_PTHREAD_SIGMASK => signal::sigprocmask;
     SYS_SIGALTSTACK => signal::sigaltstack; SYS_SIGSUSPEND => signal::sigsuspend;
     SYS_SIGRETURN => signal::sigreturn;
     SYS_MMAP => memory::mmap; SYS_MUNMAP => memory::munmap; SYS_MPROTECT => memory::mprotect;
@@ -172,7 +177,7 @@ fn kernel_syscall(frame: &mut TrapFrame) {
     };
     match asked.class {
         SyscallClass::Unix => {
-            Counters::count(&task.counters.unix_calls);
+            Counters::count(&me.counters.unix_calls);
             let answer = match UNIX.get(number) {
                 Some(Some(function)) => function(&mut call),
                 _ => Err(Errno::ENOSYS.into()),
@@ -185,13 +190,17 @@ fn kernel_syscall(frame: &mut TrapFrame) {
             }
         }
         SyscallClass::Mach => {
-            Counters::count(&task.counters.mach_calls);
+            Counters::count(&me.counters.mach_calls);
             let answer = match MACH.get(number) {
                 Some(Some(function)) => function(&mut call),
                 _ => Err(KernReturn::INVALID_ARGUMENT),
             };
             frame.set_kern_return(answer.unwrap_or_else(|code| code.0 as u32));
         }
+        SyscallClass::Machine => match thread::machine_call(me, asked.number, asked.args[0]) {
+            Ok(()) => frame.set_result(0, 0),
+            Err(error) => frame.set_error(error.0 as u32),
+        },
         SyscallClass::Other => frame.set_error(Errno::ENOSYS.0 as u32),
     }
     if me.has_ast() {

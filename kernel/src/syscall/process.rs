@@ -8,6 +8,7 @@ use crate::task::life::{self, Begin, NewPid, Patience, Waited, Whom};
 use crate::task::limits::{Limit, RLIM_INFINITY};
 use crate::task::table::{Pid, Stops};
 use crate::task::{Heritage, Task};
+use crate::sched::{Birth, Thread};
 use crate::shared::NoMemory;
 use crate::user_memory::{get, put, put_optional};
 use abi::Errno;
@@ -44,11 +45,6 @@ pub fn getppid(call: &mut Call<'_>) -> Answer {
     Ok((call.task.parent() as u64, 0))
 }
 
-/// `thread_selfid()`.
-pub fn thread_selfid(call: &mut Call<'_>) -> Answer {
-    Ok((u64::from(call.thread.id.0) + 1, 0))
-}
-
 /// `exit(status)`: the task ends on its way back to its program.
 pub fn exit(call: &mut Call<'_>) -> Answer {
     call.task.request_exit((call.args[0] as u32 & 0xff) << 8);
@@ -64,10 +60,20 @@ pub fn inherit(parent: &Task) -> Result<Heritage, NoMemory> {
         files: parent.files.fork()?,
         directory: parent.directory(),
         signals: parent.signals.fork(),
+        registration: parent.registration(),
         identity: parent.identity(),
         file_mask: parent.file_mask.load(Relaxed),
         user: parent.user(),
     })
+}
+
+/// What a child's thread gets of the one that made it.
+fn birth(thread: &Thread) -> Birth {
+    Birth {
+        blocked: thread.signals.blocked(),
+        stack: thread.signals.stack(),
+        ..Birth::FIRST
+    }
 }
 
 /// The frame is `Copy` on one machine and `Clone` on the other.
@@ -85,7 +91,8 @@ pub fn fork(call: &mut Call<'_>) -> Answer {
     let mut frame = copy_of(call.frame);
     frame.set_result(call.task.pid.0 as u64, 1);
     let state = call.thread.user_state();
-    let begin = Begin::Program(&frame, &state);
+    let birth = birth(call.thread);
+    let begin = Begin::Program(&frame, &state, &birth);
     life::create(pid, heritage, Some(map), begin)?;
     Ok((child.0 as u64, 0))
 }
@@ -132,10 +139,10 @@ pub fn getrusage(call: &mut Call<'_>) -> Answer {
     let task = call.task;
     let usage = match call.args[0] as i32 {
         0 => {
-            let faults = task.counters.faults.load(Relaxed);
             task.resident(vm());
-            let peak = task.counters.peak.load(Relaxed) * vm().page_size();
-            usage(call.thread.time(), peak, faults)
+            let peak = task.peak.load(Relaxed) * vm().page_size();
+            let used = task.threads.usage();
+            usage(used.time, peak, used.faults)
         }
         -1 => usage(task.children_time.load(Relaxed), 0, 0),
         _ => return Err(Errno::EINVAL.into()),
@@ -156,7 +163,11 @@ pub fn execve(call: &mut Call<'_>) -> Answer {
 pub fn posix_spawn(call: &mut Call<'_>) -> Answer {
     let [pid_at, path, arguments, argv, envp, ..] = call.args;
     let request = Request::from_program(call.task, path, argv, envp)?;
-    let pid = crate::exec::spawn::spawn(call.task, request, arguments)?;
+    let birth = Birth {
+        blocked: call.thread.signals.blocked(),
+        ..Birth::FIRST
+    };
+    let pid = crate::exec::spawn::spawn(call.task, request, arguments, birth)?;
     put_optional(pid_at, &pid.0)?;
     DONE
 }
@@ -243,8 +254,14 @@ pub fn setrlimit(call: &mut Call<'_>) -> Answer {
     if let Some(limit) = changeable(call.task, which) {
         limit.set(wanted);
         let map = call.task.own_map().ok_or(Errno::EINVAL)?;
-        vm().map_set_limits(map, call.task.limits.of_map());
-        return DONE;
+        loop {
+            let limits = call.task.limits.of_map();
+            vm().map_set_limits(map, limits);
+            if call.task.limits.of_map() == limits {
+                return DONE;
+            }
+            // Another thread set one meanwhile: the map keeps the latest.
+        }
     }
     Err(Errno::EPERM.into())
 }

@@ -1,6 +1,7 @@
 //! Calls about signals.
 
 use super::{Answer, Call, DONE};
+use crate::task::ports::Port;
 use crate::sched::queues::Interruptible;
 use crate::sched::{Ast, run};
 use crate::signals;
@@ -14,6 +15,21 @@ use abi::signal::{
 /// `kill(pid, signal)`.
 pub fn kill(call: &mut Call<'_>) -> Answer {
     signals::kill(call.task, call.args[0] as i32, call.args[1] as u32)?;
+    DONE
+}
+
+/// `__pthread_kill(port, signal)`: to a thread of the caller's own process.
+pub fn pthread_kill(call: &mut Call<'_>) -> Answer {
+    let [port, signal, ..] = call.args;
+    let (port, signal) = (port as u32, signal as u32);
+    let known = call.task.ports.lock().lookup(port);
+    let named = matches!(known, Some(Port::Thread));
+    let thread = call.task.threads.find(|thread| named && thread.port() == port);
+    let thread = thread.ok_or(Errno::ESRCH)?;
+    if signal as usize >= signals::COUNT {
+        return Err(Errno::EINVAL.into());
+    }
+    signals::send_to_thread(call.task, &thread, signal);
     DONE
 }
 
@@ -38,10 +54,10 @@ pub fn sigaction(call: &mut Call<'_>) -> Answer {
     DONE
 }
 
-/// `sigprocmask(how, *new, *old)`.
+/// `sigprocmask(how, *new, *old)` and `__pthread_sigmask`: the calling thread's mask.
 pub fn sigprocmask(call: &mut Call<'_>) -> Answer {
     let [how, new, old, ..] = call.args;
-    let before = call.task.signals.blocked();
+    let before = call.thread.signals.blocked();
     if new != 0 {
         let mask: u32 = get(new)?;
         let mask = match how as i32 {
@@ -50,7 +66,7 @@ pub fn sigprocmask(call: &mut Call<'_>) -> Answer {
             SIG_SETMASK => mask,
             _ => return Err(Errno::EINVAL.into()),
         };
-        call.task.signals.block(mask, call.thread);
+        signals::block(call.task, call.thread, mask);
     }
     put_optional(old, &before)?;
     DONE
@@ -59,7 +75,7 @@ pub fn sigprocmask(call: &mut Call<'_>) -> Answer {
 /// `sigaltstack(*new, *old)`.
 pub fn sigaltstack(call: &mut Call<'_>) -> Answer {
     let [new, old, ..] = call.args;
-    let before = call.task.signals.stack();
+    let before = call.thread.signals.stack();
     if new != 0 {
         let stack: SigStack = get(new)?;
         if before.flags & SS_ONSTACK != 0 {
@@ -71,7 +87,7 @@ pub fn sigaltstack(call: &mut Call<'_>) -> Answer {
         if stack.flags & SS_DISABLE == 0 && stack.size < MINSIGSTKSZ {
             return Err(Errno::ENOMEM.into());
         }
-        call.task.signals.set_stack(stack);
+        call.thread.signals.set_stack(stack);
     }
     put_optional(old, &before)?;
     DONE
@@ -80,7 +96,7 @@ pub fn sigaltstack(call: &mut Call<'_>) -> Answer {
 /// `sigsuspend(mask)`: waits for a signal under another mask. The old mask comes back when the
 /// handler returns.
 pub fn sigsuspend(call: &mut Call<'_>) -> Answer {
-    call.task.signals.suspend(call.args[0] as u32, call.thread);
+    signals::suspend(call.task, call.thread, call.args[0] as u32);
     while !call.thread.ast().intersects(Ast::SIGNAL | Ast::EXIT) {
         let nothing = core::ptr::from_ref(call.thread) as usize + 1;
         run::assert_wait(nothing, None, Interruptible::Yes);

@@ -288,16 +288,18 @@ fn record(task: &Shared<Task>, life: Life) -> KinfoProc {
     record.tpgid = crate::console::tty::foreground();
     record.nice = 0;
     record.stat = SSLEEP;
-    if let Some(thread) = task.thread() {
+    if let Some(thread) = task.threads.find(|_| true) {
         let (event, priority) = run::describe(thread.id);
         record.wchan = event.unwrap_or(0) as u64;
         (record.priority, record.usrpri) = (priority.0, priority.0);
-        if !matches!(thread::state_of(&thread), State::Waiting) {
+        let runs = |thread: &thread::Thread| !matches!(thread::state_of(thread), State::Waiting);
+        if task.threads.find(runs).is_some() {
             record.stat = SRUN;
         }
-        record.rtime_sec = (thread.time() / clock::SECOND) as i64;
-        record.rtime_usec = (thread.time() % clock::SECOND / 1000) as i64;
     }
+    let time = task.threads.usage().time;
+    record.rtime_sec = (time / clock::SECOND) as i64;
+    record.rtime_usec = (time % clock::SECOND / 1000) as i64;
     if let Life::Zombie(status) = life {
         record.stat = SZOMB;
         record.xstat = status as u16;

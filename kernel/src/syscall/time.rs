@@ -1,15 +1,12 @@
 //! Calls about time and chance.
 
-use super::{Answer, Call, DONE, Failure};
+use super::{Answer, Call, DONE};
 use crate::clock::{self, SECOND};
 use crate::random;
 use crate::sched::queues::{Interruptible, WaitResult};
 use crate::sched::run;
 use crate::user_memory::{put_bytes, put_optional};
 use abi::Errno;
-
-/// `ETIMEDOUT`.
-const TIMED_OUT: Errno = Errno(60);
 
 /// `gettimeofday(*timeval, *zone, *mach_time)`.
 pub fn gettimeofday(call: &mut Call<'_>) -> Answer {
@@ -34,7 +31,7 @@ pub fn semwait_signal(call: &mut Call<'_>) -> Answer {
     let deadline = arch::timer::now().saturating_add(wait);
     let event = core::ptr::from_ref(call.thread) as usize + 2;
     match run::wait(event, (), Some(deadline), Interruptible::Yes) {
-        WaitResult::TimedOut => Err(Failure::Error(TIMED_OUT)),
+        WaitResult::TimedOut => Err(Errno::ETIMEDOUT.into()),
         WaitResult::Interrupted | WaitResult::Woken => Err(Errno::EINTR.into()),
     }
 }

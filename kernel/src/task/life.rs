@@ -1,14 +1,20 @@
 //! How tasks come and go: fork, exit, reaping.
 //!
-//! Owns: the order of these steps. Does not own: exec. Exit takes nothing that can fail: every
-//! structure that it needs exists already.
+//! Owns: the order of these steps, for tasks and for single threads. Does not own: exec. Exit takes
+//! nothing that can fail: every structure that it needs exists already.
+//!
+//! A task that is told to exit, or whose thread calls exec, tells its threads; each leaves on its way back
+//! to the program or out of an interruptible wait. The last one takes the address space away: no other
+//! CPU can be in it any more.
 
+use super::ports::THREAD_SELF;
 use super::table::{Life, Pid, Reaped, Stops, Table};
 use super::task::{Heritage, Task, TaskMapRef};
+use super::threads::Left;
 use crate::memory::vm;
 use crate::platform::{SpinLock, TableRank};
 use crate::sched::queues::Interruptible;
-use crate::sched::{Thread, Work, run};
+use crate::sched::{Birth, Thread, Work, run};
 use crate::shared::Shared;
 use crate::signals;
 use crate::zones;
@@ -51,9 +57,9 @@ impl Drop for NewPid {
 /// What a new task's thread begins with.
 pub enum Begin<'a> {
     /// In its program, with these registers.
-    Program(&'a TrapFrame, &'a UserState),
+    Program(&'a TrapFrame, &'a UserState, &'a Birth),
     /// In the kernel, which may fill the frame for the program.
-    Kernel(Work),
+    Kernel(Work, &'a Birth),
 }
 
 /// Makes a task with its thread and starts it.
@@ -67,10 +73,12 @@ pub fn create(
     let made = zones::task(Task::new(pid.pid(), heritage)).map_err(Errno::from);
     let made = made.and_then(|task| {
         let thread = match begin {
-            Begin::Program(frame, state) => Thread::user(task.clone(), frame, state),
-            Begin::Kernel(work) => Thread::user_in_kernel(task.clone(), work),
-        };
-        Ok((task, thread?))
+            Begin::Program(frame, state, birth) => Thread::user(task.clone(), frame, state, birth),
+            Begin::Kernel(work, birth) => Thread::user_in_kernel(task.clone(), work, birth),
+        }?;
+        let joined = task.threads.join(&thread);
+        joined.inspect_err(|_| run::forget(thread.id))?;
+        Ok((task, thread))
     });
     let (task, thread) = match made {
         Ok(made) => made,
@@ -85,7 +93,6 @@ pub fn create(
         task.limits.inherit(&parent.limits);
     }
     task.set_first_map(map);
-    task.set_thread(thread.clone());
     pid.enter(Some(parent).filter(|parent| parent.0 > 0), &task);
     run::start(&thread);
     Ok(task)
@@ -157,10 +164,38 @@ fn child_event(parent: &Task) -> usize {
     core::ptr::from_ref(parent) as usize
 }
 
-/// The running task ends: everything that it has goes, its parent hears of it.
+/// The running task ends with this status: its threads leave it, and so it goes.
 pub fn exit(status: u32) -> ! {
     let me = run::current();
     let Some(task) = &me.task else { run::end() };
+    task.request_exit(status);
+    end_thread(me, task)
+}
+
+/// The running thread ends: the others go on, or the last one ends the task.
+pub fn end_thread(me: &Thread, task: &Shared<Task>) -> ! {
+    task.threads.reap();
+    if task.exit_status().is_none() {
+        // What was pending for all, and this one was told of, goes to another.
+        signals::block(task, me, u32::MAX);
+    }
+    if me.port() != THREAD_SELF {
+        task.ports.lock().remove_thread(me.port());
+    }
+    preempt::disable();
+    // The last one takes the address space away, and this CPU may still be here then.
+    vm().machine().deactivate();
+    if task.threads.leave(me) == Left::Others {
+        run::end_here();
+    }
+    preempt::enable();
+    // Nobody but the last thread asks for this, so nobody else's status is lost.
+    task.request_exit(0);
+    end_task(task, task.exit_status().unwrap_or(0))
+}
+
+/// The only thread of a task is left, and runs: everything that the task has goes, its parent hears of it.
+fn end_task(task: &Shared<Task>, status: u32) -> ! {
     task.files.close_all();
     task.set_directory(None);
     // Not in one statement: what a name meant is given up without the lock.
@@ -256,11 +291,7 @@ pub fn wait(
         match table.reap(task.pid, only, matches, stops) {
             Reaped::Dead(pid, status, child) => {
                 drop(table);
-                let mut time = child.children_time.load(Relaxed);
-                if let Some(thread) = child.take_thread() {
-                    time += thread.time();
-                    run::reap(thread);
-                }
+                let time = child.children_time.load(Relaxed) + child.threads.bury().time;
                 task.children_time.fetch_add(time, Relaxed);
                 return Ok(Some(Waited::Dead { pid, status, time }));
             }

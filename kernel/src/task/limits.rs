@@ -1,9 +1,10 @@
 //! What a process may have: the limits that `setrlimit` changes.
 //!
 //! Owns: `RLIMIT_AS` and `RLIMIT_MEMLOCK`, soft and hard. Does not own: keeping to them (`vm`, per
-//! map), limits that are fixed (`syscall::process`). Locks: none; a task's own thread writes them.
+//! map), limits that are fixed (`syscall::process`). Locks: each limit's, of rank "task state", so that
+//! soft and hard belong together.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::platform::{SpinLock, TaskStateRank};
 use vm::MapLimits;
 
 /// No limit.
@@ -11,31 +12,29 @@ pub const RLIM_INFINITY: u64 = i64::MAX as u64;
 
 /// A limit in bytes: what holds, and what it may be raised to.
 pub struct Limit {
-    soft: AtomicU64,
-    hard: AtomicU64,
+    /// Soft and hard.
+    both: SpinLock<TaskStateRank, [u64; 2]>,
 }
 
 impl Limit {
     const fn none() -> Self {
         Self {
-            soft: AtomicU64::new(RLIM_INFINITY),
-            hard: AtomicU64::new(RLIM_INFINITY),
+            both: SpinLock::new([RLIM_INFINITY; 2]),
         }
     }
 
     /// Soft and hard.
     pub fn get(&self) -> [u64; 2] {
-        [self.soft.load(Relaxed), self.hard.load(Relaxed)]
+        *self.both.lock()
     }
 
     /// Both anew.
-    pub fn set(&self, [soft, hard]: [u64; 2]) {
-        self.soft.store(soft, Relaxed);
-        self.hard.store(hard, Relaxed);
+    pub fn set(&self, both: [u64; 2]) {
+        *self.both.lock() = both;
     }
 
     fn bytes(&self) -> u64 {
-        match self.soft.load(Relaxed) {
+        match self.get()[0] {
             RLIM_INFINITY.. => u64::MAX,
             bytes => bytes,
         }

@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "none")]
 pub mod life;
+#[cfg(target_os = "none")]
 pub mod limits;
 #[cfg(target_os = "none")]
 pub mod ports;
@@ -15,6 +16,8 @@ pub mod table;
     reason = "the file is about the type of that name"
 )]
 pub mod task;
+#[cfg(target_os = "none")]
+pub mod threads;
 
 #[cfg(target_os = "none")]
 pub use task::{Heritage, Identity, ROOT, Task, TaskMap, TaskMapRef};

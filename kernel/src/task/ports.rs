@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 /// The name of the task itself, in every task.
 pub const TASK_SELF: u32 = 0x103;
-/// The name of the calling thread.
+/// The name of a task's first thread.
 pub const THREAD_SELF: u32 = 0x203;
 /// The name of the host.
 pub const HOST_SELF: u32 = 0x303;
@@ -28,8 +28,8 @@ pub enum Port {
     Task(Shared<Task>),
     /// Memory.
     Memory(Shared<Memory>),
-    /// The calling thread.
-    OwnThread,
+    /// One of the caller's threads, whose port it is (`Thread::port`).
+    Thread,
     /// The host.
     Host,
 }
@@ -64,6 +64,8 @@ pub enum Named {
     Task(Shared<Task>),
     /// Memory.
     Memory(Shared<Memory>),
+    /// A thread of the task, as long as it lives: it knows its name.
+    Thread,
 }
 
 impl Named {
@@ -91,11 +93,12 @@ impl Ports {
     pub fn lookup(&self, name: u32) -> Option<Port> {
         match name {
             TASK_SELF => Some(Port::OwnTask),
-            THREAD_SELF => Some(Port::OwnThread),
+            THREAD_SELF => Some(Port::Thread),
             HOST_SELF => Some(Port::Host),
             _ => match self.named.get(index(name)?)?.clone()? {
                 Named::Task(task) => Some(Port::Task(task)),
                 Named::Memory(memory) => Some(Port::Memory(memory)),
+                Named::Thread => Some(Port::Thread),
             },
         }
     }
@@ -106,6 +109,15 @@ impl Ports {
         if let Some(at) = self.named.iter().position(known) {
             return Ok(name(at));
         }
+        self.name_anew(what)
+    }
+
+    /// A name that nothing else has, for a thread.
+    pub fn name_thread(&mut self) -> Result<u32, KernReturn> {
+        self.name_anew(&Named::Thread)
+    }
+
+    fn name_anew(&mut self, what: &Named) -> Result<u32, KernReturn> {
         if let Some(at) = self.named.iter().position(Option::is_none) {
             self.named[at] = Some(what.clone());
             return Ok(name(at));
@@ -116,6 +128,15 @@ impl Ports {
         let at = self.named.len();
         try_push(&mut self.named, Some(what.clone())).map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
         Ok(name(at))
+    }
+
+    /// A thread ended: its name goes.
+    pub fn remove_thread(&mut self, name: u32) {
+        if let Some(slot) = index(name).and_then(|at| self.named.get_mut(at))
+            && matches!(slot, Some(Named::Thread))
+        {
+            *slot = None;
+        }
     }
 
     /// Takes a name away; what it meant is dropped by the caller, without the lock.

@@ -1,19 +1,21 @@
 //! A task: what its threads share.
 //!
-//! Owns: address space, descriptors, directory, signals, ports, names, counters of one process.
-//! Does not own: its relations (`table`), its thread's registers (`sched::thread`).
+//! Owns: address space, descriptors, directory, signals, ports, names of one process.
+//! Does not own: its relations (`table`), who its threads are (`threads`), what a thread keeps for itself
+//! (`sched::thread`).
 //! Locks: each part its own, of rank "task state", never two at once; what is replaced under one is
 //! dropped after it.
 
 use super::limits::Limits;
 use super::ports::Ports;
 use super::table::Pid;
+use super::threads::Threads;
 use crate::files::{Files, Node};
 use crate::memory::KernelVm;
 use crate::platform::{Machine, SpinLock, TaskStateRank};
-use crate::sched::{Ast, Thread, run};
 use crate::shared::Shared;
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
+use abi::Errno;
 use alloc::vec::Vec;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
@@ -43,25 +45,25 @@ pub struct Identity {
     pub count: i32,
 }
 
-/// What a task has caused.
-#[derive(Default)]
-pub struct Counters {
-    /// Faults.
-    pub faults: AtomicU64,
-    /// BSD calls.
-    pub unix_calls: AtomicU64,
-    /// Mach traps.
-    pub mach_calls: AtomicU64,
-    /// The most pages ever resident, as far as anybody looked.
-    pub peak: AtomicU64,
+/// Whether a request to exit was the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum First {
+    /// Its status is the task's.
+    Yes,
+    /// The task was to exit already.
+    No,
 }
 
-impl Counters {
-    /// Adds one. Only the task's own thread counts.
-    #[inline(always)]
-    pub fn count(counter: &AtomicU64) {
-        counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
-    }
+/// What `bsdthread_register` said, for the threads that `bsdthread_create` makes. The same for a child;
+/// gone after exec.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Registration {
+    /// User address where threads begin; 0: nothing was registered.
+    pub start: u64,
+    /// From a `pthread` to its thread pointer, in bytes.
+    pub tsd_offset: u32,
+    /// From there to the port's place, in bytes; 0: none.
+    pub port_offset: u32,
 }
 
 /// A task.
@@ -72,7 +74,7 @@ pub struct Task {
     group: AtomicI32,
     session: AtomicI32,
     map: SpinLock<TaskStateRank, Option<TaskMapRef>>,
-    /// The map in `map`, for the task's own thread, which alone replaces it.
+    /// The map in `map`, for the task's own threads. It is replaced by the only living one.
     own_map: AtomicPtr<TaskMap>,
     /// Its descriptors.
     pub files: Files,
@@ -80,12 +82,14 @@ pub struct Task {
     identity: SpinLock<TaskStateRank, Shared<Identity>>,
     /// Its signals.
     pub signals: Signals,
-    thread: SpinLock<TaskStateRank, Option<Shared<Thread>>>,
+    /// Its threads.
+    pub threads: Threads,
+    registration: SpinLock<TaskStateRank, Registration>,
     /// Its port names.
     pub ports: SpinLock<TaskStateRank, Ports>,
     exit_status: AtomicU32,
-    /// Its counters.
-    pub counters: Counters,
+    /// The most pages ever resident, as far as anybody looked.
+    pub peak: AtomicU64,
     /// What it may have.
     pub limits: Limits,
     /// Permissions that new files do not get.
@@ -111,6 +115,8 @@ pub struct Heritage {
     pub directory: Option<Node>,
     /// Signals.
     pub signals: Signals,
+    /// Where its threads begin.
+    pub registration: Registration,
     /// Names.
     pub identity: Shared<Identity>,
     /// File mask.
@@ -137,10 +143,11 @@ impl Task {
             directory: SpinLock::new(heritage.directory),
             identity: SpinLock::new(heritage.identity),
             signals: heritage.signals,
-            thread: SpinLock::new(None),
+            threads: Threads::new(),
+            registration: SpinLock::new(heritage.registration),
             ports: SpinLock::new(Ports::new()),
             exit_status: AtomicU32::new(NO_STATUS),
-            counters: Counters::default(),
+            peak: AtomicU64::new(0),
             limits: Limits::none(),
             file_mask: AtomicU32::new(heritage.file_mask),
             user: AtomicU32::new(heritage.user),
@@ -196,11 +203,11 @@ impl Task {
         self.set_group(self.pid.0);
     }
 
-    /// The address space, for the task's own thread.
+    /// The address space, for the task's own threads.
     #[inline(always)]
     pub fn own_map(&self) -> Option<&TaskMap> {
-        // SAFETY: only the task's own thread calls this and only it replaces the map, whose
-        // reference stays in `map` until then.
+        // SAFETY: only living threads of the task call this, and the map is replaced only by one that
+        // is the only one (I-TASK-1); its reference stays in `map` until then.
         unsafe { self.own_map.load(Relaxed).as_ref() }
     }
 
@@ -214,9 +221,13 @@ impl Task {
         self.map.lock().is_some()
     }
 
-    /// The task's own thread changes to another address space; the old one comes back.
+    /// The only living thread of the task changes to another address space; the old one comes back.
     pub fn replace_map(&self, vm: &KernelVm, new: Option<TaskMapRef>) -> Option<TaskMapRef> {
         let _here = NoPreempt::<Machine>::new();
+        debug_assert!(
+            self.threads.count() == 1,
+            "I-TASK-1: several threads, and one takes their address space away"
+        );
         self.own_map
             .store(new.as_ref().map_or(null_mut(), raw), Relaxed);
         let old = core::mem::replace(&mut *self.map.lock(), new);
@@ -234,7 +245,7 @@ impl Task {
     /// Makes this CPU use the address space. Preemption is off.
     #[inline]
     pub fn activate(&self, vm: &KernelVm) {
-        // SAFETY: as for `own_map`: the caller is the task's thread, or switches to it.
+        // SAFETY: as for `own_map`: the caller is a living thread of the task, or switches to it.
         match unsafe { self.own_map.load(Relaxed).as_ref() } {
             Some(map) => vm.machine().activate(vm.pmap(map)),
             None => vm.machine().deactivate(),
@@ -246,7 +257,7 @@ impl Task {
         let Some(map) = self.map_ref() else { return 0 };
         let pages = vm.resident(&map).0;
         vm.map_release(map);
-        self.counters.peak.fetch_max(pages, Relaxed);
+        self.peak.fetch_max(pages, Relaxed);
         pages
     }
 
@@ -315,43 +326,43 @@ impl Task {
         drop(old);
     }
 
-    /// Its thread.
-    pub fn thread(&self) -> Option<Shared<Thread>> {
-        self.thread.lock().clone()
+    /// Where its threads begin.
+    pub fn registration(&self) -> Registration {
+        *self.registration.lock()
     }
 
-    /// It got its thread.
-    pub fn set_thread(&self, thread: Shared<Thread>) {
-        *self.thread.lock() = Some(thread);
+    /// Says where its threads begin, once. `EINVAL` the second time.
+    pub fn register(&self, registration: Registration) -> Result<(), Errno> {
+        let mut known = self.registration.lock();
+        if known.start != 0 {
+            return Err(Errno::EINVAL);
+        }
+        *known = registration;
+        Ok(())
     }
 
-    /// Its thread is taken away, to be reaped.
-    pub fn take_thread(&self) -> Option<Shared<Thread>> {
-        self.thread.lock().take()
+    /// Exec: the new program has not registered yet.
+    pub fn unregister(&self) {
+        *self.registration.lock() = Registration::default();
     }
 
     /// Asks it to end with this wait status; the first request counts.
-    pub fn request_exit(&self, status: u32) {
+    pub fn request_exit(&self, status: u32) -> First {
         let first = self
             .exit_status
             .compare_exchange(NO_STATUS, status, Ordering::AcqRel, Relaxed);
         if first.is_err() {
-            return;
+            return First::No;
         }
-        self.alert(Ast::EXIT);
+        self.threads.end_all();
+        signals::end_stop(self);
+        First::Yes
     }
 
     /// The wait status that it was asked to end with.
     pub fn exit_status(&self) -> Option<u32> {
         let status = self.exit_status.load(Ordering::Acquire);
         (status != NO_STATUS).then_some(status)
-    }
-
-    /// Makes its thread look at something soon, wherever it is.
-    pub fn alert(&self, ast: Ast) {
-        let Some(thread) = self.thread() else { return };
-        thread.set_ast(ast);
-        run::interrupt(&thread);
     }
 }
 

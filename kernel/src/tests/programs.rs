@@ -13,6 +13,7 @@ use crate::init;
 use crate::signals::Signals;
 use crate::syscall::Failure;
 use crate::task::table::Pid;
+use crate::task::task::Registration;
 use crate::task::{Heritage, Identity, ROOT};
 use crate::vfs::vnode::Body;
 use crate::vfs::{Path, Vnode, Walk};
@@ -98,6 +99,7 @@ pub fn start(rig: &Rig<'_>, path: &[u8], arguments: &[&[u8]], output: End) -> Re
         files,
         directory: Some(tree().root().clone()),
         signals: Signals::new(),
+        registration: Registration::default(),
         identity: crate::shared::Shared::try_new(Identity::default())?,
         file_mask: 0o022,
         user: ROOT,

@@ -16,6 +16,7 @@ use crate::sched::{Thread, Work, run};
 use crate::shared::{NoMemory, Shared};
 use crate::signals::Signals;
 use crate::task::table::Pid;
+use crate::task::task::Registration;
 use crate::task::{Heritage, Identity, ROOT, Task};
 use crate::vfs::{Path, Vnode};
 use crate::zones;
@@ -39,6 +40,7 @@ tests!("shortage":
     a_task_a_thread_and_a_vnode_leave_no_trace,
     a_program_that_cannot_start_leaves_no_trace,
     programs_survive_failing_allocations,
+    threads_survive_failing_allocations,
     all_of_memory_is_used_and_comes_back,
     the_kernel_map_without_frames_refuses,
 );
@@ -234,6 +236,7 @@ fn a_task_a_thread_and_a_vnode_leave_no_trace(_: &mut Rig<'_>) -> Outcome {
             files: Files::new(),
             directory: None,
             signals: Signals::new(),
+            registration: Registration::default(),
             identity: Shared::try_new(Identity::default())?,
             file_mask: 0o022,
             user: ROOT,
@@ -283,6 +286,28 @@ fn programs_survive_failing_allocations(rig: &mut Rig<'_>) -> Outcome {
         rig.settle()?;
         drop(ended);
         audit()?;
+    }
+    before.compare(&Balance::take())
+}
+
+fn threads_survive_failing_allocations(rig: &mut Rig<'_>) -> Outcome {
+    // Each dies where it did not expect an error, or ends; nothing stays behind.
+    const PROGRAMS: [&[u8]; 3] = [
+        b"/tests/threads_basic",
+        b"/tests/threads_locks",
+        b"/tests/threads_signals",
+    ];
+    let injector = vm().frames().injector();
+    let before = Balance::take();
+    for path in PROGRAMS {
+        for _ in 0..4 {
+            injector.fail_every(20 + rig.below(400));
+            let ended = programs::run_program(rig, path, &[path]);
+            injector.disarm();
+            rig.settle()?;
+            drop(ended);
+            audit()?;
+        }
     }
     before.compare(&Balance::take())
 }

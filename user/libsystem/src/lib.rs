@@ -7,8 +7,9 @@
 //! Public functions have C's names and contracts; their headers are the documentation. A pointer
 //! argument is valid as the C standard or the manual page of that name demands: that is the one
 //! safety contract of this crate, and `# Safety` sections are left out where it is all they would say.
-//! Programs have one thread. On any other system than the guest only the pure parts are compiled,
-//! for their unit tests.
+//! Programs may have many threads: what the library keeps between calls has a lock (`lock`), or the C
+//! standard lets the next call overwrite it. On any other system than the guest only the pure parts are
+//! compiled, for their unit tests.
 #![cfg_attr(target_os = "macos", no_std)]
 #![allow(
     clippy::missing_safety_doc,

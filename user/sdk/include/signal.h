@@ -5,6 +5,8 @@
 #include <sys/cdefs.h>
 #include <sys/signal.h>
 
+struct _opaque_pthread_t;
+
 __BEGIN_DECLS
 
 sig_t signal(int signal, sig_t handler);
@@ -20,6 +22,8 @@ int sigismember(const sigset_t *set, int signal);
 int kill(pid_t pid, int signal);
 int killpg(pid_t group, int signal);
 int raise(int signal);
+int pthread_kill(struct _opaque_pthread_t *thread, int signal);
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
 void psignal(int signal, const char *prefix);
 
 __END_DECLS

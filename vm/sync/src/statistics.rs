@@ -24,6 +24,10 @@ pub(crate) enum Found {
 
 /// A lock of rank `R` was taken.
 #[inline(always)]
+#[cfg_attr(
+    not(feature = "statistics"),
+    expect(clippy::extra_unused_type_parameters, reason = "the rows want them")
+)]
 pub(crate) fn taken<P: Platform, R: Rank>(found: Found) -> Hold {
     #[cfg(feature = "statistics")]
     return table::taken::<P, R>(found);
@@ -36,6 +40,10 @@ pub(crate) fn taken<P: Platform, R: Rank>(found: Found) -> Hold {
 
 /// It is let go.
 #[inline(always)]
+#[cfg_attr(
+    not(feature = "statistics"),
+    expect(clippy::extra_unused_type_parameters, reason = "the rows want them")
+)]
 pub(crate) fn released<P: Platform, R: Rank>(hold: Hold) {
     #[cfg(feature = "statistics")]
     table::released::<P, R>(hold);

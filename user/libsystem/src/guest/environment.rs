@@ -3,6 +3,7 @@
 //! Owns: `environ` and the copies that `setenv` makes. Does not own: what exec passed (the kernel's stack).
 
 use crate::errno;
+use crate::lock::Lock;
 use abi::Errno;
 use core::ffi::{c_char, c_int};
 use core::ptr::null_mut;
@@ -10,6 +11,8 @@ use core::ptr::null_mut;
 /// C's `environ`.
 #[unsafe(no_mangle)]
 pub static mut environ: *mut *mut c_char = null_mut();
+/// Held while the library looks at `environ` or changes it.
+pub(crate) static ENVIRONMENT: Lock = Lock::new();
 /// The last component of argv[0].
 static mut NAME: *const c_char = c"".as_ptr();
 /// Whether `environ` is an array of ours, which may be grown.
@@ -20,7 +23,7 @@ static mut OURS: bool = false;
 /// # Safety
 /// Called once, before `main`.
 pub unsafe fn init(argv: *mut *mut c_char, envp: *mut *mut c_char) {
-    // SAFETY: one thread; the vectors live as long as the program.
+    // SAFETY: nobody else runs yet; the vectors live as long as the program.
     unsafe {
         environ = envp;
         if !(*argv).is_null() {
@@ -40,7 +43,7 @@ pub unsafe extern "C" fn setprogname(path: *const c_char) {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn getprogname() -> *const c_char {
-    // SAFETY: one thread.
+    // SAFETY: one word.
     unsafe { NAME }
 }
 
@@ -63,6 +66,13 @@ unsafe fn slot(name: *const c_char, length: usize) -> *mut *mut c_char {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn getenv(name: *const c_char) -> *mut c_char {
+    let _held = ENVIRONMENT.hold();
+    // SAFETY: the caller's C string; `environ` is held.
+    unsafe { value_of(name) }
+}
+
+/// `getenv` where `environ` is held.
+unsafe fn value_of(name: *const c_char) -> *mut c_char {
     // SAFETY: `name` is a C string.
     unsafe {
         let length = crate::string::strlen(name);
@@ -123,7 +133,8 @@ pub unsafe extern "C" fn setenv(
             errno::set(Errno::EINVAL);
             return -1;
         }
-        if overwrite == 0 && !getenv(name).is_null() {
+        let _held = ENVIRONMENT.hold();
+        if overwrite == 0 && !value_of(name).is_null() {
             return 0;
         }
         let size = crate::string::strlen(value);
@@ -146,6 +157,7 @@ pub unsafe extern "C" fn putenv(entry: *mut c_char) -> c_int {
         if equals.is_null() {
             return unsetenv(entry);
         }
+        let _held = ENVIRONMENT.hold();
         place(entry, equals.offset_from(entry) as usize)
     }
 }
@@ -163,6 +175,7 @@ pub unsafe extern "C" fn unsetenv(name: *const c_char) -> c_int {
             errno::set(Errno::EINVAL);
             return -1;
         }
+        let _held = ENVIRONMENT.hold();
         loop {
             let mut at = slot(name, length);
             if at.is_null() || (*at).is_null() {

@@ -1,27 +1,25 @@
-//! `errno` and its sentences.
+//! `errno`, of which every thread has its own, and its sentences.
 
+use crate::pthread;
 use abi::Errno;
 use core::ffi::{c_char, c_int};
-
-/// The program's `errno`; programs have one thread.
-static mut ERRNO: c_int = 0;
 
 /// Where `errno` is (the macro of errno.h).
 #[unsafe(no_mangle)]
 pub extern "C" fn __error() -> *mut c_int {
-    &raw mut ERRNO
+    pthread::errno_place()
 }
 
 /// Sets `errno`.
 pub fn set(error: Errno) {
-    // SAFETY: one thread.
-    unsafe { ERRNO = error.0 };
+    // SAFETY: the running thread's own.
+    unsafe { *pthread::errno_place() = error.0 };
 }
 
 /// Reads `errno`.
 pub fn get() -> Errno {
-    // SAFETY: one thread.
-    Errno(unsafe { ERRNO })
+    // SAFETY: the running thread's own.
+    Errno(unsafe { *pthread::errno_place() })
 }
 
 /// A call's first result, or -1 with `errno` set.
@@ -36,13 +34,13 @@ pub fn answer(result: Result<(u64, u64), i32>) -> isize {
     }
 }
 
-/// Room for `Unknown error: N`.
+/// Room for `strerror`'s answer: as C has it, the next call overwrites it, whichever thread's.
 static mut UNKNOWN: [u8; 32] = [0; 32];
 
 #[unsafe(no_mangle)]
 pub extern "C" fn strerror(number: c_int) -> *mut c_char {
     let buffer = &raw mut UNKNOWN;
-    // SAFETY: one thread; the buffer lives for ever.
+    // SAFETY: the buffer lives for ever.
     unsafe { strerror_r(number, buffer.cast(), 32) };
     buffer.cast()
 }

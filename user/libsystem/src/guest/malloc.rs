@@ -3,7 +3,8 @@
 //! Owns: the default zone, errno and the reports of misuse. Does not own: the allocator (`heap`).
 
 use crate::heap::{Misuse, Pages, Statistics, Tag, Zone};
-use crate::{environment, errno, format, mach, mach_vm, process, unistd};
+use crate::lock::Lock;
+use crate::{environment, errno, format, mach, mach_vm, process, pthread, unistd};
 use abi::Errno;
 use abi::vm_flags::{
     VM_FLAGS_ANYWHERE, VM_FLAGS_FIXED, VM_MEMORY_MALLOC, VM_MEMORY_MALLOC_LARGE,
@@ -56,13 +57,18 @@ unsafe impl Pages for Task {
     }
 }
 
-/// The default zone; programs have one thread.
+/// The default zone.
 static mut DEFAULT: Zone = Zone::new();
+/// Held while somebody uses it.
+pub(crate) static HEAP: Lock = Lock::new();
 
-fn zone() -> &'static mut Zone {
+/// Lets `use_` have the default zone. It must not come back here.
+#[inline]
+fn with_zone<O>(use_: impl FnOnce(&mut Zone) -> O) -> O {
+    let _held = HEAP.hold();
     let zone = &raw mut DEFAULT;
-    // SAFETY: one thread, and no function of this module calls itself while it holds the reference.
-    unsafe { &mut *zone }
+    // SAFETY: the lock is held, and no caller comes back here while it is.
+    use_(unsafe { &mut *zone })
 }
 
 /// Called where the heap found an error: a place for a debugger to stop.
@@ -77,7 +83,9 @@ fn report(parts: &[&[u8]]) -> ! {
     head.push(unsafe { core::ffi::CStr::from_ptr(environment::getprogname()) }.to_bytes());
     head.push(b"(");
     head.push_decimal(i64::from(process::getpid()));
-    head.push(b",0x1) malloc: ");
+    head.push(b",");
+    head.push(hexadecimal(pthread::current() as usize).bytes());
+    head.push(b") malloc: ");
     let mut text = format::Fixed::<1024>::new();
     text.push(head.bytes());
     parts.iter().for_each(|part| text.push(part));
@@ -115,7 +123,7 @@ fn allocate(size: usize, align: usize) -> Option<(usize, bool)> {
     let block = if size > usize::MAX - 2 * mach::page_size() {
         None
     } else {
-        zone().allocate(&mut Task, size, align)
+        with_zone(|zone| zone.allocate(&mut Task, size, align))
     };
     if block.is_none() {
         errno::set(Errno::ENOMEM);
@@ -151,7 +159,7 @@ pub unsafe extern "C" fn free(pointer: *mut c_void) {
         return;
     }
     let saved = errno::get();
-    if let Err(what) = zone().free(&mut Task, pointer as usize) {
+    if let Err(what) = with_zone(|zone| zone.free(&mut Task, pointer as usize)) {
         misuse(what, pointer as usize, "freed");
     }
     errno::set(saved);
@@ -162,15 +170,14 @@ pub unsafe extern "C" fn realloc(pointer: *mut c_void, size: usize) -> *mut c_vo
     if pointer.is_null() {
         return malloc(size);
     }
-    let old = zone()
-        .size(pointer as usize)
+    let old = with_zone(|zone| zone.size(pointer as usize))
         .unwrap_or_else(|_| misuse(Misuse::NotAllocated, pointer as usize, "reallocated"));
     if size == 0 {
         // SAFETY: the pointer is a block, as just checked.
         unsafe { free(pointer) };
         return malloc(0);
     }
-    match zone().resize(&mut Task, pointer as usize, size) {
+    match with_zone(|zone| zone.resize(&mut Task, pointer as usize, size)) {
         Ok(true) => pointer,
         Ok(false) => {
             let fresh = malloc(size);
@@ -234,7 +241,7 @@ pub unsafe extern "C" fn posix_memalign(to: *mut *mut c_void, align: usize, size
 
 #[unsafe(no_mangle)]
 pub extern "C" fn malloc_size(pointer: *const c_void) -> usize {
-    zone().size(pointer as usize).unwrap_or(0)
+    with_zone(|zone| zone.size(pointer as usize)).unwrap_or(0)
 }
 
 #[unsafe(no_mangle)]
@@ -244,5 +251,5 @@ pub extern "C" fn malloc_good_size(size: usize) -> usize {
 
 /// The default zone's figures, for `mstats`-like callers in Rust.
 pub fn statistics() -> Statistics {
-    zone().statistics()
+    with_zone(|zone| zone.statistics())
 }

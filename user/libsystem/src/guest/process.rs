@@ -2,7 +2,8 @@
 //!
 //! Owns: the `atexit` list. Does not own: `posix_spawn` (`spawn`), signals' handlers (`signal`).
 
-use crate::{arch, errno, signal, stdio, string};
+use crate::lock::Lock;
+use crate::{arch, environment, errno, malloc, pthread, signal, stdio, string};
 use abi::Errno;
 use abi::proc::Rusage;
 use abi::syscall::{SYS_FORK, signal::SIGABRT};
@@ -13,10 +14,13 @@ use core::ptr::{null, null_mut};
 const AT_EXIT: usize = 64;
 static mut HANDLERS: [Option<extern "C" fn()>; AT_EXIT] = [None; AT_EXIT];
 static mut HANDLER_COUNT: usize = 0;
+/// Held while somebody uses these two.
+static AT_EXIT_LIST: Lock = Lock::new();
 
 #[unsafe(no_mangle)]
 pub extern "C" fn atexit(function: extern "C" fn()) -> c_int {
-    // SAFETY: one thread; the count stays within the array.
+    let _held = AT_EXIT_LIST.hold();
+    // SAFETY: the list is held; the count stays within the array.
     unsafe {
         if HANDLER_COUNT == AT_EXIT {
             errno::set(Errno::ENOMEM);
@@ -30,17 +34,22 @@ pub extern "C" fn atexit(function: extern "C" fn()) -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn exit(status: c_int) -> ! {
-    // SAFETY: one thread; a handler may add handlers, which then run too.
-    unsafe {
-        while HANDLER_COUNT != 0 {
-            HANDLER_COUNT -= 1;
-            if let Some(function) = HANDLERS[HANDLER_COUNT] {
-                function();
-            }
-        }
-        stdio::fflush(null_mut());
+    while let Some(function) = last_handler() {
+        function();
     }
+    // SAFETY: a null stream means all.
+    unsafe { stdio::fflush(null_mut()) };
     _exit(status)
+}
+
+/// Takes the last function off the `atexit` list. One that runs may add more, which then run too.
+fn last_handler() -> Option<extern "C" fn()> {
+    let _held = AT_EXIT_LIST.hold();
+    // SAFETY: the list is held; the count stays within the array.
+    unsafe {
+        HANDLER_COUNT = HANDLER_COUNT.checked_sub(1)?;
+        HANDLERS[HANDLER_COUNT]
+    }
 }
 
 #[unsafe(no_mangle)]
@@ -60,11 +69,28 @@ pub extern "C" fn abort() -> ! {
     arch::trap()
 }
 
+/// What the library's data is behind, in the order of the locks: the child of a fork, which has one
+/// thread, must find it whole.
+static DATA: [&Lock; 5] = [
+    &environment::ENVIRONMENT,
+    &AT_EXIT_LIST,
+    &stdio::STREAMS,
+    &pthread::key::KEYS,
+    &malloc::HEAP,
+];
+
 /// `fork`: the second result tells parent (0) and child (1) apart.
 #[unsafe(no_mangle)]
 pub extern "C" fn fork() -> c_int {
+    DATA.iter().for_each(|lock| lock.lock());
     // SAFETY: no arguments; the child gets a copy of everything this function uses.
-    match unsafe { arch::unix(SYS_FORK, [0; 6]) } {
+    let answer = unsafe { arch::unix(SYS_FORK, [0; 6]) };
+    if let Ok((_, 1)) = answer {
+        pthread::after_fork();
+        stdio::after_fork();
+    }
+    DATA.iter().rev().for_each(|lock| lock.unlock());
+    match answer {
         Ok((_, 1)) => 0,
         Ok((pid, _)) => pid as c_int,
         Err(number) => {
@@ -281,7 +307,13 @@ pub extern "C" fn killpg(group: c_int, signal: c_int) -> c_int {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn raise(signal: c_int) -> c_int {
-    kill(getpid(), signal)
+    // SAFETY: the running thread.
+    let error = unsafe { pthread::signal::pthread_kill(pthread::current(), signal) };
+    if error == 0 {
+        return 0;
+    }
+    errno::set(Errno(error));
+    -1
 }
 
 #[unsafe(no_mangle)]

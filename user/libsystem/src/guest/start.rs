@@ -65,6 +65,7 @@ struct SegmentStarts {
 unsafe extern "C" {
     #[link_name = "_mh_execute_header"]
     static HEADER: Header;
+    fn _tlv_bootstrap();
     fn main(
         argc: c_int,
         argv: *mut *mut c_char,
@@ -90,9 +91,11 @@ pub unsafe extern "C" fn libsystem_start(stack: *mut usize) -> ! {
         while !(*apple).is_null() {
             apple = apple.add(1);
         }
+        crate::pthread::init();
         crate::environment::init(argv, envp);
         crate::mach::init();
         crate::stack_guard::init();
+        crate::pthread::init_variables();
         let status = main(argc as c_int, argv, envp, apple.add(1));
         crate::process::exit(status)
     }
@@ -113,6 +116,96 @@ unsafe fn commands(header: *const Header, mut visit: impl FnMut(*const u32)) {
             at = at.byte_add(*at.add(1) as usize);
             left -= 1;
         }
+    }
+}
+
+/// `_Thread_local` variables, as the linker laid them out.
+#[derive(Clone, Copy)]
+pub struct Variables {
+    /// The values of the first of them.
+    pub values: *const u8,
+    /// Bytes that have values; what follows is zero.
+    pub valued: usize,
+    /// Bytes of all.
+    pub size: usize,
+    /// What the block's address is to be a multiple of.
+    pub align: usize,
+}
+
+/// `S_THREAD_LOCAL_REGULAR`.
+const THREAD_LOCAL_REGULAR: u32 = 0x11;
+/// `S_THREAD_LOCAL_VARIABLES`: descriptors of three words, the function, one for it to use, the offset.
+const THREAD_LOCAL_VARIABLES: u32 = 0x13;
+/// `S_THREAD_LOCAL_ZEROFILL`.
+const THREAD_LOCAL_ZEROFILL: u32 = 0x12;
+
+#[repr(C)]
+struct Section {
+    name: [u8; 16],
+    segment: [u8; 16],
+    addr: u64,
+    size: u64,
+    offset: u32,
+    align: u32,
+    relocations: [u32; 2],
+    flags: u32,
+    reserved: [u32; 3],
+}
+
+/// Leads every descriptor to the function. The linker takes it for an offset where it is not a library's.
+pub fn bind_variables() {
+    each_section(|section, slide| {
+        if section.flags & 0xff == THREAD_LOCAL_VARIABLES {
+            let descriptors = section.addr.wrapping_add(slide) as *mut [usize; 3];
+            for index in 0..section.size as usize / size_of::<[usize; 3]>() {
+                // SAFETY: the section is this image's and writable, and nobody else runs yet.
+                unsafe { (*descriptors.add(index))[0] = _tlv_bootstrap as *const () as usize };
+            }
+        }
+    });
+}
+
+/// The program's variables of that kind. They lie one after the other, those with values first.
+pub fn variables() -> Variables {
+    let (mut by, mut first, mut end, mut valued, mut align) = (0, u64::MAX, 0, 0, 1);
+    each_section(|section, slide| {
+        let kind = section.flags & 0xff;
+        if kind == THREAD_LOCAL_REGULAR || kind == THREAD_LOCAL_ZEROFILL {
+            by = slide;
+            first = first.min(section.addr);
+            end = end.max(section.addr + section.size);
+            align = align.max(1usize << section.align.min(16));
+            if kind == THREAD_LOCAL_REGULAR {
+                valued = section.addr + section.size;
+            }
+        }
+    });
+    Variables {
+        values: first.wrapping_add(by) as *const u8,
+        valued: valued.saturating_sub(first) as usize,
+        size: end.saturating_sub(first) as usize,
+        align,
+    }
+}
+
+/// Calls `visit` with every section, and how far the image was moved.
+fn each_section(mut visit: impl FnMut(&Section, u64)) {
+    let base = &raw const HEADER as u64;
+    let mut slide = 0;
+    // SAFETY: the load commands describe this image, which the kernel has mapped.
+    unsafe {
+        commands(&raw const HEADER, |command| {
+            if *command != LC_SEGMENT_64 {
+                return;
+            }
+            let segment = command.cast::<Segment>();
+            if (*segment).fileoff == 0 && (*segment).filesize != 0 {
+                slide = base.wrapping_sub((*segment).vmaddr);
+            }
+            for index in 0..(*segment).nsects as usize {
+                visit(&*segment.add(1).cast::<Section>().add(index), slide);
+            }
+        });
     }
 }
 

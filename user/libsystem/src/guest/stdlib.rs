@@ -5,6 +5,7 @@
 use crate::{errno, number, process, sort};
 use abi::Errno;
 use core::ffi::{c_char, c_double, c_int, c_long, c_uint, c_void};
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 unsafe fn parse(text: *const c_char, end: *mut *mut c_char, base: c_int) -> number::Integer {
     if base < 0 || base == 1 || base > 36 {
@@ -237,23 +238,22 @@ pub unsafe extern "C" fn bsearch(
 }
 
 /// State of `rand` and `random`.
-static mut STATE: u64 = 1;
+static STATE: AtomicU64 = AtomicU64::new(1);
 
 /// The next value of a 64-bit linear congruential generator, its high bits.
 fn next_random() -> u32 {
-    // SAFETY: one thread.
-    unsafe {
-        STATE = STATE
+    let next = |state: u64| {
+        state
             .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (STATE >> 33) as u32
-    }
+            .wrapping_add(1_442_695_040_888_963_407)
+    };
+    let before = STATE.fetch_update(Relaxed, Relaxed, |state| Some(next(state)));
+    (next(before.unwrap_or(1)) >> 33) as u32
 }
 
 #[unsafe(no_mangle)]
 pub extern "C" fn srand(seed: c_uint) {
-    // SAFETY: one thread.
-    unsafe { STATE = u64::from(seed) };
+    STATE.store(u64::from(seed), Relaxed);
 }
 
 #[unsafe(no_mangle)]

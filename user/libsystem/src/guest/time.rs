@@ -88,9 +88,6 @@ pub extern "C" fn clock_gettime_nsec_np(_clock: c_uint) -> u64 {
     nanoseconds(arch::ticks())
 }
 
-/// `ETIMEDOUT`: how the wait answers when its time is over.
-const TIMED_OUT: i32 = 60;
-
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nanosleep(wanted: *const Timespec, left: *mut Timespec) -> c_int {
     // SAFETY: the caller's record.
@@ -101,7 +98,7 @@ pub unsafe extern "C" fn nanosleep(wanted: *const Timespec, left: *mut Timespec)
     }
     let start = nanoseconds(arch::ticks());
     let answer = unix!(SYS_SEMWAIT_SIGNAL, 0, 0, 1, 1, wanted.sec, wanted.nsec);
-    if answer == 0 || crate::errno::get().0 == TIMED_OUT {
+    if answer == 0 || crate::errno::get() == abi::Errno::ETIMEDOUT {
         return 0;
     }
     if !left.is_null() {
@@ -227,13 +224,13 @@ pub unsafe extern "C" fn localtime_r(time: *const i64, to: *mut Tm) -> *mut Tm {
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gmtime(time: *const i64) -> *mut Tm {
-    // SAFETY: one thread; the caller's time.
+    // SAFETY: the caller's time; as C has it, the next call overwrites the result.
     unsafe { gmtime_r(time, &raw mut RESULT) }
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn localtime(time: *const i64) -> *mut Tm {
-    // SAFETY: one thread; the caller's time.
+    // SAFETY: as `gmtime`.
     unsafe { gmtime_r(time, &raw mut RESULT) }
 }
 

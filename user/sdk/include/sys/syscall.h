@@ -73,14 +73,21 @@
 #define SYS_mlockall               324
 #define SYS_munlockall             325
 #define SYS_issetugid              327
+#define SYS___pthread_kill         328
+#define SYS___pthread_sigmask      329
 #define SYS___semwait_signal       334
 #define SYS_proc_info              336
 #define SYS_stat64                 338
 #define SYS_fstat64                339
 #define SYS_lstat64                340
 #define SYS_getdirentries64        344
+#define SYS_bsdthread_create       360
+#define SYS_bsdthread_terminate    361
+#define SYS_bsdthread_register     366
 #define SYS_thread_selfid          372
 #define SYS_mremap_encrypted       489
 #define SYS_getentropy             500
+#define SYS_ulock_wait             515
+#define SYS_ulock_wake             516
 
 #endif

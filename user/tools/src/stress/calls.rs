@@ -150,6 +150,7 @@ calls! {
     Unix mlock = SYS_MLOCK, [Address, Size];
     Unix munlock = SYS_MUNLOCK, [Address, Size];
     Unix mlockall = SYS_MLOCKALL, [Bits(3)];
+    Unix ulock_wake = SYS_ULOCK_WAKE, [Bits(0x100_0707), Address, Offset];
     Unix shm_open = SYS_SHM_OPEN, [Text, Bits(0xe0b), Bits(0o777)];
     Unix shm_unlink = SYS_SHM_UNLINK, [Text];
     Unix ftruncate = SYS_FTRUNCATE, [Descriptor, Size];

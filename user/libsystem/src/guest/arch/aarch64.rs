@@ -62,6 +62,37 @@ pub unsafe fn mach(number: u32, args: [u64; 6]) -> u64 {
     r0
 }
 
+/// Sets the running thread's pointer: TPIDRRO_EL0.
+///
+/// # Safety
+/// The address leads to words that the thread may use as [`thread_word`] does.
+pub unsafe fn set_thread_pointer(address: u64) {
+    // SAFETY: the call changes the register and no memory; the caller vouches for what that means.
+    unsafe {
+        asm!(
+            "svc #0x80",
+            in("x16") 0x8000_0000u64,
+            inlateout("x0") address => _,
+            lateout("x1") _,
+            in("x3") 2u64,
+            options(nostack),
+        );
+    }
+}
+
+/// Word `INDEX` of what the running thread's pointer leads to.
+#[inline(always)]
+pub fn thread_word<const INDEX: usize>() -> usize {
+    let value: usize;
+    // SAFETY: the pointer is set before anything else runs, and leads to the thread's own words.
+    unsafe {
+        asm!("mrs {value}, tpidrro_el0", "ldr {value}, [{value}, #{offset}]",
+            value = out(reg) value, offset = const INDEX * 8,
+            options(nostack, readonly, preserves_flags));
+    }
+    value
+}
+
 /// The machine's tick counter, readable in user mode.
 #[inline(always)]
 pub fn ticks() -> u64 {

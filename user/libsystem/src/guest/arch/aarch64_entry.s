@@ -12,6 +12,26 @@ _start:
     bl _libsystem_start
     brk #1
 
+// A new thread: the kernel enters with its record in x0 and the stack's end in sp.
+    .globl _libsystem_thread_start
+    .p2align 4
+_libsystem_thread_start:
+    mov x29, #0
+    mov x30, #0
+    bl _libsystem_thread_begin
+    brk #1
+
+// The function of a _Thread_local variable's descriptor: the descriptor in x0, the variable's address in x0;
+// only x16 changes besides. Word 2 of the thread's leads to its block of variables.
+    .globl __tlv_bootstrap
+    .p2align 4
+__tlv_bootstrap:
+    ldr x0, [x0, #16]
+    mrs x16, tpidrro_el0
+    ldr x16, [x16, #16]
+    add x0, x0, x16
+    ret
+
 // tramp(handler x0, style w1, signal w2, info x3, context x4): runs the handler, then sigreturn.
     .globl _libsystem_sigtramp
     .p2align 4

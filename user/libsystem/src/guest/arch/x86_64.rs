@@ -71,6 +71,37 @@ pub unsafe fn mach(number: u32, args: [u64; 6]) -> u64 {
     r0
 }
 
+/// Sets the running thread's pointer: GS.
+///
+/// # Safety
+/// The address leads to words that the thread may use as [`thread_word`] does.
+pub unsafe fn set_thread_pointer(address: u64) {
+    // SAFETY: the call changes the base of GS and no memory; the caller vouches for what that means.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") 0x0300_0003u64 => _,
+            in("rdi") address,
+            lateout("rdx") _,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+}
+
+/// Word `INDEX` of what the running thread's pointer leads to.
+#[inline(always)]
+pub fn thread_word<const INDEX: usize>() -> usize {
+    let value: usize;
+    // SAFETY: the pointer is set before anything else runs, and leads to the thread's own words.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) value, const INDEX * 8,
+            options(nostack, readonly, preserves_flags));
+    }
+    value
+}
+
 /// The machine's tick counter, readable in user mode.
 #[inline(always)]
 pub fn ticks() -> u64 {

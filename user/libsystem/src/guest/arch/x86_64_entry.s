@@ -12,6 +12,24 @@ _start:
     callq _libsystem_start
     ud2
 
+# A new thread: the kernel enters with its record in rdi and the stack's end in rsp.
+    .globl _libsystem_thread_start
+    .p2align 4
+_libsystem_thread_start:
+    xorl %ebp, %ebp
+    andq $-16, %rsp
+    callq _libsystem_thread_begin
+    ud2
+
+# The function of a _Thread_local variable's descriptor: the descriptor in rdi, the variable's address in
+# rax; no other register changes. Word 2 of the thread's leads to its block of variables.
+    .globl __tlv_bootstrap
+    .p2align 4
+__tlv_bootstrap:
+    movq %gs:16, %rax
+    addq 16(%rdi), %rax
+    retq
+
 # tramp(handler rdi, style esi, signal edx, info rcx, context r8): runs the handler, then sigreturn.
     .globl _libsystem_sigtramp
     .p2align 4

@@ -1,5 +1,6 @@
 //! Input without scanning.
 
+use super::hold::{hold, try_hold};
 use super::stream::{EOF, FILE, IOLBF, each, place, stdin};
 use crate::{errno, malloc};
 use abi::Errno;
@@ -12,11 +13,13 @@ impl FILE {
         // A program that asks should see what it wrote for people first.
         if self.fd == 0 {
             each(|stream| {
-                // SAFETY: living streams; standard input is not among those that write.
-                unsafe {
-                    if (*stream).writing && (*stream).mode == IOLBF {
-                        (*stream).flush();
-                    }
+                // SAFETY: living streams; standard input is not among those that write. Who has one
+                // now writes it himself.
+                if let Some(mut file) = unsafe { try_hold(stream) }
+                    && file.writing
+                    && file.mode == IOLBF
+                {
+                    file.flush();
                 }
             });
         }
@@ -70,7 +73,7 @@ impl FILE {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fgetc(stream: *mut FILE) -> c_int {
     // SAFETY: the caller's stream.
-    unsafe { (*stream).get().map_or(EOF, c_int::from) }
+    unsafe { hold(stream).get().map_or(EOF, c_int::from) }
 }
 
 #[unsafe(no_mangle)]
@@ -89,7 +92,7 @@ pub extern "C" fn getchar() -> c_int {
 pub unsafe extern "C" fn ungetc(c: c_int, stream: *mut FILE) -> c_int {
     // SAFETY: the caller's stream.
     unsafe {
-        if c != EOF && (*stream).unget(c as u8) {
+        if c != EOF && hold(stream).unget(c as u8) {
             c_int::from(c as u8)
         } else {
             EOF
@@ -108,15 +111,16 @@ pub unsafe extern "C" fn fgets(to: *mut c_char, size: c_int, stream: *mut FILE) 
     let mut n = 0;
     // SAFETY: the caller's stream and room for `size` bytes.
     unsafe {
+        let mut file = hold(stream);
         while n < room {
-            let Some(byte) = (*stream).get() else { break };
+            let Some(byte) = file.get() else { break };
             *to.add(n) = byte as c_char;
             n += 1;
             if byte == b'\n' {
                 break;
             }
         }
-        if n == 0 || (*stream).error {
+        if n == 0 || file.error {
             return null_mut();
         }
         *to.add(n) = 0;
@@ -138,12 +142,12 @@ pub unsafe extern "C" fn fread(
     let mut n = 0;
     // SAFETY: the caller's stream and room for that many bytes; the buffer holds `length`.
     unsafe {
-        let file = &mut *stream;
+        let mut file = hold(stream);
         while n < wanted {
             let ready = file.length.saturating_sub(file.at);
             if !file.writing && file.pushed_count == 0 && ready != 0 {
                 let part = ready.min(wanted - n);
-                core::ptr::copy_nonoverlapping(place(file, file.at).cast(), to.add(n), part);
+                core::ptr::copy_nonoverlapping(place(&file, file.at).cast(), to.add(n), part);
                 file.at += part;
                 n += part;
             } else {
@@ -170,10 +174,11 @@ pub unsafe extern "C" fn getdelim(
     let mut n = 0;
     // SAFETY: the caller's stream and its malloc'd line of `room` bytes.
     unsafe {
+        let mut file = hold(stream);
         if (*line).is_null() {
             *room = 0;
         }
-        while let Some(byte) = (*stream).get() {
+        while let Some(byte) = file.get() {
             if n + 2 > *room {
                 let grown = (*room * 2).max(128);
                 let fresh = malloc::realloc((*line).cast(), grown).cast::<c_char>();

@@ -1,5 +1,6 @@
 //! Output without formatting.
 
+use super::hold::hold;
 use super::stream::{EOF, FILE, IOLBF, IONBF, each, stderr, stdout};
 use crate::{errno, unistd};
 use core::ffi::{c_char, c_int, c_void};
@@ -56,7 +57,7 @@ pub unsafe extern "C" fn fwrite(
     };
     // SAFETY: the caller's memory and stream.
     unsafe {
-        if (*stream).put(core::slice::from_raw_parts(from.cast(), bytes)) {
+        if hold(stream).put(core::slice::from_raw_parts(from.cast(), bytes)) {
             count
         } else {
             0
@@ -68,7 +69,7 @@ pub unsafe extern "C" fn fwrite(
 pub unsafe extern "C" fn fputs(text: *const c_char, stream: *mut FILE) -> c_int {
     // SAFETY: the caller's C string and stream.
     unsafe {
-        if (*stream).put(core::ffi::CStr::from_ptr(text).to_bytes()) {
+        if hold(stream).put(core::ffi::CStr::from_ptr(text).to_bytes()) {
             0
         } else {
             EOF
@@ -80,7 +81,8 @@ pub unsafe extern "C" fn fputs(text: *const c_char, stream: *mut FILE) -> c_int 
 pub unsafe extern "C" fn puts(text: *const c_char) -> c_int {
     // SAFETY: the caller's C string.
     unsafe {
-        if fputs(text, stdout()) == 0 && (*stdout()).put(b"\n") {
+        let mut out = hold(stdout());
+        if out.put(core::ffi::CStr::from_ptr(text).to_bytes()) && out.put(b"\n") {
             0
         } else {
             EOF
@@ -92,7 +94,7 @@ pub unsafe extern "C" fn puts(text: *const c_char) -> c_int {
 pub unsafe extern "C" fn fputc(c: c_int, stream: *mut FILE) -> c_int {
     // SAFETY: the caller's stream.
     unsafe {
-        if (*stream).put(&[c as u8]) {
+        if hold(stream).put(&[c as u8]) {
             c_int::from(c as u8)
         } else {
             EOF
@@ -115,15 +117,18 @@ pub extern "C" fn putchar(c: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fflush(stream: *mut FILE) -> c_int {
     let mut ok = true;
-    let mut flush = |stream: *mut FILE| {
-        // SAFETY: a living stream.
-        let file = unsafe { &mut *stream };
-        ok &= file.flush();
-    };
     if stream.is_null() {
-        each(&mut flush);
+        each(|stream| {
+            // SAFETY: a living stream. Who reads has nothing to flush, and may hold it for long.
+            unsafe {
+                if (*stream).writing {
+                    ok &= hold(stream).flush();
+                }
+            }
+        });
     } else {
-        flush(stream);
+        // SAFETY: the caller's stream.
+        ok = unsafe { hold(stream).flush() };
     }
     if ok { 0 } else { EOF }
 }
@@ -133,6 +138,7 @@ pub unsafe extern "C" fn perror(prefix: *const c_char) {
     let text = errno::strerror(errno::get().0);
     // SAFETY: C strings; standard error lives for ever.
     unsafe {
+        let _held = hold(stderr());
         if !prefix.is_null() && *prefix != 0 {
             fputs(prefix, stderr());
             fputs(c": ".as_ptr(), stderr());

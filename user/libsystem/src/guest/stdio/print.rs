@@ -1,6 +1,7 @@
 //! The `printf` family: `format` with C's arguments and destinations. The entry stubs of the variadic
 //! forms are in `arch`.
 
+use super::hold::hold;
 use super::stream::{FILE, IONBF, stdout};
 use crate::arch::{self, VaList};
 use crate::format::{self, Arguments, Sink};
@@ -98,7 +99,7 @@ pub unsafe extern "C" fn vfprintf(
 ) -> c_int {
     // SAFETY: the caller's stream, template and arguments.
     unsafe {
-        let file = &mut *stream;
+        let mut file = hold(stream);
         if !file.begin_writing() {
             return -1;
         }
@@ -106,7 +107,7 @@ pub unsafe extern "C" fn vfprintf(
             return vdprintf(file.fd, template, args);
         }
         let mut sink = Stream {
-            file,
+            file: &mut file,
             failed: false,
         };
         let count = run(&mut sink, template, args);

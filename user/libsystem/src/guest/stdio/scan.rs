@@ -2,6 +2,7 @@
 //!
 //! Owns: the directives and what they match. Does not own: number grammars (`number`).
 
+use super::hold::hold;
 use super::stream::{EOF, FILE, stdin};
 use crate::arch::{self, VaList};
 use crate::{ctype, number};
@@ -333,7 +334,13 @@ pub unsafe extern "C" fn vfscanf(
     args: VaList,
 ) -> c_int {
     // SAFETY: the caller's stream, C string and places.
-    unsafe { scan(&mut *stream, CStr::from_ptr(template).to_bytes(), args) }
+    unsafe {
+        scan(
+            &mut *hold(stream),
+            CStr::from_ptr(template).to_bytes(),
+            args,
+        )
+    }
 }
 
 #[unsafe(no_mangle)]

@@ -1,5 +1,7 @@
 //! Streams: what a `FILE` is, opening and closing.
 
+use super::hold::hold;
+use crate::lock::{Lock, Recursive};
 use crate::{errno, malloc, unistd};
 use abi::Errno;
 use abi::syscall::{O_APPEND, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY};
@@ -19,6 +21,7 @@ pub const IONBF: c_int = 2;
 
 /// A stream.
 pub struct FILE {
+    pub(super) lock: Recursive,
     pub(super) fd: c_int,
     /// `IOFBF`, `IOLBF`, `IONBF`, or -1: decided at the first use.
     pub(super) mode: c_int,
@@ -44,6 +47,7 @@ pub struct FILE {
 
 const fn standard(fd: c_int, mode: c_int, next: *mut FILE) -> FILE {
     FILE {
+        lock: Recursive::new(),
         fd,
         mode,
         end_of_file: false,
@@ -69,12 +73,14 @@ static mut STANDARD: [FILE; 3] = [
 ];
 /// Streams that `fopen` made.
 static mut OPENED: *mut FILE = null_mut();
+/// Held while somebody uses `OPENED`.
+pub(crate) static STREAMS: Lock = Lock::new();
 
 /// A standard stream's pointer as a C variable.
 #[repr(transparent)]
 pub struct Standard(*mut FILE);
 
-// SAFETY: programs have one thread.
+// SAFETY: the pointer never changes; what it leads to has its lock.
 unsafe impl Sync for Standard {}
 
 #[unsafe(no_mangle)]
@@ -100,11 +106,17 @@ pub fn stdin() -> *mut FILE {
 }
 
 /// Calls `visit` for every stream.
-pub(super) fn each(mut visit: impl FnMut(*mut FILE)) {
+pub(super) fn each(visit: impl FnMut(*mut FILE)) {
+    let _held = STREAMS.hold();
+    each_listed(visit);
+}
+
+/// The same where `STREAMS` is held.
+pub(super) fn each_listed(mut visit: impl FnMut(*mut FILE)) {
     visit(stdin());
     visit(stdout());
     visit(stderr());
-    // SAFETY: one thread; the list holds living streams.
+    // SAFETY: the list is held, and holds living streams.
     unsafe {
         let mut at = OPENED;
         while !at.is_null() {
@@ -244,7 +256,7 @@ pub unsafe extern "C" fn fopen(path: *const c_char, mode: *const c_char) -> *mut
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fdopen(fd: c_int, mode: *const c_char) -> *mut FILE {
-    // SAFETY: the caller's C string; the block is filled before it is used; one thread.
+    // SAFETY: the caller's C string; the block is filled before it is used; the list is held.
     unsafe {
         let Some((_, readable, writable)) = parse_mode(mode) else {
             errno::set(Errno::EINVAL);
@@ -252,6 +264,7 @@ pub unsafe extern "C" fn fdopen(fd: c_int, mode: *const c_char) -> *mut FILE {
         };
         let stream = malloc::malloc(size_of::<FILE>()).cast::<FILE>();
         if !stream.is_null() {
+            let _held = STREAMS.hold();
             stream.write(FILE {
                 readable,
                 writable,
@@ -263,31 +276,46 @@ pub unsafe extern "C" fn fdopen(fd: c_int, mode: *const c_char) -> *mut FILE {
     }
 }
 
+/// Takes a stream out of the list of those that `fopen` made; answers whether it was there.
+fn unlist(stream: *mut FILE) -> bool {
+    let _held = STREAMS.hold();
+    // SAFETY: the list is held, and holds living streams.
+    unsafe {
+        let mut link = &raw mut OPENED;
+        while !(*link).is_null() {
+            if *link == stream {
+                *link = (*stream).next;
+                return true;
+            }
+            link = &raw mut (**link).next;
+        }
+    }
+    false
+}
+
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fclose(stream: *mut FILE) -> c_int {
-    // SAFETY: the caller's stream, not used after this; one thread.
+    let listed = unlist(stream);
+    // SAFETY: the caller's stream, not used after this.
     unsafe {
-        let file = &mut *stream;
+        let mut file = hold(stream);
         let flushed = file.flush();
         file.drop_input();
         let closed = unistd::close(file.fd) == 0;
         if file.owned {
             malloc::free(file.buffer.cast());
         }
-        let mut link = &raw mut OPENED;
-        while !(*link).is_null() {
-            if *link == stream {
-                *link = file.next;
-                malloc::free(stream.cast());
-                return if flushed && closed { 0 } else { EOF };
-            }
-            link = &raw mut (**link).next;
+        if listed {
+            core::mem::forget(file);
+            malloc::free(stream.cast());
+        } else {
+            // A standard stream stays as a closed one.
+            let lock = core::mem::replace(&mut file.lock, Recursive::new());
+            *file = FILE {
+                lock,
+                ..standard(-1, IONBF, null_mut())
+            };
         }
-        // A standard stream stays as a closed one.
-        *file = FILE {
-            fd: -1,
-            ..standard(-1, IONBF, null_mut())
-        };
         if flushed && closed { 0 } else { EOF }
     }
 }
@@ -304,7 +332,7 @@ pub unsafe extern "C" fn freopen(
             errno::set(Errno::EINVAL);
             return null_mut();
         };
-        let file = &mut *stream;
+        let mut file = hold(stream);
         file.flush();
         file.drop_input();
         let fd = unistd::libsystem_open(path, flags as c_int, 0o666);
@@ -335,7 +363,7 @@ pub unsafe extern "C" fn setvbuf(
     }
     // SAFETY: the caller's stream and buffer.
     unsafe {
-        let file = &mut *stream;
+        let mut file = hold(stream);
         file.flush();
         file.drop_input();
         file.mode = mode;
@@ -373,34 +401,35 @@ pub unsafe extern "C" fn setlinebuf(stream: *mut FILE) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fileno(stream: *mut FILE) -> c_int {
     // SAFETY: the caller's stream.
-    unsafe { (*stream).fd }
+    unsafe { hold(stream).fd }
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn feof(stream: *mut FILE) -> c_int {
     // SAFETY: the caller's stream.
-    c_int::from(unsafe { (*stream).end_of_file })
+    c_int::from(unsafe { hold(stream).end_of_file })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ferror(stream: *mut FILE) -> c_int {
     // SAFETY: the caller's stream.
-    c_int::from(unsafe { (*stream).error })
+    c_int::from(unsafe { hold(stream).error })
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn clearerr(stream: *mut FILE) {
     // SAFETY: the caller's stream.
     unsafe {
-        (*stream).end_of_file = false;
-        (*stream).error = false;
+        let mut file = hold(stream);
+        file.end_of_file = false;
+        file.error = false;
     }
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fseek(stream: *mut FILE, offset: c_long, whence: c_int) -> c_int {
     // SAFETY: the caller's stream.
-    let file = unsafe { &mut *stream };
+    let mut file = unsafe { hold(stream) };
     file.flush();
     file.drop_input();
     file.writing = false;
@@ -414,7 +443,7 @@ pub unsafe extern "C" fn fseek(stream: *mut FILE, offset: c_long, whence: c_int)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ftell(stream: *mut FILE) -> c_long {
     // SAFETY: the caller's stream.
-    let file = unsafe { &mut *stream };
+    let file = unsafe { hold(stream) };
     let position = unistd::lseek(file.fd, 0, 1);
     if position < 0 {
         return -1;
