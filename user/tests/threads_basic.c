@@ -267,12 +267,31 @@ static void *clean_up(void *argument)
 	return NULL;
 }
 
+static void *burn(void *argument)
+{
+	uint64_t start = mach_absolute_time(), turns = 25 * 1000 * 1000;
+	mach_timebase_info_data_t base;
+	mach_timebase_info(&base);
+	while ((mach_absolute_time() - start) * base.numer / base.denom < turns)
+		;
+	return argument;
+}
+
+/* A thread that used whole turns is less important than who joins it: the joiner runs, makes the next one at
+ * the same address and waits there, all before the first has left the kernel. */
+static void one_after_the_other(void)
+{
+	for (int i = 0; i < 40; i++)
+		joined(started(burn, NULL));
+}
+
 int main(void)
 {
 	pthread_t threads[8];
 
 	many();
 	attributes();
+	one_after_the_other();
 	own_errno();
 	own_variables();
 	keys();

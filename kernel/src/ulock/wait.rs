@@ -149,20 +149,21 @@ pub fn wake_joiner(task: &Task, address: u64) {
     wake_key(Key::Private(task.pid.0, address), Whom::All);
 }
 
+/// Wakes those who wait at this moment: who is woken may run at once, and must not be met again when it
+/// waits for the next thing at the same address. So the lock is held until all are.
 fn wake_key(key: Key, whom: Whom) -> usize {
+    let mut waiters = WAITERS.lock();
+    let mut take = || match whom {
+        Whom::First | Whom::All => waiters.wake_first(key),
+        Whom::Thread(id) => waiters.wake_thread(key, id),
+    };
     let mut woken = 0;
-    loop {
-        let mut waiters = WAITERS.lock();
-        let taken = match whom {
-            Whom::First | Whom::All => waiters.wake_first(key),
-            Whom::Thread(id) => waiters.wake_thread(key, id),
-        };
-        let Some(id) = taken else { return woken };
+    while let Some(id) = take() {
         run::wakeup(event(id));
-        drop(waiters);
         woken += 1;
         if whom != Whom::All {
-            return woken;
+            break;
         }
     }
+    woken
 }
