@@ -57,6 +57,9 @@ unsafe impl<F: PteFormat, H: Hardware> Platform for Paging<F, H> {
     fn wakeup(event: Event) {
         H::wakeup(event);
     }
+    fn now() -> u64 {
+        H::now()
+    }
     fn with_ranks(f: impl FnOnce(&RankStack)) {
         H::with_ranks(f);
     }
