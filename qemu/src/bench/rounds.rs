@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 pub const ROUNDS: usize = 5;
 /// The benchmark that never faults: what the host's processors give.
 pub const LOOP: &str = "loop";
+/// Zero-fill faults on disjoint memory of one task.
+pub const FAULTS: &str = "fault_threads";
 
 /// What one benchmark did in each round, in operations a second.
 #[derive(Clone, Debug, PartialEq)]
