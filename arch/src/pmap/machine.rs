@@ -19,6 +19,7 @@ use zalloc::ChunkMemory;
 // SAFETY: every call is the hardware's own, which keeps the promise.
 unsafe impl<F: PteFormat, H: Hardware> Platform for Paging<F, H> {
     const MAX_CPUS: usize = H::MAX_CPUS;
+    const LOOKS: u32 = H::LOOKS;
 
     #[inline(always)]
     fn preempt_disable() {
