@@ -35,7 +35,7 @@ static inline int threads_of(pid_t pid)
 static inline void await_alone(void)
 {
 	for (int i = 0; i < 10000 && threads_of(getpid()) > 1; i++)
-		sched_yield();
+		usleep(1000); /* it may be less important than this one */
 	CHECK_EQ(threads_of(getpid()), 1);
 }
 
@@ -52,6 +52,18 @@ static inline void *spinner(void *argument)
 	(void)argument;
 	for (volatile unsigned long n = 0;; n++)
 		;
+}
+
+/* Wakes as soon as somebody waits. */
+static inline void wake_soon(uint32_t operation, void *word, uint64_t value)
+{
+	int result = -1;
+	for (int i = 0; i < 10000 && result != 0; i++) {
+		result = __ulock_wake(operation, word, value);
+		CHECK(result == 0 || errno == ENOENT || errno == EALREADY);
+		usleep(1000);
+	}
+	CHECK_EQ(result, 0);
 }
 
 /* Lets the others run for a while. */

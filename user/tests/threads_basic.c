@@ -301,6 +301,7 @@ int main(void)
 		joined(threads[i]);
 	CHECK_EQ(done, 1);
 	joined(started(clean_up, NULL));
+	CHECK_EQ(threads_of(getpid()), 1); /* who has been joined does not count */
 	CHECK(ordered == 3 && order[0] == 4 && order[1] == 2 && order[2] == 1);
 
 	/* The kernel counts them, and what they used. */

@@ -19,6 +19,9 @@ static mach_vm_size_t size(void)
 
 int main(void)
 {
+	/* With several processors each thread costs a few calls of all others, which the emulator is slow at. */
+	int alone = sysconf(_SC_NPROCESSORS_ONLN) == 1;
+	int rounds = alone ? 10000 : 500;
 	pthread_attr_t attr;
 	pthread_t thread;
 	CHECK_EQ(pthread_attr_init(&attr), 0);
@@ -26,17 +29,19 @@ int main(void)
 	joined(started(run, NULL));
 	await_alone();
 	mach_vm_size_t before = size();
-	for (int i = 0; i < 10000; i++) {
+	for (int i = 0; i < rounds; i++) {
 		while (pthread_create(&thread, &attr, run, NULL) == EAGAIN)
 			sched_yield();
 		if (i % 50 == 0)
 			joined(started(run, NULL));
 	}
 	await_alone();
-	CHECK_EQ(ran, 10201);
+	CHECK_EQ(ran, rounds + rounds / 50 + 1);
 	CHECK_EQ(size(), before);
 
 	/* As many as there may be, and one more. */
+	if (!alone)
+		return 0;
 	int made = 0, error;
 	CHECK_EQ(pthread_attr_setstacksize(&attr, 1 << 14), 0);
 	while ((error = pthread_create(&thread, &attr, sleeper, NULL)) == 0)

@@ -190,8 +190,8 @@ static void exec_nothing(void)
 	populate();
 	int before = threads_of(getpid());
 	joined(started(run_nothing, NULL));
-	for (int i = 0; i < 1000 && threads_of(getpid()) != before; i++)
-		sched_yield();
+	for (int i = 0; i < 10000 && threads_of(getpid()) != before; i++)
+		pause_for(1);
 	CHECK_EQ(threads_of(getpid()), before);
 	_exit(49);
 }

@@ -292,13 +292,6 @@ pub fn interrupt(thread: &Thread) {
     }
 }
 
-/// Makes a thread that runs now look at its AST soon; one that does not looks before it goes on.
-pub fn nudge(thread: &Thread) {
-    if let Some(cpu) = BOOKS.lock().cpu_of(thread.id) {
-        cpus::call(cpu);
-    }
-}
-
 /// The only CPU that may run the running thread, if it is bound.
 pub fn binding() -> Option<usize> {
     BOOKS.lock().binding(current().id)
@@ -324,6 +317,14 @@ pub fn bind(index: Option<usize>) {
     }
     interrupts::restore(saved);
     preempt::enable();
+}
+
+/// Makes a thread that runs now look at its AST soon, on whatever CPU; one that does not looks before it goes on.
+pub fn nudge(thread: &Thread) {
+    let books = BOOKS.lock();
+    if let Some(cpu) = books.cpu_of(thread.id) {
+        cpus::call(cpu);
+    }
 }
 
 /// The others of the same priority run first.

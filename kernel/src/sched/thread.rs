@@ -81,6 +81,8 @@ pub struct Thread {
     pub signals: ThreadSignals,
     /// What it has caused.
     pub counters: Counters,
+    /// It has nothing to do any more but to leave its task.
+    retiring: AtomicBool,
     /// It is none of its task's living threads any more.
     left: AtomicBool,
     /// A CPU runs on its stack.
@@ -141,6 +143,7 @@ impl Thread {
             ast: AtomicU32::new(0),
             signals: ThreadSignals::new(birth.blocked, birth.stack),
             counters: Counters::new(),
+            retiring: AtomicBool::new(false),
             left: AtomicBool::new(false),
             on_cpu: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -171,16 +174,9 @@ impl Thread {
         let stack = Stack::new()?;
         let id = run::enter_idle().ok_or(NoMemory)?;
         let (context, user) = (Context::empty(), UserState::new());
-        zones::thread(Self::build(
-            id,
-            None,
-            None,
-            stack,
-            context,
-            user,
-            &Birth::FIRST,
-        ))
-        .inspect_err(|_| run::forget_idle(id))
+        let birth = &Birth::FIRST;
+        zones::thread(Self::build(id, None, None, stack, context, user, birth))
+            .inspect_err(|_| run::forget_idle(id))
     }
 
     /// A kernel thread, not yet started ([`run::start`]).
@@ -324,6 +320,16 @@ impl Thread {
         while !self.is_gone() {
             arch::cpu::relax();
         }
+    }
+
+    /// It has nothing to do any more but to leave its task. Under the lock of the task's list.
+    pub fn set_retiring(&self) {
+        self.retiring.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is so.
+    pub fn is_retiring(&self) -> bool {
+        self.retiring.load(Ordering::Relaxed)
     }
 
     /// It is none of its task's living threads any more. Under the lock of their list.

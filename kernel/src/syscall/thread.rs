@@ -135,6 +135,7 @@ pub fn terminate(call: &mut Call<'_>) -> Answer {
         // A range that cannot be unmapped stays: there is nobody to tell.
         let _ = vm().deallocate(map, UserAddr(stack), UserSize(size));
     }
+    call.task.threads.retire(call.thread);
     if word != 0 && put(word, &(port as u32 & !3)).is_ok() {
         ulock::wake_joiner(call.task, word);
     }

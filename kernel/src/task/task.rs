@@ -225,7 +225,7 @@ impl Task {
     pub fn replace_map(&self, vm: &KernelVm, new: Option<TaskMapRef>) -> Option<TaskMapRef> {
         let _here = NoPreempt::<Machine>::new();
         debug_assert!(
-            self.threads.count() == 1,
+            self.threads.living() == 1,
             "I-TASK-1: several threads, and one takes their address space away"
         );
         self.own_map

@@ -87,6 +87,8 @@ struct List {
     /// The others: most tasks have none, and need no memory for them.
     others: Vec<Shared<Thread>>,
     living: usize,
+    /// Those of them that have nothing to do any more but to leave.
+    retiring: usize,
     /// The task has been told to exit, or one thread wants to be alone: nobody joins.
     closed: bool,
     /// What those have used who were taken out.
@@ -127,6 +129,7 @@ impl Threads {
                 first: None,
                 others: Vec::new(),
                 living: 0,
+                retiring: 0,
                 closed: false,
                 ended: Usage {
                     time: 0,
@@ -154,6 +157,13 @@ impl Threads {
         Ok(())
     }
 
+    /// The running thread is about to leave: for others it is gone, and its joiner may hear of it.
+    pub fn retire(&self, me: &Thread) {
+        let mut list = self.list.lock();
+        list.retiring += 1;
+        me.set_retiring();
+    }
+
     /// The running thread leaves. Preemption is off and stays so until its CPU has left its stack,
     /// unless it is the last one.
     pub fn leave(&self, me: &Thread) -> Left {
@@ -162,6 +172,9 @@ impl Threads {
             return Left::Last;
         }
         list.living -= 1;
+        if me.is_retiring() {
+            list.retiring -= 1;
+        }
         me.set_left();
         self.ended.fetch_add(1, Relaxed);
         let alone = list.living == 1;
@@ -235,7 +248,7 @@ impl Threads {
         }
         loop {
             run::assert_wait(self.event(), None, Interruptible::No);
-            if self.count() == 1 {
+            if self.living() == 1 {
                 run::clear_wait();
                 break;
             }
@@ -275,8 +288,14 @@ impl Threads {
         }
     }
 
-    /// How many are alive.
+    /// How many there are, as others see it.
     pub fn count(&self) -> usize {
+        let list = self.list.lock();
+        list.living - list.retiring
+    }
+
+    /// How many may use the address space.
+    pub fn living(&self) -> usize {
         self.list.lock().living
     }
 

@@ -24,31 +24,23 @@ pub(crate) enum Found {
 
 /// A lock of rank `R` was taken.
 #[inline(always)]
-#[cfg_attr(
-    not(feature = "statistics"),
-    expect(clippy::extra_unused_type_parameters, reason = "the rows want them")
-)]
 pub(crate) fn taken<P: Platform, R: Rank>(found: Found) -> Hold {
     #[cfg(feature = "statistics")]
     return table::taken::<P, R>(found);
     #[cfg(not(feature = "statistics"))]
     {
-        let _ = found;
+        let _ = (found, R::RANK, P::MAX_CPUS);
         Hold {}
     }
 }
 
 /// It is let go.
 #[inline(always)]
-#[cfg_attr(
-    not(feature = "statistics"),
-    expect(clippy::extra_unused_type_parameters, reason = "the rows want them")
-)]
 pub(crate) fn released<P: Platform, R: Rank>(hold: Hold) {
     #[cfg(feature = "statistics")]
     table::released::<P, R>(hold);
     #[cfg(not(feature = "statistics"))]
-    let _ = hold;
+    let _ = (hold, R::RANK, P::MAX_CPUS);
 }
 
 #[cfg(feature = "statistics")]
