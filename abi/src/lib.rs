@@ -17,6 +17,7 @@ pub mod purgable;
 pub mod record;
 pub mod region;
 pub mod signal;
+pub mod spawn;
 pub mod stat;
 pub mod syscall;
 pub mod sysctl;

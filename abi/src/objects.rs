@@ -52,6 +52,8 @@ pub const VM_OBJECT_TRUE_SHARE: u32 = 2;
 pub const VM_OBJECT_KERNEL: u32 = 4;
 /// Cached in another way than ordinary memory.
 pub const VM_OBJECT_UNCACHED: u32 = 8;
+/// Its pages are one run of frames: a superpage.
+pub const VM_OBJECT_CONTIGUOUS: u32 = 16;
 
 /// `memory_object_copy_strategy_t`: copied at once.
 pub const MEMORY_OBJECT_COPY_NONE: u32 = 0;

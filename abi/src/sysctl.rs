@@ -167,6 +167,7 @@ leaves! {
     GlobalNoUserWireAmount = "vm.global_no_user_wire_amount", [2, 114], CTLTYPE_QUAD, "QU", "The bytes that are kept from wiring by tasks";
     OverGlobalLimit = "vm.add_wire_count_over_global_limit", [2, 115], CTLTYPE_INT, "I", "Wirings refused because of the machine's limit";
     OverUserLimit = "vm.add_wire_count_over_user_limit", [2, 116], CTLTYPE_INT, "I", "Wirings refused because of a task's limit";
+    CpuFaults = "vm.cpu_faults", [2, 117], CTLTYPE_QUAD, "QU", "Faults on each processor that runs";
     #[cfg(feature = "lock-statistics")]
     LockStatistics = "debug.lock_statistics", [5, 101], CTLTYPE_OPAQUE, "S,lock_statistics", "Locks: how often taken, found held, held longest";
     Machine = "hw.machine", [6, 1], CTLTYPE_STRING, "A", "The machine's architecture";

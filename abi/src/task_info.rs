@@ -4,6 +4,8 @@ use crate::proc::TimeValue;
 
 /// [`TaskEventsInfo`].
 pub const TASK_EVENTS_INFO: u32 = 2;
+/// [`TaskThreadTimesInfo`].
+pub const TASK_THREAD_TIMES_INFO: u32 = 3;
 /// [`TaskBasicInfo32`].
 pub const TASK_BASIC_INFO_32: u32 = 4;
 /// [`TaskBasicInfo64`]; what programs for x86_64 call `TASK_BASIC_INFO`.
@@ -16,6 +18,11 @@ pub const TASK_BASIC_INFO_64_2: u32 = 18;
 pub const MACH_TASK_BASIC_INFO: u32 = 20;
 /// [`TaskVmInfo`], as much of it as the caller has room for.
 pub const TASK_VM_INFO: u32 = 22;
+
+/// The same, with the volatile memory that is looked for.
+pub const TASK_VM_INFO_PURGEABLE: u32 = 23;
+/// What tests of a development kernel ask for.
+pub const TASK_VM_INFO_PURGEABLE_ACCOUNT: u32 = 27;
 
 /// Words of each revision of [`TaskVmInfo`], the first one first.
 pub const TASK_VM_INFO_REVISIONS: [u32; 8] = [36, 38, 42, 84, 86, 87, 89, 93];
@@ -40,6 +47,16 @@ pub struct TaskEventsInfo {
     pub syscalls_unix: i32,
     /// Context switches.
     pub csw: i32,
+}
+
+/// `struct task_thread_times_info`: of the threads that live.
+#[derive(Clone, Copy, Default, Debug)]
+#[repr(C)]
+pub struct TaskThreadTimesInfo {
+    /// User time.
+    pub user_time: TimeValue,
+    /// System time.
+    pub system_time: TimeValue,
 }
 
 /// `struct mach_task_basic_info` (48 bytes, count 12).

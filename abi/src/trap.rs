@@ -22,6 +22,11 @@ traps! {
     TASK_SELF = 28, "() -> port name";
     HOST_SELF = 29, "() -> port name";
     TASK_FOR_PID = 45, "(target, pid, *name)";
+    MACX_SWAPON = 48, "(name, flags, size, priority): ENOTSUP";
+    MACX_SWAPOFF = 49, "(name, flags): ENOTSUP";
+    MACX_TRIGGERS = 51, "(high, low, flags, alert port): ENOTSUP";
+    MACX_BACKING_STORE_SUSPEND = 52, "(suspend): ENOTSUP";
+    MACX_BACKING_STORE_RECOVERY = 53, "(pid): ENOTSUP";
     SWTCH_PRI = 59, "(priority): yields";
     THREAD_SWITCH = 61, "(thread, option, time): yields";
     TIMEBASE_INFO = 89, "(*{numer u32, denom u32})";
@@ -43,6 +48,9 @@ traps! {
     MACH_VM_PAGE_INFO = 531, "(target, addr, flavor, *info, *count)";
     MACH_VM_REMAP_NEW = 533, "(*VmRemapArgs): the protections are in and out";
     MACH_VM_RECLAIM_ALLOCATE = 534, "(target, *addr, *sampling_period, len u32, max_len u32)";
+    MACH_VM_RECLAIM_FLUSH = 535, "(target, count u32, *reclaimed u64): NOT_SUPPORTED";
+    MACH_VM_RECLAIM_UPDATE = 536, "(target, reclaimable u64): NOT_SUPPORTED";
+    MACH_VM_RECLAIM_RESIZE = 537, "(target, length u32, *reclaimed u64): NOT_SUPPORTED";
     MACH_VM_RANGE_CREATE = 540, "(target, flags, *recipes, count)";
     MACH_VM_PAGE_RANGE_QUERY = 532, "(target, addr, size, dispositions, *count)";
     MACH_VM_BEHAVIOR_SET = 522, "(target, addr, size, behavior)";
@@ -60,7 +68,10 @@ traps! {
     MACH_MEMORY_INFO = 571, "(host, *names, *zone_info, *zone_count, *memory_info, *memory_count)";
     VM_OBJECTS = 572, "(target, *addr, *depth, *bytes, *size u64): an entry, its chain of objects, their pages";
     TASK_WIRE = 573, "(target, must_wire): NOT_SUPPORTED";
+    MACH_ZONE_FORCE_GC = 576, "(host): empty chunks of zones go back";
+    MEMORY_ENTRY_ACCESS_TRACKING = 575, "(entry, *tracking, *reads, *writes): NOT_SUPPORTED";
     VM_MAP_EXEC_LOCKDOWN = 574, "(target): no executable memory any more";
+    CPU_NUMBER = 577, "() -> the index of the CPU that runs the caller at this moment";
     AUDIT = 566, "(*report): recounts every page and reference; root only";
 }
 

@@ -24,6 +24,12 @@ pub const VM_FLAGS_TPRO: u32 = 0x1000;
 pub const VM_FLAGS_OVERWRITE: u32 = 0x4000;
 /// The superpage field.
 pub const VM_FLAGS_SUPERPAGE_MASK: u32 = 0x7_0000;
+/// Where the superpage field begins.
+pub const VM_FLAGS_SUPERPAGE_SHIFT: u32 = 16;
+/// In the superpage field: of whatever size the machine has.
+pub const SUPERPAGE_SIZE_ANY: u32 = 1;
+/// In the superpage field: of 2 MiB.
+pub const SUPERPAGE_SIZE_2MB: u32 = 2;
 /// The answer keeps the offset within the page.
 pub const VM_FLAGS_RETURN_DATA_ADDR: u32 = 0x10_0000;
 /// The same in units of 4 KiB.

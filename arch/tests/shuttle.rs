@@ -84,10 +84,8 @@ impl Machine {
         }
     }
 
-    /// Changes the entry and has everybody forget the old one.
-    fn change(&self, cpu: usize) {
-        let new = self.entry.fetch_add(1, SeqCst) + 1;
-        self.forget(cpu);
+    /// Has everybody forget the entry.
+    fn ask(&self, cpu: usize) {
         let mut flush = Flush::default();
         let page = Range {
             start: VirtAddr(0),
@@ -101,6 +99,13 @@ impl Machine {
             || self.forget_and_walk(cpu),
             |_| thread::yield_now(),
         );
+    }
+
+    /// Changes the entry and has everybody forget the old one.
+    fn change(&self, cpu: usize) {
+        let new = self.entry.fetch_add(1, SeqCst) + 1;
+        self.forget(cpu);
+        self.ask(cpu);
         for (other, kept) in self.kept.iter().enumerate() {
             // What another CPU keeps of a space that it has left is no translation. In this order: who leaves the
             // space after the first look has forgotten by the time it comes back.
@@ -186,6 +191,55 @@ fn switches_meet_a_shootdown() {
         machine.access(0);
         machine.change(0);
         machine.change(0);
+        machine.changing.store(0, SeqCst);
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+/// A CPU rests and wakes while the space that it has loaded is changed: it is not waited for, and forgets before it
+/// goes on.
+#[test]
+fn a_rest_meets_a_shootdown() {
+    explore(|| {
+        let machine = Arc::new(Machine::new());
+        machine.changing.store(1, SeqCst);
+        machine.load(0, SPACE);
+        let asked = Arc::new(AtomicU64::new(0));
+        let threads: Vec<_> = (1..CPUS)
+            .map(|cpu| {
+                let (machine, asked) = (machine.clone(), asked.clone());
+                thread::spawn(move || {
+                    machine.load(cpu, SPACE);
+                    for _ in 0..3 {
+                        machine.access(cpu);
+                        machine.interrupts(cpu);
+                        machine.shootdown.rest(cpu);
+                        machine.interrupted[cpu].store(false, SeqCst);
+                        machine.shootdown.wake(cpu, || machine.forget(cpu));
+                        // Whatever was asked for before it woke it must not see any more.
+                        let wanted = asked.load(SeqCst);
+                        machine.interrupts(cpu);
+                        let now = machine.access(cpu);
+                        assert!(
+                            now >= wanted,
+                            "CPU {cpu} sees {now} after {wanted} was asked for"
+                        );
+                    }
+                    while machine.changing.load(SeqCst) != 0 {
+                        machine.interrupts(cpu);
+                        thread::yield_now();
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..2 {
+            let new = machine.entry.fetch_add(1, SeqCst) + 1;
+            machine.forget(0);
+            machine.ask(0);
+            asked.store(new, SeqCst);
+        }
         machine.changing.store(0, SeqCst);
         for thread in threads {
             thread.join().unwrap();

@@ -83,6 +83,8 @@ pub struct Plan {
     pub sharing: Sharing,
     /// What.
     pub backing: Backing,
+    /// `VM_FLAGS_*` that the memory has, whatever it is.
+    pub flags: u32,
     /// Bytes into the file, a multiple of the page size.
     pub offset: u64,
 }
@@ -165,6 +167,7 @@ pub fn check(request: Request, rules: Rules) -> Result<Option<Plan>, Errno> {
         protection,
         sharing,
         backing,
+        flags: entry_flags(flags),
         offset: offset - in_page,
     }))
 }
@@ -187,6 +190,17 @@ fn check_flags(flags: u32, protection: Protection) -> Result<(), Errno> {
         return Err(Errno::EPERM);
     }
     Ok(())
+}
+
+/// What the new entry remembers of `MAP_*`.
+fn entry_flags(flags: u32) -> u32 {
+    let mut entry = 0;
+    for (bsd, mach) in [(MAP_NOCACHE, VM_FLAGS_NO_CACHE), (MAP_TPRO, VM_FLAGS_TPRO)] {
+        if flags & bsd != 0 {
+            entry |= mach;
+        }
+    }
+    entry
 }
 
 /// The descriptor of anonymous memory is -1, or holds a tag and a few flags.
@@ -306,6 +320,16 @@ mod tests {
         }
         let both = plan(|r| r.flags |= MAP_SHARED).unwrap().unwrap();
         assert_eq!(both.sharing, Sharing::Shared);
+    }
+
+    #[test]
+    fn some_flags_stay_with_the_memory() {
+        let flags = |more| plan(|r| r.flags |= more).unwrap().unwrap().flags;
+        assert_eq!(flags(0), 0);
+        assert_eq!(flags(MAP_NOCACHE), VM_FLAGS_NO_CACHE);
+        assert_eq!(flags(MAP_TPRO), VM_FLAGS_TPRO);
+        let file = plan(|r| (r.flags, r.descriptor) = (MAP_PRIVATE | MAP_NOCACHE, 3));
+        assert_eq!(file.unwrap().unwrap().flags, VM_FLAGS_NO_CACHE);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 /* Bad arguments of mach_vm_allocate, mach_vm_deallocate and mach_vm_map without an object. */
 #include "arguments.h"
 
+#define SUPERPAGE (2ull << 20)
+
 /* task, address, size, flags */
 static int allocate(const uint64_t *a)
 {
@@ -37,11 +39,12 @@ static int map(const uint64_t *a)
 	return OK;
 }
 
-/* task, object */
+/* task, object, more flags, inheritance */
 static int map_ports(const uint64_t *a)
 {
 	mach_vm_address_t at = 77;
-	int code = mach_vm_map((mach_port_t)a[0], &at, P, 0, VM_FLAGS_ANYWHERE, (mach_port_t)a[1], 0, FALSE, 3, 7, 1);
+	int code = mach_vm_map((mach_port_t)a[0], &at, P, 0, VM_FLAGS_ANYWHERE | (int)a[2], (mach_port_t)a[1], 0, FALSE, 3, 7,
+			       a[3] ? (vm_inherit_t)a[3] : VM_INHERIT_COPY);
 	return code != OK && at != 77 ? TOUCHED : code;
 }
 
@@ -100,7 +103,17 @@ static void anywhere(void)
 		{ "bit 22", { SELF, 0, P, any | 0x400000 }, ARG },
 		{ "RETURN_4K_DATA_ADDR", { SELF, 0, P, any | VM_FLAGS_RETURN_4K_DATA_ADDR }, ARG },
 		{ "superpages of size 7", { SELF, 0, P, any | VM_FLAGS_SUPERPAGE_MASK }, ARG },
-		{ "superpages of 2 MiB, another size", { SELF, 0, P, any | VM_FLAGS_SUPERPAGE_SIZE_2MB }, ARG });
+		{ "superpages of 2 MiB, another size", { SELF, 0, P, any | VM_FLAGS_SUPERPAGE_SIZE_2MB }, ARG },
+		{ "superpages of 2 MiB", { SELF, 0, SUPERPAGE, any | VM_FLAGS_SUPERPAGE_SIZE_2MB }, BY_MACHINE(OK, ARG) },
+		{ "superpages of any size", { SELF, 0, P, any | VM_FLAGS_SUPERPAGE_SIZE_ANY }, BY_MACHINE(OK, ARG) },
+		{ "superpages, zero", { SELF, 0, 0, any | VM_FLAGS_SUPERPAGE_SIZE_2MB }, OK },
+		{ "superpages, purgeable", { SELF, 0, SUPERPAGE, any | VM_FLAGS_PURGABLE | VM_FLAGS_SUPERPAGE_SIZE_2MB }, ARG },
+		{ "superpages, more than there is", { SELF, 0, USER_END, any | VM_FLAGS_SUPERPAGE_SIZE_2MB },
+		  BY_MACHINE(SPACE, ARG) },
+		{ "a superpage in a wrong place", { SELF, SUPERPAGE + P, SUPERPAGE, VM_FLAGS_SUPERPAGE_SIZE_2MB },
+		  BY_MACHINE(SPACE, ARG) },
+		{ "a superpage off the map", { SELF, USER_END, SUPERPAGE, VM_FLAGS_SUPERPAGE_SIZE_2MB },
+		  BY_MACHINE(ADDRESS, ARG) });
 }
 
 static void deallocations(void)
@@ -149,6 +162,10 @@ static void mappings(void)
 		{ "bit 13", { 0, P, 0, any | 0x2000, 0, rw, all, 1 }, ARG },
 		{ "bit 22", { 0, P, 0, any | 0x400000, 0, rw, all, 1 }, ARG },
 		{ "superpages of size 7", { 0, P, 0, any | VM_FLAGS_SUPERPAGE_MASK, 0, rw, all, 1 }, ARG },
+		{ "superpages of 2 MiB, another size", { 0, P, 0, any | VM_FLAGS_SUPERPAGE_SIZE_2MB, 0, rw, all, 1 }, ARG },
+		{ "superpages of 2 MiB", { 0, SUPERPAGE, 0, any | VM_FLAGS_SUPERPAGE_SIZE_2MB, 0, rw, all, 1 },
+		  BY_MACHINE(OK, ARG) },
+		{ "inheritance 3 before superpages", { 0, P, 0, any | VM_FLAGS_SUPERPAGE_MASK, 0, rw, all, 3 }, ARG },
 		{ "RETURN_DATA_ADDR", { 0, P, 0, any | VM_FLAGS_RETURN_DATA_ADDR, 0, rw, all, 1 }, OK },
 		{ "RETURN_4K_DATA_ADDR", { 0, P, 0, any | VM_FLAGS_RETURN_4K_DATA_ADDR, 0, rw, all, 1 }, OK },
 		{ "purgeable, too large", { 0, P << 32, 0, any | VM_FLAGS_PURGABLE, 0, rw, all, 1 }, ARG },
@@ -169,7 +186,10 @@ static void mappings(void)
 		{ "null port", { NULL_PORT, MACH_PORT_NULL }, DEST },
 		{ "dead port", { DEAD_PORT, MACH_PORT_NULL }, DEST },
 		{ "a task as object", { SELF, SELF }, KERN_INVALID_OBJECT },
-		{ "the host as object", { SELF, mach_host_self() }, KERN_INVALID_OBJECT });
+		{ "the host as object", { SELF, mach_host_self() }, KERN_INVALID_OBJECT },
+		{ "a dead port and a bad object", { DEAD_PORT, SELF }, DEST },
+		{ "flags before the object", { SELF, SELF, VM_FLAGS_RESILIENT_MEDIA }, ARG },
+		{ "inheritance before the object", { SELF, SELF, 0, 3 }, ARG });
 }
 
 int main(void)

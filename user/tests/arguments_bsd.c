@@ -1,5 +1,6 @@
 /* Bad arguments of munmap, mprotect, minherit, msync, madvise, mincore, mlock, munlock and mremap_encrypted. */
 #include "arguments.h"
+#include <fcntl.h>
 
 /* The error of a call that answers -1, or 0. */
 static int error_of(int answer)
@@ -182,6 +183,11 @@ static void locks(void)
 /* Nothing can be decrypted: what is not encrypted stays as it is. */
 static void encryption(void)
 {
+	int fd = open("/bin/sh", O_RDONLY);
+	CHECK(fd >= 0);
+	uint64_t file = (uint64_t)mmap(NULL, P, PROT_READ, MAP_PRIVATE, fd, 0);
+	CHECK(file != (uint64_t)MAP_FAILED);
+	CHECK_EQ(close(fd), 0);
 	RUN(decrypt,
 		{ "not encrypted", { A, P, 0 }, 0 },
 		{ "not encrypted: zero", { A, 0, 0 }, 0 },
@@ -190,13 +196,21 @@ static void encryption(void)
 		{ "not encrypted: wrapping", { A, WRAP(A), 0 }, EINVAL },
 		{ "not encrypted: round-wrapping", { LAST, P - 1, 0 }, EINVAL },
 		{ "not encrypted: a hole", { HOLE, P, 0 }, 0 },
-		{ "an application", { A, P, 1 }, ENOTSUP },
-		{ "a model", { A, P, 2 }, ENOTSUP },
-		{ "the test's", { A, P, 0x10 }, ENOTSUP },
-		{ "an application: nothing behind", { HOLE, P, 1 }, ENOTSUP },
+		{ "an application: zero", { A, 0, 1 }, 0 },
+		{ "an application: zero, misaligned", { A + 1, 0, 1 }, EINVAL },
+		{ "an application: no file behind", { A, P, 1 }, EINVAL },
+		{ "a model: no file behind", { A, P, 2 }, EINVAL },
+		{ "the test's: no file behind", { A, P, 0x10 }, EINVAL },
+		{ "an application: nothing behind", { HOLE, P, 1 }, EINVAL },
 		{ "an application: misaligned", { A + 1, P, 1 }, EINVAL },
-		{ "cryptid 3", { A, P, 3 }, EINVAL },
-		{ "cryptid -1", { A, P, 0xffffffff }, EINVAL });
+		{ "an application: wrapping", { A, WRAP(A), 1 }, EINVAL },
+		{ "a file, an application", { file, P, 1 }, ENOTSUP },
+		{ "a file, a model", { file, P, 2 }, ENOTSUP },
+		{ "a file, the test's", { file, P, 0x10 }, ENOTSUP },
+		{ "a file, not encrypted", { file, P, 0 }, 0 },
+		{ "cryptid 3", { A, P, 3 }, ENOTSUP },
+		{ "cryptid -1", { A, P, 0xffffffff }, ENOTSUP });
+	CHECK_EQ(munmap((void *)file, P), 0);
 }
 
 int main(void)

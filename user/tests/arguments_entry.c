@@ -65,6 +65,7 @@ static void named_create(void)
 		{ "NAMED_CREATE: the size rounds to 0", { SELF, TOP, 0, named | RW, MACH_PORT_NULL }, ARG },
 		{ "NAMED_CREATE: the size is all pages", { SELF, LAST, 0, named | RW, MACH_PORT_NULL }, KERN_FAILURE },
 		{ "NAMED_CREATE: too large", { SELF, P << 32, 0, named | RW, MACH_PORT_NULL }, KERN_FAILURE },
+		{ "NAMED_CREATE: too large, purgeable, not writable", { SELF, P << 32, 0, named | MAP_MEM_PURGABLE | VM_PROT_READ, MACH_PORT_NULL }, KERN_FAILURE },
 		{ "NAMED_CREATE: purgeable, not writable", { SELF, P, 0, named | MAP_MEM_PURGABLE | VM_PROT_READ, MACH_PORT_NULL }, ARG },
 		{ "NAMED_CREATE: USE_DATA_ADDR", { SELF, P, 0, named | MAP_MEM_USE_DATA_ADDR | RW, MACH_PORT_NULL }, ARG },
 		{ "NAMED_CREATE: 4K_DATA_ADDR", { SELF, P, 0, named | MAP_MEM_4K_DATA_ADDR | RW, MACH_PORT_NULL }, ARG });
@@ -134,6 +135,15 @@ static int own(const uint64_t *a)
 	return mach_memory_entry_ownership((mach_port_t)a[0], SELF, (int)a[1], (int)a[2]);
 }
 
+/* entry */
+static int tracking(const uint64_t *a)
+{
+	int on = 77;
+	uint32_t reads = 78, writes = 79;
+	int code = mach_memory_entry_access_tracking((mach_port_t)a[0], &on, &reads, &writes);
+	return on == 77 && reads == 78 && writes == 79 ? code : TOUCHED;
+}
+
 /* entry, owner */
 static int give(const uint64_t *a)
 {
@@ -155,6 +165,11 @@ static void entries(void)
 	mach_vm_address_t at = 0;
 	CHECK_EQ(mach_vm_map(SELF, &at, 2 * P, 0, VM_FLAGS_ANYWHERE, purgeable, 0, FALSE, RW, RW, VM_INHERIT_COPY), OK);
 	mach_port_t part = make(P, at, RW);
+	mach_port_t unused = make(P, 0, MAP_MEM_NAMED_CREATE | RW), used = make(P, 0, MAP_MEM_NAMED_CREATE | RW);
+	mach_vm_address_t there = 0;
+	CHECK_EQ(mach_vm_map(SELF, &there, P, 0, VM_FLAGS_ANYWHERE, used, 0, FALSE, RW, RW, VM_INHERIT_COPY), OK);
+	*(volatile char *)there = 1;
+	CHECK_EQ(mach_vm_deallocate(SELF, there, P), OK);
 	int held[2];
 	CHECK_EQ(pipe(held), 0);
 	pid_t child = fork();
@@ -179,15 +194,29 @@ static void entries(void)
 		{ "flags before the tag", { shared, 6, 4 }, ARG },
 		{ "no footprint, to look for bugs", { shared, VM_LEDGER_TAG_DEFAULT, VM_LEDGER_FLAG_NO_FOOTPRINT_FOR_DEBUG },
 		  KERN_NO_ACCESS },
-		{ "no access before the tag", { shared, 6, VM_LEDGER_FLAG_NO_FOOTPRINT }, KERN_NO_ACCESS },
+		{ "the tag before no access", { shared, 6, VM_LEDGER_FLAG_NO_FOOTPRINT }, ARG },
+		{ "the tag before no access to the network's", { shared, 0xfffffffe, VM_LEDGER_FLAG_NO_FOOTPRINT }, ARG },
 		{ "no access before the entry", { MACH_PORT_NULL, VM_LEDGER_TAG_NETWORK, 0 }, KERN_NO_ACCESS },
 		{ "the tag before the entry", { MACH_PORT_NULL, 6, 0 }, ARG },
 		{ "null entry", { MACH_PORT_NULL, VM_LEDGER_TAG_DEFAULT, 0 }, ARG },
 		{ "a task", { SELF, VM_LEDGER_TAG_DEFAULT, 0 }, ARG },
 		{ "a copy", { copied, VM_LEDGER_TAG_DEFAULT, 0 }, ARG },
 		{ "a part", { part, VM_LEDGER_TAG_DEFAULT, 0 }, ARG },
+		{ "not purgeable, no tag", { unused, VM_LEDGER_TAG_NONE, 0 }, ARG },
+		{ "not purgeable, the tag stays", { unused, 0xffffffff, 0 }, ARG },
+		{ "not purgeable, never used", { unused, VM_LEDGER_TAG_DEFAULT, 0 }, OK },
+		{ "not purgeable, another tag", { unused, VM_LEDGER_TAG_MEDIA, 0 }, OK },
+		{ "not purgeable, the tag taken away", { unused, VM_LEDGER_TAG_NONE, 0 }, ARG },
+		{ "not purgeable and used", { used, VM_LEDGER_TAG_DEFAULT, 0 }, KERN_FAILURE },
 		{ "purgeable", { purgeable, VM_LEDGER_TAG_GRAPHICS, 0 }, OK },
 		{ "purgeable, the tag stays", { purgeable, 0xffffffff, 0 }, OK });
+	RUN(tracking,
+		{ "accesses", { shared }, KERN_NOT_SUPPORTED },
+		{ "accesses of a copy", { copied }, ARG },
+		{ "accesses of null", { MACH_PORT_NULL }, ARG },
+		{ "accesses of a task", { SELF }, ARG });
+	CHECK_EQ(mach_port_deallocate(SELF, unused), OK);
+	CHECK_EQ(mach_port_deallocate(SELF, used), OK);
 	RUN(give,
 		{ "to another task", { purgeable, child_task }, KERN_NO_ACCESS },
 		{ "to whom it is", { purgeable, MACH_PORT_NULL }, OK },

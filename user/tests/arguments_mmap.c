@@ -97,6 +97,10 @@ static void flags(void)
 		RUN(map, { "a descriptor that says how", { 0, P, rw, PRIVATE, carried[i], 0 }, 0 });
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		RUN(map, { "a descriptor that is none", { 0, P, rw, PRIVATE, refused[i], 0 }, EINVAL });
+	RUN(map,
+		{ "superpages of 2 MiB", { 0, 2 << 20, rw, PRIVATE, VM_FLAGS_SUPERPAGE_SIZE_2MB, 0 }, BY_MACHINE(0, EINVAL) },
+		{ "superpages of 2 MiB, another size", { 0, P, rw, PRIVATE, VM_FLAGS_SUPERPAGE_SIZE_2MB, 0 }, EINVAL },
+		{ "superpages of any size", { 0, P, rw, PRIVATE, VM_FLAGS_SUPERPAGE_SIZE_ANY, 0 }, BY_MACHINE(0, EINVAL) });
 }
 
 static void descriptors(void)

@@ -1,6 +1,7 @@
 /* What a task, the host and the kernel tell of themselves: every flavor, its revisions, short counts; and who may
  * have whose port. */
 #include "test.h"
+#include <fcntl.h>
 #include <vellum.h>
 
 static mach_port_t me;
@@ -68,9 +69,74 @@ static void tasks(void)
 	CHECK_EQ(task(TASK_BASIC_INFO, words, &count), KERN_INVALID_ARGUMENT);
 	count = TASK_VM_INFO_COUNT;
 	CHECK_EQ(task(77, words, &count), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(task(TASK_VM_INFO_PURGEABLE_ACCOUNT, words, &count), KERN_NOT_SUPPORTED);
+	CHECK_EQ(count, TASK_VM_INFO_COUNT);
+	task_thread_times_info_data_t times;
+	count = TASK_THREAD_TIMES_INFO_COUNT;
+	CHECK_EQ(task(TASK_THREAD_TIMES_INFO, &times, &count), KERN_SUCCESS);
+	CHECK(count == 4 && times.user_time.microseconds < 1000000 && times.system_time.seconds == 0);
+	count = TASK_THREAD_TIMES_INFO_COUNT - 1;
+	CHECK_EQ(task(TASK_THREAD_TIMES_INFO, &times, &count), KERN_INVALID_ARGUMENT);
+	count = TASK_VM_INFO_COUNT;
 	CHECK_EQ(task_info(MACH_PORT_NULL, TASK_VM_INFO, (task_info_t)words, &count), KERN_INVALID_ARGUMENT);
 	CHECK_EQ(task_wire(me, TRUE), KERN_NOT_SUPPORTED);
 	CHECK_EQ(task_wire(MACH_PORT_NULL, TRUE), MACH_SEND_INVALID_DEST);
+}
+
+static struct task_vm_info weight(void)
+{
+	struct task_vm_info info;
+	mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
+	CHECK_EQ(task(TASK_VM_INFO, &info, &count), KERN_SUCCESS);
+	return info;
+}
+
+/* Bytes of this program's own code that may be used for the first time between two looks. */
+#define CODE (4 * vm_page_size)
+
+/* What memory counts as: in the footprint or not, and the most there was. */
+static void footprint(void)
+{
+	const uint64_t page = vm_page_size, many = 64 * page;
+	struct task_vm_info before = weight();
+	CHECK(before.external > 0 && before.internal > 0 && before.device == 0);
+	/* The zeros that are only read are nobody's: they are resident, and nothing more. */
+	CHECK(before.internal + before.external + before.reusable <= before.resident_size);
+	CHECK(before.phys_footprint >= before.internal);
+
+	char *p = pages(64);
+	memset(p, 1, many);
+	struct task_vm_info after = weight();
+	CHECK_EQ(after.internal, before.internal + many);
+	CHECK(after.external >= before.external && after.external <= before.external + CODE);
+	/* And the tables that it took: a page or two. */
+	CHECK(after.phys_footprint >= before.phys_footprint + many && after.phys_footprint <= before.phys_footprint + many + 3 * page);
+	CHECK_EQ(madvise(p, 16 * page, MADV_FREE_REUSABLE), 0);
+	CHECK_EQ(weight().reusable, before.reusable + 16 * page);
+	CHECK_EQ(weight().internal, after.internal - 16 * page);
+	CHECK_EQ(weight().phys_footprint, after.phys_footprint - 16 * page);
+	CHECK_EQ(madvise(p, 16 * page, MADV_FREE_REUSE), 0);
+	CHECK_EQ(weight().phys_footprint, after.phys_footprint);
+	CHECK_EQ(munmap(p, many), 0);
+	struct task_vm_info gone = weight();
+	CHECK_EQ(gone.internal, before.internal);
+	CHECK(gone.internal_peak >= after.internal && gone.resident_size_peak >= after.resident_size);
+	CHECK(gone.reusable_peak >= 16 * page && gone.ledger_phys_footprint_peak >= (int64_t)after.phys_footprint);
+
+	/* A file's pages. */
+	int fd = open("/bin/sh", O_RDONLY);
+	volatile char *file = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	CHECK(fd >= 0 && file != MAP_FAILED);
+	before = weight();
+	(void)file[0];
+	(void)file[page];
+	after = weight();
+	CHECK(after.external >= before.external + 2 * page && after.external <= before.external + 2 * page + CODE);
+	CHECK_EQ(after.internal, before.internal);
+	file[0] = 1;
+	CHECK_EQ(weight().external, after.external - page);
+	CHECK_EQ(weight().internal, after.internal + page);
+	CHECK_EQ(munmap((void *)file, 2 * page) | close(fd), 0);
 }
 
 static void host(void)
@@ -158,6 +224,22 @@ static void zones(void)
 	CHECK(managed > wired && wired > zone_bytes);
 	CHECK_EQ(zone_bytes, sum);
 	CHECK_EQ(vm_deallocate(me, (vm_address_t)memory, memory_count * sizeof *memory), KERN_SUCCESS);
+	mach_zone_name_t name = { "VM map entries" }, largest;
+	mach_zone_info_t one, most;
+	CHECK_EQ(mach_zone_info_for_zone(mach_host_self(), name, &one), KERN_SUCCESS);
+	CHECK(one.mzi_count > 0 && one.mzi_elem_size > 0);
+	CHECK_EQ(mach_zone_info_for_largest_zone(mach_host_self(), &largest, &most), KERN_SUCCESS);
+	CHECK(most.mzi_cur_size >= one.mzi_cur_size && largest.mzn_name[0]);
+	strcpy(name.mzn_name, "no such zone");
+	CHECK_EQ(mach_zone_info_for_zone(mach_host_self(), name, &one), KERN_INVALID_ARGUMENT);
+	CHECK_EQ(mach_zone_info_for_zone(MACH_PORT_NULL, name, &one), KERN_INVALID_HOST);
+	CHECK_EQ(mach_zone_force_gc(MACH_PORT_NULL), KERN_INVALID_HOST);
+	CHECK_EQ(mach_zone_force_gc(mach_host_self()), KERN_SUCCESS);
+	mach_zone_name_t *logged;
+	zone_btrecord_array_t records;
+	CHECK_EQ(mach_zone_get_zlog_zones(mach_host_self(), &logged, &again), KERN_NOT_SUPPORTED);
+	CHECK_EQ(mach_zone_get_btlog_records(mach_host_self(), name, &records, &again), KERN_NOT_SUPPORTED);
+	CHECK_EQ(mach_zone_get_zlog_zones(MACH_PORT_NULL, &logged, &again), KERN_INVALID_HOST);
 	CHECK_EQ(mach_zone_info(MACH_PORT_NULL, &names, &names_count, &info, &count), KERN_INVALID_HOST);
 }
 
@@ -170,6 +252,12 @@ static void refused(void)
 	CHECK_EQ(mach_vm_deferred_reclamation_buffer_allocate(me, &ring, &period, 4, 3), KERN_INVALID_ARGUMENT);
 	CHECK_EQ(mach_vm_deferred_reclamation_buffer_allocate(me, &ring, &period, 4, 4), VM_RECLAIM_NOT_SUPPORTED);
 	CHECK(ring == 1 && period == 2);
+	mach_vm_size_t reclaimed = 3;
+	CHECK_EQ(mach_vm_deferred_reclamation_buffer_flush(me, 1, &reclaimed), VM_RECLAIM_NOT_SUPPORTED);
+	CHECK_EQ(mach_vm_deferred_reclamation_buffer_update_reclaimable_bytes(me, 1), VM_RECLAIM_NOT_SUPPORTED);
+	CHECK_EQ(mach_vm_deferred_reclamation_buffer_resize(me, 1, &reclaimed), VM_RECLAIM_NOT_SUPPORTED);
+	CHECK_EQ(mach_vm_deferred_reclamation_buffer_flush(MACH_PORT_NULL, 1, &reclaimed), MACH_SEND_INVALID_DEST);
+	CHECK_EQ(reclaimed, 3);
 	CHECK_EQ(mach_vm_range_create(me, MACH_VM_RANGE_FLAVOR_V1, NULL, 0), KERN_NOT_SUPPORTED);
 	CHECK_EQ(mach_vm_range_create(MACH_PORT_NULL, MACH_VM_RANGE_FLAVOR_V1, NULL, 0), MACH_SEND_INVALID_DEST);
 }
@@ -219,6 +307,7 @@ int main(void)
 	mach_port_t port = 7;
 	me = mach_task_self();
 	tasks();
+	footprint();
 	host();
 	zones();
 	refused();

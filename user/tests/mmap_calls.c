@@ -10,10 +10,30 @@ static void *anonymous(void *at, size_t length, int protection, int flags)
 	return mmap(at, length, protection, MAP_ANON | flags, -1, 0);
 }
 
+/* What the memory keeps of its flags: an allocator may not reuse what is stolen first, and what only a trusted path
+ * writes can be read. */
+static void kept_flags(size_t page)
+{
+	const int rw = PROT_READ | PROT_WRITE, tag = VM_MAKE_TAG(VM_MEMORY_MALLOC);
+	char *plain = mmap(NULL, page, rw, MAP_ANON | MAP_PRIVATE, tag, 0);
+	char *stolen = mmap(NULL, page, rw, MAP_ANON | MAP_PRIVATE | MAP_NOCACHE, tag, 0);
+	CHECK(plain != MAP_FAILED && stolen != MAP_FAILED);
+	CHECK_EQ(madvise(plain, page, MADV_CAN_REUSE), 0);
+	CHECK_ERRNO(madvise(stolen, page, MADV_CAN_REUSE), EINVAL);
+	where = mmap(NULL, page, rw, MAP_ANON | MAP_PRIVATE | MAP_TPRO, -1, 0);
+	CHECK(where != MAP_FAILED);
+	CHECK_EQ(extended(where).protection, VM_PROT_READ);
+	CHECK_EQ(*where, 0);
+	CHECK(death_of(touch) != 0);
+	CHECK_EQ(munmap(plain, page) | munmap(stolen, page) | munmap(where, page), 0);
+}
+
 int main(void)
 {
 	size_t page = getpagesize();
 	char *p = pages(8);
+
+	kept_flags(page);
 
 	/* Zero-filled, and each page by itself. */
 	for (size_t i = 0; i < 8 * page; i++)

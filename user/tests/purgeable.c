@@ -43,18 +43,66 @@ static void charged(int64_t nonvolatile, int64_t is_volatile, int64_t graphics, 
 	CHECK_EQ(info.ledger_tag_graphics_nofootprint, graphics_volatile * (int64_t)page);
 }
 
+/* What is found by its entries: mapped, resident, and bytes of entries; in the other flavor nothing is looked for. */
+static void found(uint64_t mapped, uint64_t resident, uint64_t bytes)
+{
+	struct task_vm_info info;
+	mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
+	CHECK_EQ(task_info(mach_task_self(), TASK_VM_INFO_PURGEABLE, (task_info_t)&info, &count), 0);
+	CHECK_EQ(info.purgeable_volatile_pmap, mapped * page);
+	CHECK_EQ(info.purgeable_volatile_resident, resident * page);
+	CHECK_EQ(info.purgeable_volatile_virtual, bytes);
+	CHECK_EQ(task_info(mach_task_self(), TASK_VM_INFO, (task_info_t)&info, &count), 0);
+	CHECK_EQ(info.purgeable_volatile_pmap | info.purgeable_volatile_resident | info.purgeable_volatile_virtual, 0);
+}
+
+static uint64_t footprint(void)
+{
+	struct task_vm_info info;
+	mach_msg_type_number_t count = TASK_VM_INFO_COUNT;
+	CHECK_EQ(task_info(mach_task_self(), TASK_VM_INFO, (task_info_t)&info, &count), 0);
+	CHECK(info.ledger_phys_footprint_peak >= (int64_t)info.phys_footprint);
+	return info.phys_footprint;
+}
+
+/* The caller is charged for what it allocates in another task. */
+static void charged_for_another(void)
+{
+	mach_port_t other;
+	mach_vm_address_t at = 0;
+	const char text[] = "bytes";
+	pid_t pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0)
+		for (;;)
+			pause();
+	CHECK_EQ(task_for_pid(mach_task_self(), pid, &other), 0);
+	CHECK_EQ(mach_vm_allocate(other, &at, 2 * page, VM_FLAGS_ANYWHERE | VM_FLAGS_PURGABLE), 0);
+	CHECK_EQ(mach_vm_write(other, at, (vm_offset_t)text, sizeof text), 0);
+	charged(1, 0, 0, 0);
+	CHECK_EQ(kill(pid, SIGKILL), 0);
+	CHECK_EQ(waitpid(pid, NULL, 0), pid);
+	CHECK_EQ(mach_port_deallocate(mach_task_self(), other), 0);
+	charged(0, 0, 0, 0);
+}
+
 static void nothing_charged(void) { charged(0, 0, 0, 0); }
 
 /* A task is charged for what it allocates and makes, wherever that is mapped. */
 static void ledgers(void)
 {
 	charged(0, 0, 0, 0);
+	charged_for_another();
 	char *p = purgeable(4);
 	charged(0, 0, 0, 0);
 	memset(p, 7, 3 * page);
 	charged(3, 0, 0, 0);
+	found(0, 0, 0);
+	uint64_t weight = footprint();
 	set(p, VM_PURGABLE_VOLATILE);
 	charged(0, 3, 0, 0);
+	found(3, 3, 4 * page);
+	CHECK_EQ(footprint(), weight - 3 * page);
 	CHECK_EQ(mlock(p, page), 0);
 	charged(1, 2, 0, 0);
 	CHECK_EQ(munlock(p, page), 0);

@@ -32,9 +32,14 @@ impl Pending {
         self.0[shard % SHARDS].0.fetch_sub(1, Release);
     }
 
+    /// Whether there are more than the one that is counted in shard `own`.
     #[inline]
-    fn any(&self) -> bool {
-        self.0.iter().any(|count| count.0.load(Acquire) != 0)
+    fn others(&self, own: Option<usize>) -> bool {
+        let counts = self.0.iter().map(|count| count.0.load(Acquire));
+        let own = own.map(|shard| shard % SHARDS);
+        counts
+            .enumerate()
+            .any(|(shard, count)| count > u32::from(own == Some(shard)))
     }
 }
 
@@ -116,13 +121,14 @@ impl<'vm, M: Machine> TlbBatch<'vm, M> {
     }
 
     /// The same, and those that other batches have gathered and not made yet: what they
-    /// write-protected or removed holds on every CPU afterwards too.
+    /// write-protected or removed holds on every CPU afterwards too. One round for all of it: whoever took
+    /// something away before this call is counted by now.
     pub fn flush_with_others(&mut self, machine: &M) {
-        self.flush_now(machine);
-        if self.pending.is_some_and(Pending::any) {
+        let own = self.counted;
+        if self.pending.is_some_and(|pending| pending.others(own)) {
             M::flush_everything(&mut self.flush);
-            machine.flush(&mut self.flush);
         }
+        self.flush_now(machine);
     }
 
     /// Makes the invalidations, then gives the frames and tables back. No spin lock may be held.

@@ -110,6 +110,11 @@ impl<M: Machine> Counters<M> {
         self.shards[M::cpu() % SHARDS].0[event as usize].fetch_add(n, Relaxed);
     }
 
+    /// What one CPU counted (and those that share its shard, where there are more than shards).
+    pub fn get_on(&self, cpu: usize, event: Event) -> u64 {
+        self.shards[cpu % SHARDS].0[event as usize].load(Relaxed)
+    }
+
     /// The sum over all CPUs.
     pub fn get(&self, event: Event) -> u64 {
         self.shards

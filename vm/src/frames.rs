@@ -246,8 +246,24 @@ impl<M: Machine> Frames<M> {
         Pages(self.reserve as u64)
     }
 
-    /// Frames in one piece, aligned to their number (a power of two).
+    /// Frames in one piece for the kernel itself, aligned to their number (a power of two).
     fn take_contiguous(&self, count: usize) -> Option<PageId> {
+        let first = self.take_piece(count, PageState::Kernel)?;
+        self.kernel.fetch_add(count as u64, Relaxed);
+        Some(first)
+    }
+
+    /// Frames in one piece, aligned to their number (a power of two), for a superpage: their contents are
+    /// undefined and their state is `Held`. The CPUs' magazines are given up for it. Each piece of RAM is
+    /// looked at up to its first frame that is not free, from where the last one was found.
+    pub(crate) fn take_run(&self, count: Pages) -> Option<PageId> {
+        if self.injector.strikes() {
+            return None;
+        }
+        self.take_piece(usize::try_from(count.0).ok()?, PageState::Held)
+    }
+
+    fn take_piece(&self, count: usize, state: PageState) -> Option<PageId> {
         for magazine in &self.magazines {
             let mut local = magazine.0.lock();
             let mut queue = self.queue.lock();
@@ -275,10 +291,9 @@ impl<M: Machine> Frames<M> {
                 for number in ids {
                     let page = PageId(number as u32);
                     queue.remove(self.pages, page);
-                    self.pages.get(page).set_state(PageState::Kernel);
+                    self.pages.get(page).set_state(state);
                 }
                 self.contiguous_hint.store(piece, Relaxed);
-                self.kernel.fetch_add(count as u64, Relaxed);
                 return Some(PageId(first as u32));
             }
         }

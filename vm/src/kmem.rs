@@ -10,6 +10,7 @@ use crate::map::Map;
 use crate::map::enter::Placement;
 use crate::map::entry::{Attributes, Entry, EntryFlags};
 use crate::object::{ObjRef, ObjectKind};
+use crate::residence::Account;
 use crate::sanitize;
 use crate::vm::Vm;
 use abi::{Inherit, KernReturn, Protection};
@@ -51,6 +52,9 @@ impl<M: Machine> Vm<M> {
         };
         let total = size.checked_add(around.saturating_mul(2));
         let total = total.ok_or(KernReturn::NO_SPACE)?;
+        // Where there is no room, no memory is taken.
+        let anywhere = Placement::Anywhere(VirtAddr(0));
+        self.kernel_map()?.read().place(anywhere, total, 0)?;
         let object = self.new_object(ObjectKind::Kernel, total >> M::PAGE_SHIFT)?;
         let first = around >> M::PAGE_SHIFT;
         let count = size >> M::PAGE_SHIFT;
@@ -98,7 +102,13 @@ impl<M: Machine> Vm<M> {
             let mut guard = object.write();
             let state = &mut *guard;
             let zero = |machine: &M, page| machine.zero_page(page);
-            let added = self.add_page(object.kind, &mut state.slots, state.number, index, zero);
+            let added = self.add_page(
+                object.kind.content(),
+                &mut state.slots,
+                state.number,
+                index,
+                zero,
+            );
             let page = added.map_err(|_| self.shortage())?;
             self.wire_page(page);
         }
@@ -155,6 +165,7 @@ impl<M: Machine> Vm<M> {
             wired: Wired::Yes,
             cache: CacheMode::WriteBack,
             tracking: Tracking::Tracked,
+            account: Account::Internal,
         };
         let mut reserve = M::Reserve::default();
         let mut batch = self.frames.batch();

@@ -22,6 +22,7 @@ pub mod page;
 pub mod queues;
 mod ranks;
 mod registry;
+pub mod residence;
 pub mod sanitize;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -41,21 +42,24 @@ pub use machine::{
     CacheMode, CacheOperation, FrameSource, Machine, Mapping, NeedReserve, NoMaintenance,
     NotEntered, RefMod, Shortage, Tracking, Wired,
 };
-pub use map::enter::{CopyMode, MapRequest, Placement};
+pub use map::enter::{CopyMode, Placement};
 pub use map::enter_object::EnterObject;
 pub use map::entry::{Attributes, Behavior, EntryFlags};
 pub use map::objects::ObjectsRoom;
 pub use map::place::MapLimits;
 pub use map::protect::SetMax;
+pub use map::purgable::VolatileMemory;
 pub use map::query::{Disposition, PageInfo};
 pub use map::region::{Region, RegionPages, Shows};
 pub use map::remap::{RemapRequest, Remapped};
+pub use map::request::MapRequest;
 pub use map::submap::EnterSubmap;
 pub use map::{Map, MapRef};
 pub use memory_entry::{MadeEntry, MemoryEntry, MemoryEntryRef, MemoryKind};
 pub use object::ObjectRef;
 pub use object::ledger::{Charged, LEDGER_TAGS, LedgerTag};
 pub use page::{Page, PageArray, PageList};
+pub use residence::{ACCOUNTS, Account, Ledger, Peaks, Residence};
 pub use sanitize::{UserAddr, UserBehavior, UserFlags, UserInherit, UserProt, UserSize};
 pub use transfer::MapCopy;
 pub use vm::{BootMemory, Vm, WriteExecute};

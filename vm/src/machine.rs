@@ -13,6 +13,7 @@
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::page::{PageArray, PageList};
+use crate::residence::{Account, Peaks, Residence};
 use abi::Protection;
 
 /// How memory behind a mapping is cached.
@@ -55,6 +56,8 @@ pub struct Mapping {
     pub cache: CacheMode,
     /// Whether the page's reverse map knows this mapping.
     pub tracking: Tracking,
+    /// What the page counts as from its first tracked mapping on; each further one has the same.
+    pub account: Account,
 }
 
 /// Whether a mapping is in its page's reverse map.
@@ -137,6 +140,9 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// Bytes that a last-level table maps, to whose multiples ranges are aligned that show another pmap's
     /// table ([`Machine::pmap_nest`]); `None`: the machine cannot do that, and every map has its own.
     const NESTING_SIZE: Option<u64> = None;
+    /// Bytes of a superpage, a power of two of pages that one entry of the page tables maps
+    /// ([`Machine::pmap_enter_superpage`]); `None`: the machine has none that programs could get.
+    const SUPERPAGE_SIZE: Option<u64> = None;
 
     /// An address space's page tables, with their own locks inside.
     type Pmap: Send + Sync;
@@ -231,7 +237,8 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// and after, all in one leaf table. As many as can be had at no price: nothing is replaced, and
     /// what lacks memory is left out. A neighbour that is not mapped gets no write permission and
     /// counts as unused until it is used; one that is mapped to its page with less permission gets
-    /// what `mapping` says if its entry notes `MODIFIED`, so that no write goes unnoted.
+    /// what `mapping` says if its entry notes `MODIFIED`, so that no write goes unnoted. One that is mapped
+    /// elsewhere and counts as something else is left out.
     fn pmap_enter_around(
         &self,
         pmap: &Self::Pmap,
@@ -240,6 +247,26 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         mapping: Mapping,
         reserve: &mut Self::Reserve,
     );
+    /// Maps the run of pages from `first` at `at` with one entry; both are multiples of
+    /// [`Machine::SUPERPAGE_SIZE`], and the pages are mapped nowhere else. The mapping is wired and tracked. It
+    /// goes and is lowered whole, by whatever part of it [`Machine::pmap_remove`],
+    /// [`Machine::pmap_protect`] or [`Machine::page_protect`] is called with. What the hardware notes of it
+    /// counts for every page, and stays noted while it is there. An empty table in its place is retired into
+    /// the batch. Called only where there are superpages.
+    ///
+    /// # Errors
+    /// As [`Machine::pmap_enter`]; `Occupied` too where single pages are mapped.
+    fn pmap_enter_superpage(
+        &self,
+        _pmap: &Self::Pmap,
+        _at: VirtAddr,
+        _first: PageId,
+        _mapping: Mapping,
+        _reserve: &mut Self::Reserve,
+        _batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        Err(NotEntered::Occupied)
+    }
     /// Removes every mapping in the range, wired ones too. Empty tables may be retired into the batch.
     fn pmap_remove(&self, pmap: &Self::Pmap, range: Range, batch: &mut TlbBatch<'_, Self>);
     /// Takes permissions away: each mapping in the range keeps only those also in `protection`.
@@ -283,10 +310,19 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     }
     /// What is mapped at `at`, in a table that is nested there too.
     fn pmap_extract(&self, pmap: &Self::Pmap, at: VirtAddr) -> Option<(PageId, Protection)>;
-    /// Sets or clears the wired mark of a mapping that exists.
+    /// Sets or clears the wired mark of a mapping that exists. A superpage's stays wired.
     fn pmap_change_wiring(&self, pmap: &Self::Pmap, at: VirtAddr, wired: Wired);
-    /// Mapped pages (the resident size), without those that another pmap's tables map.
-    fn pmap_resident(&self, pmap: &Self::Pmap) -> Pages;
+    /// Mapped pages by what they count as, without those that another pmap's tables map.
+    fn pmap_residence(&self, pmap: &Self::Pmap) -> Residence;
+    /// The most there ever were of them, now included.
+    fn pmap_peaks(&self, pmap: &Self::Pmap) -> Peaks;
+    /// The pages that the pmap's owner is charged for, wherever they are mapped, change by so many: they are
+    /// in its footprint.
+    fn pmap_charge(&self, pmap: &Self::Pmap, change: i64);
+    /// Mapped pages: the resident size.
+    fn pmap_resident(&self, pmap: &Self::Pmap) -> Pages {
+        self.pmap_residence(pmap).total()
+    }
     /// Frames that the pmap's own tables take: one that others show counts once, here.
     fn pmap_tables(&self, pmap: &Self::Pmap) -> Pages;
 
@@ -301,8 +337,11 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     ) -> RefMod;
     /// What the hardware noted, over all mappings and what `page_protect` collected before.
     fn page_refmod(&self, page: PageId) -> RefMod;
-    /// Clears it. A cleared `REFERENCED` needs no invalidation; a cleared `MODIFIED` does.
+    /// Clears it. A cleared `REFERENCED` needs no invalidation; a cleared `MODIFIED` does. What a superpage's
+    /// mapping notes is not cleared.
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>);
+    /// The page counts as something else from now on, wherever it is mapped.
+    fn page_account(&self, page: PageId, account: Account);
     /// Tracked mappings of the page.
     fn page_mappings(&self, page: PageId) -> usize;
     /// Whether any tracked mapping of the page exists: asked at every free (I-PAGE-1), so quick; and with

@@ -108,6 +108,21 @@ impl<M: Machine> Vm<M> {
         permission: u32,
         parent: Option<&MemoryEntry<M>>,
     ) -> Result<MadeEntry<M>, KernReturn> {
+        self.make_memory_entry_for(map, map, (size, offset), permission, parent)
+    }
+
+    /// The same by the task that has the map `owner`: it is charged for what is purgeable.
+    ///
+    /// # Errors
+    /// As [`Vm::make_memory_entry`].
+    pub fn make_memory_entry_for(
+        &self,
+        owner: &Map<M>,
+        map: &Map<M>,
+        (size, offset): (UserSize, UserAddr),
+        permission: u32,
+        parent: Option<&MemoryEntry<M>>,
+    ) -> Result<MadeEntry<M>, KernReturn> {
         if permission & MAP_MEM_UNKNOWN != 0 {
             return Err(KernReturn::INVALID_VALUE);
         }
@@ -131,14 +146,14 @@ impl<M: Machine> Vm<M> {
                 false => Purger::Writers,
             };
             let purgable = has(MAP_MEM_PURGABLE).then_some(purger);
-            let made = self.named_create(&wanted, purgable)?;
+            let made = self.named_create(&wanted, purgable, CopyStrategy::None)?;
             let tag = match has(MAP_MEM_LEDGER_TAGGED) {
                 true => LedgerTag::Default,
                 false => LedgerTag::None,
             };
             let object = made.entry.as_ref().and_then(|entry| entry.whole_object());
             if let Some(record) = object.and_then(|object| object.purge_record()) {
-                self.charge(map, &record, tag);
+                self.charge(owner, &record, tag);
             }
             return Ok(made);
         }
@@ -153,11 +168,35 @@ impl<M: Machine> Vm<M> {
         }
     }
 
-    /// A new object of zeros, shared by all who map it, always copied at once.
+    /// `mach_memory_object_memory_entry_64` of memory without a pager: as `MAP_MEM_NAMED_CREATE`, but copies
+    /// wait until something is written. Bits of `permission` beyond the protection are passed over.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`: no size, or one that is none in pages; `FAILURE`: too large; `RESOURCE_SHORTAGE`.
+    pub fn memory_object_memory_entry(
+        &self,
+        size: UserSize,
+        permission: u32,
+    ) -> Result<MadeEntry<M>, KernReturn> {
+        if sanitize::is_zero(size) {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        let wanted = Wanted {
+            size,
+            offset: UserAddr(0),
+            protection: Protection::from_bits_truncate((permission & 7) as u8),
+            exact: false,
+            mask: false,
+        };
+        self.named_create(&wanted, None, CopyStrategy::Delay)
+    }
+
+    /// A new object of zeros, shared by all who map it, copied as `strategy` says.
     fn named_create(
         &self,
         wanted: &Wanted,
         purgable: Option<Purger>,
+        strategy: CopyStrategy,
     ) -> Result<MadeEntry<M>, KernReturn> {
         if sanitize::is_zero(wanted.size) {
             return Ok(MadeEntry {
@@ -166,15 +205,17 @@ impl<M: Machine> Vm<M> {
             });
         }
         let size = wanted.range::<M>()?.len();
-        let writes = wanted.protection.contains(Protection::WRITE);
-        if wanted.exact || purgable.is_some() && !writes {
+        if wanted.exact {
             return Err(KernReturn::INVALID_ARGUMENT);
         }
         if size >> M::PAGE_SHIFT > u64::from(u32::MAX) {
             return Err(KernReturn::FAILURE);
         }
+        if purgable.is_some() && !wanted.protection.contains(Protection::WRITE) {
+            return Err(KernReturn::INVALID_ARGUMENT);
+        }
         let entry = self.empty_entry(size)?;
-        match self.created(size, purgable) {
+        match self.created(size, purgable, strategy) {
             Ok(twins) => {
                 let range = Range::new(VirtAddr(0), VirtAddr(size));
                 let protection = wanted.protection;
@@ -188,7 +229,12 @@ impl<M: Machine> Vm<M> {
     }
 
     /// One entry over a new object that all share.
-    fn created(&self, size: u64, purgable: Option<Purger>) -> Result<Twins<M>, KernReturn> {
+    fn created(
+        &self,
+        size: u64,
+        purgable: Option<Purger>,
+        strategy: CopyStrategy,
+    ) -> Result<Twins<M>, KernReturn> {
         let pages = size >> M::PAGE_SHIFT;
         let object = match purgable {
             Some(purger) => self.new_purgable(pages, purger)?,
@@ -196,7 +242,7 @@ impl<M: Machine> Vm<M> {
         };
         {
             let mut state = object.write();
-            state.strategy = CopyStrategy::None;
+            state.strategy = strategy;
             (state.true_share, state.aliased) = (true, true);
         }
         let range = Range::new(VirtAddr(0), VirtAddr(size));

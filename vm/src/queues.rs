@@ -41,7 +41,7 @@ impl Counted {
     #[inline]
     fn count_of(&mut self, pages: PageArray<'_>, page: PageId) -> &mut u32 {
         match pages.get(page).content() {
-            Content::Internal => &mut self.internal,
+            Content::Internal | Content::Owned => &mut self.internal,
             Content::External => &mut self.external,
         }
     }

@@ -111,6 +111,23 @@ impl<M: Machine> Registry<M> {
         self.add(vm, &self.maps, Item::Map(map))
     }
 
+    /// A reference to a map.
+    pub(crate) fn find_map(&self, map: &Map<M>) -> Option<MapRef<M>> {
+        let first = self.maps.lock();
+        let mut at = first.as_ref();
+        while let Some(here) = at {
+            for item in &here.slots {
+                if let Item::Map(other) = item
+                    && core::ptr::eq(&**other, map)
+                {
+                    return other.try_ref().ok();
+                }
+            }
+            at = here.next.as_ref();
+        }
+        None
+    }
+
     pub(crate) fn remove_map(&self, map: &MapRef<M>) {
         Self::remove(
             &self.maps,

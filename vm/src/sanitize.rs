@@ -8,10 +8,11 @@ use crate::addr::{Range, VirtAddr};
 use crate::machine::Machine;
 use crate::map::entry::Behavior;
 use abi::vm_flags::{
-    VM_FLAGS_4GB_CHUNK, VM_FLAGS_ALIAS_MASK, VM_FLAGS_ANYWHERE, VM_FLAGS_NO_CACHE,
-    VM_FLAGS_OVERWRITE, VM_FLAGS_PERMANENT, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR,
-    VM_FLAGS_RESILIENT_CODESIGN, VM_FLAGS_RESILIENT_MEDIA, VM_FLAGS_RETURN_4K_DATA_ADDR,
-    VM_FLAGS_RETURN_DATA_ADDR, VM_FLAGS_SUPERPAGE_MASK, VM_FLAGS_TPRO,
+    SUPERPAGE_SIZE_2MB, SUPERPAGE_SIZE_ANY, VM_FLAGS_4GB_CHUNK, VM_FLAGS_ALIAS_MASK,
+    VM_FLAGS_ANYWHERE, VM_FLAGS_NO_CACHE, VM_FLAGS_OVERWRITE, VM_FLAGS_PERMANENT,
+    VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_RESILIENT_CODESIGN, VM_FLAGS_RESILIENT_MEDIA,
+    VM_FLAGS_RETURN_4K_DATA_ADDR, VM_FLAGS_RETURN_DATA_ADDR, VM_FLAGS_SUPERPAGE_MASK,
+    VM_FLAGS_SUPERPAGE_SHIFT, VM_FLAGS_TPRO,
 };
 use abi::{Inherit, KernReturn, Protection};
 
@@ -144,6 +145,25 @@ pub(crate) enum FlagsOf {
     Remap,
 }
 
+/// Superpages that were asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Superpage {
+    /// Bytes of one.
+    pub(crate) size: u64,
+    /// Whether the last one is filled up, or the size must be right.
+    fills: bool,
+}
+
+impl Superpage {
+    /// The bytes that `size` bytes take.
+    pub(crate) fn whole(self, size: u64) -> Result<u64, KernReturn> {
+        let whole = size.checked_next_multiple_of(self.size);
+        whole
+            .filter(|&whole| self.fills || whole == size)
+            .ok_or(KernReturn::INVALID_ARGUMENT)
+    }
+}
+
 /// Flags that have been checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Flags(u32);
@@ -161,13 +181,27 @@ impl Flags {
         self.0 & !flags != 0
     }
 
+    /// What the superpage field asks for, of a machine that has superpages of this size.
+    pub(crate) const fn superpage(self, has: Option<u64>) -> Result<Superpage, KernReturn> {
+        match (
+            (self.0 & VM_FLAGS_SUPERPAGE_MASK) >> VM_FLAGS_SUPERPAGE_SHIFT,
+            has,
+        ) {
+            (SUPERPAGE_SIZE_ANY, Some(size)) => Ok(Superpage { size, fills: true }),
+            (SUPERPAGE_SIZE_2MB, Some(size)) if size == 2 << 20 => {
+                Ok(Superpage { size, fills: false })
+            }
+            _ => Err(KernReturn::INVALID_ARGUMENT),
+        }
+    }
+
     /// The `VM_MEMORY_*` tag.
     pub(crate) const fn tag(self) -> u8 {
         (self.0 >> 24) as u8
     }
 }
 
-/// Only the flags that the call accepts from a program; no superpages.
+/// Only the flags that the call accepts from a program.
 pub(crate) const fn flags(flags: UserFlags, call: FlagsOf) -> Result<Flags, KernReturn> {
     if matches!(call, FlagsOf::Remap) {
         const REMAP: u32 = VM_FLAGS_ANYWHERE
@@ -196,7 +230,7 @@ pub(crate) const fn flags(flags: UserFlags, call: FlagsOf) -> Result<Flags, Kern
         accepted |= VM_FLAGS_RETURN_DATA_ADDR | VM_FLAGS_RETURN_4K_DATA_ADDR;
     }
     // The tag's field holds the flag bits 24 and up; RETURN_4K lies below it.
-    if flags.0 & !accepted != 0 || flags.0 & VM_FLAGS_SUPERPAGE_MASK != 0 {
+    if flags.0 & !accepted != 0 {
         return Err(KernReturn::INVALID_ARGUMENT);
     }
     Ok(Flags(flags.0))

@@ -3,9 +3,10 @@
 //! Owns: `enter_around`. It only takes what is there: a leaf table, a record that nobody has locked, a
 //! node of the pool. Locks: the pmap's once for all of them, then each new page's in turn.
 
+use super::account::Count;
 use super::format::Attributes;
 use super::hardware::Hardware;
-use super::{Paging, Pmap, PteFormat, Reserve, control};
+use super::{Paging, Pmap, PteFormat, Reserve};
 use abi::Protection;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use vm::addr::{PageId, PhysAddr, VirtAddr};
@@ -48,7 +49,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 } else if !quiet.protection.is_empty()
                     && let Some(mut record) = self.records[page.0 as usize].try_lock()
                 {
-                    if self.pv_insert(&mut record, location, reserve).is_ok() {
+                    if record.may_count_as(mapping.account)
+                        && self.pv_insert(&mut record, location, reserve).is_ok()
+                    {
                         let new = F::leaf(self.address_of(page), unwritten);
                         slot.store(unused.apply(new), Release);
                         added += 1;
@@ -59,8 +62,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             location += 8;
         }
         table.drop_live(pages.len() - added);
-        self.word(pmap.control.0 + control::RESIDENT)
-            .fetch_add(added as u64, Relaxed);
+        self.count_up(pmap.control.0, Count::of(mapping.account), added as u64);
         drop(shape);
         self.hardware.publish(pmap.space);
     }

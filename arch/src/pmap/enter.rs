@@ -3,6 +3,7 @@
 //! Owns: `enter`. Does not own: who may map what (`vm`'s fault decides the permission).
 //! Locks: the pmap's, then the page's; a replaced page's before, alone.
 
+use super::account::Count;
 use super::format::Attributes;
 use super::hardware::{Beside, Hardware, Tag};
 use super::{Batch, Flush, Paging, Pmap, PteFormat, Reserve, Shape, control};
@@ -10,6 +11,7 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
 use vm::addr::{PageId, PhysAddr, VirtAddr};
 use vm::machine::{Mapping, NotEntered};
+use vm::residence::Account;
 
 /// A mapping to be made, and where its entry is.
 #[derive(Clone, Copy)]
@@ -18,6 +20,7 @@ struct Wanted {
     page: PageId,
     entry: u64,
     location: u64,
+    account: Account,
 }
 
 impl<F: PteFormat, H: Hardware> Paging<F, H> {
@@ -44,13 +47,14 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         if !F::is_present(slot.load(Relaxed)) && entry & F::UNTRACKED == 0 {
             let record = &self.records[page.0 as usize];
             if let Some(mut record) = record.try_lock() {
+                let account = record.account_as(mapping.account);
                 let inline = record.insert_inline(location);
                 if inline {
                     slot.store(entry, Release);
                 }
                 record.unlock();
                 if inline {
-                    self.count(pmap, &mut shape, location);
+                    self.count(pmap, &mut shape, location, Count::of(account));
                     drop(shape);
                     self.hardware.publish(pmap.space);
                     return Ok(());
@@ -62,6 +66,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             page,
             entry,
             location,
+            account: mapping.account,
         };
         self.enter_any(pmap, &mut shape, wanted, reserve, batch)
     }
@@ -80,12 +85,16 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             page,
             entry: new,
             location,
+            account,
         } = wanted;
         let slot = self.word(location);
         let old = slot.load(Relaxed);
-        let replaced = F::is_present(old)
-            && (old ^ new) & (F::ADDRESS | F::CACHE | F::UNTRACKED) != 0
-            && self.replace(pmap, wanted, old)?;
+        let other = F::is_present(old) && (old ^ new) & (F::ADDRESS | F::CACHE | F::UNTRACKED) != 0;
+        let replaced = match other {
+            true => self.replace(pmap, wanted, old)?,
+            false => None,
+        };
+        let mut count = Count::UNTRACKED;
         let old = if new & F::UNTRACKED != 0 {
             slot.swap(new, AcqRel)
         } else {
@@ -93,13 +102,15 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             // Between the first look and the lock the page may have been disconnected.
             let old = slot.load(Relaxed);
             if !F::is_present(old) {
+                let account = record.account_as(account);
                 if let Err(need) = self.pv_insert(&mut record, location, reserve) {
                     record.unlock();
-                    if replaced {
-                        self.uncount(location);
+                    if let Some(gone) = replaced {
+                        self.uncount(location, gone);
                     }
                     return Err(need.into());
                 }
+                count = Count::of(account);
                 slot.store(new, Release);
             } else {
                 record.note(F::refmod(slot.swap(new, AcqRel)));
@@ -108,9 +119,13 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             old
         };
         if !F::is_present(old) {
-            // One that replaces another is counted already.
-            if !replaced {
-                self.count(pmap, shape, location);
+            match replaced {
+                None => self.count(pmap, shape, location, count),
+                // The entry is counted already, perhaps as something else.
+                Some(gone) if gone != count => {
+                    self.count_instead(pmap.control.0, gone, count);
+                }
+                Some(_) => {}
             }
         } else {
             self.changed(pmap, at, old, new, batch.flush_mut());
@@ -121,15 +136,14 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
     /// Counts a mapping where none was.
     #[inline]
-    fn count(&self, pmap: &Pmap<H>, shape: &mut Shape, location: u64) {
+    fn count(&self, pmap: &Pmap<H>, shape: &mut Shape, location: u64, count: Count) {
         if self
             .record(PhysAddr(location))
             .occupy(Self::eighth(location))
         {
             shape.vacant -= 1;
         }
-        self.word(pmap.control.0 + control::RESIDENT)
-            .fetch_add(1, Relaxed);
+        self.count_up(pmap.control.0, count, 1);
     }
 
     /// The same page is mapped with other rights. Lowered ones wait in the batch. Raised ones need
@@ -149,15 +163,20 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// Removes another page's mapping, so that the new one can take its place: no CPU sees the old
-    /// page once the new one can be seen. Answers no if it was gone already; otherwise it stays counted.
+    /// page once the new one can be seen. Answers which count it is still in; nothing if it was gone already.
     #[inline]
-    fn replace(&self, pmap: &Pmap<H>, wanted: Wanted, old: u64) -> Result<bool, NotEntered> {
+    fn replace(
+        &self,
+        pmap: &Pmap<H>,
+        wanted: Wanted,
+        old: u64,
+    ) -> Result<Option<Count>, NotEntered> {
         let removed = match self.beside(pmap) {
             Beside::Never => self.remove_entry(wanted.location, old),
             Beside::NotNow => self.remove_unseen(pmap, wanted.location, old)?,
             Beside::Now => return Err(NotEntered::Occupied),
         };
-        if removed {
+        if removed.is_some() {
             self.invalidate_now(pmap, wanted.at);
         }
         Ok(removed)
@@ -166,7 +185,12 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     /// Removes an entry that no other CPU can have seen, or nothing: one may take the address space
     /// up meanwhile, and walk the tables before the entry is gone.
     #[cold]
-    fn remove_unseen(&self, pmap: &Pmap<H>, location: u64, old: u64) -> Result<bool, NotEntered> {
+    fn remove_unseen(
+        &self,
+        pmap: &Pmap<H>,
+        location: u64,
+        old: u64,
+    ) -> Result<Option<Count>, NotEntered> {
         let slot = self.word(location);
         let seen = |old| {
             slot.store(old, Release);
@@ -176,18 +200,18 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let old = slot.swap(0, AcqRel);
             return match self.beside(pmap) {
                 Beside::Now => seen(old),
-                _ => Ok(true),
+                _ => Ok(Some(Count::UNTRACKED)),
             };
         }
         let mut page = self.record(F::address(old)).lock::<H>();
         let old = slot.swap(0, AcqRel);
         let answer = match F::is_present(old) {
-            false => Ok(false),
+            false => Ok(None),
             true if self.beside(pmap) == Beside::Now => seen(old),
             true => {
                 page.note(F::refmod(old));
                 self.pv_remove(&mut page, location);
-                Ok(true)
+                Ok(Some(Count::of(page.account())))
             }
         };
         page.unlock();

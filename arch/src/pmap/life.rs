@@ -13,7 +13,13 @@ use vm::machine::{FrameSource, Shortage};
 impl<F: PteFormat, H: Hardware> Paging<F, H> {
     pub(super) fn create(&self, frames: &mut dyn FrameSource) -> Result<Pmap<H>, Shortage> {
         let control = self.node_or_frame(frames)?;
+        let Ok(more) = self.node_or_frame(frames) else {
+            self.node_give(control);
+            self.give_unused(frames);
+            return Err(Shortage);
+        };
         let Some(page) = frames.take() else {
+            self.node_give(more);
             self.node_give(control);
             self.give_unused(frames);
             return Err(Shortage);
@@ -34,7 +40,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         } else {
             Tag::NONE
         };
-        self.control_init(control, tag);
+        self.control_init(control, more, tag);
         self.word(control.0 + control::TABLES).store(1, Relaxed);
         self.record(root).become_table(control.0, 0);
         Ok(Pmap {
@@ -81,7 +87,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             frames.give(self.page_at(PhysAddr(doomed)));
             doomed = next;
         }
-        self.node_give(pmap.control);
+        self.control_give(pmap.control);
         self.give_unused(frames);
     }
 
@@ -93,7 +99,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let mut location = table;
             while live != 0 && location < table + Self::PAGE_SIZE {
                 let entry = self.word(location).load(Relaxed);
-                if F::is_present(entry) && self.remove_entry(location, entry) {
+                if F::is_present(entry) && self.remove_entry(location, entry).is_some() {
                     live -= 1;
                 }
                 location += 8;
@@ -114,6 +120,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                         live -= 1;
                     } else if F::is_nested(entry) {
                         self.forget_nesting(self.record(F::address(entry)));
+                        live -= 1;
+                    } else if F::is_present(entry) {
+                        self.forget_superpage(location);
                         live -= 1;
                     }
                 }

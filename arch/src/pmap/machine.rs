@@ -14,6 +14,7 @@ use vm::machine::{
     CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod, Shortage,
     Wired,
 };
+use vm::residence::{Account, Peaks, Residence};
 use zalloc::ChunkMemory;
 
 // SAFETY: every call is the hardware's own, which keeps the promise.
@@ -98,6 +99,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
     const PAGE_SHIFT: u32 = F::PAGE_SHIFT;
     const NESTING_SIZE: Option<u64> = Some(Self::LEAF_SIZE);
+    const SUPERPAGE_SIZE: Option<u64> = Self::SUPERPAGE;
 
     type Pmap = Pmap<H>;
     type Reserve = Reserve;
@@ -210,6 +212,18 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         self.enter_around(pmap, first, pages, mapping, reserve);
     }
 
+    fn pmap_enter_superpage(
+        &self,
+        pmap: &Pmap<H>,
+        at: VirtAddr,
+        first: PageId,
+        mapping: Mapping,
+        reserve: &mut Reserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        self.enter_superpage(pmap, (at, first), mapping, reserve, batch)
+    }
+
     fn pmap_remove(&self, pmap: &Pmap<H>, range: Range, batch: &mut TlbBatch<'_, Self>) {
         self.remove(pmap, range, batch);
     }
@@ -255,8 +269,16 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
         self.change_wiring(pmap, at, wired);
     }
 
-    fn pmap_resident(&self, pmap: &Pmap<H>) -> Pages {
-        self.resident(pmap)
+    fn pmap_residence(&self, pmap: &Pmap<H>) -> Residence {
+        self.residence(pmap)
+    }
+
+    fn pmap_charge(&self, pmap: &Pmap<H>, change: i64) {
+        self.charge(pmap, change);
+    }
+
+    fn pmap_peaks(&self, pmap: &Pmap<H>) -> Peaks {
+        self.peaks(pmap)
     }
 
     fn pmap_tables(&self, pmap: &Pmap<H>) -> Pages {
@@ -278,6 +300,10 @@ impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
 
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>) {
         self.clear_refmod(page, which, batch);
+    }
+
+    fn page_account(&self, page: PageId, account: Account) {
+        self.account_page(page, account);
     }
 
     fn page_mappings(&self, page: PageId) -> usize {

@@ -19,6 +19,7 @@
 //! | `protect` | changes the entry by compare-and-swap, never an absent one |
 //! | freeing an empty leaf table | `live` is counted down after the last touch of the table |
 
+mod account;
 mod around;
 pub mod asid;
 mod enter;
@@ -38,6 +39,7 @@ mod remove;
 mod reserve;
 #[cfg(test)]
 mod simulated;
+mod superpage;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -87,6 +89,8 @@ struct Shape {
     /// Leaf tables kept though nothing is in them: those marked so. A page's disconnect may leave
     /// more; the next `remove` that passes by looks at them.
     vacant: u32,
+    /// Superpages that it maps.
+    superpages: u32,
 }
 
 impl Shape {
@@ -97,6 +101,7 @@ impl Shape {
             recent: Self::NOTHING,
             leaf: 0,
             vacant: 0,
+            superpages: 0,
         }
     }
 }
@@ -105,12 +110,14 @@ impl Shape {
 mod control {
     /// The context: what names the address space in TLBs ([`super::Tag`]).
     pub const CONTEXT: u64 = 0;
-    /// Mapped pages.
-    pub const RESIDENT: u64 = 8;
     /// Frames that are its tables.
-    pub const TABLES: u64 = 16;
+    pub const TABLES: u64 = 8;
     /// Entries of other pmaps that lead to its leaf tables.
-    pub const NESTINGS: u64 = 24;
+    pub const NESTINGS: u64 = 16;
+    /// The node with what is counted less often ([`super::account`]).
+    pub const MORE: u64 = 24;
+    /// Mapped pages by `Account`: four words.
+    pub const ACCOUNTS: u64 = 32;
 }
 
 /// Which root a CPU walks.
@@ -181,8 +188,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             _format: PhantomData,
         };
         paging.pool_add(plan.pool_frame, pool::Lasting::Yes);
-        let control = paging.node_take().expect("the pool has just got a frame");
-        paging.control_init(control, Tag::KERNEL);
+        let node = || paging.node_take().expect("the pool has just got a frame");
+        let (control, more) = (node(), node());
+        paging.control_init(control, more, Tag::KERNEL);
         paging.kernel.control = control;
         if Self::SHARED_ROOT {
             let half = 1u64 << (F::ROOT_BITS - 1);
@@ -208,6 +216,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             steps,
             kernel_window,
             user_window: Range::new(VirtAddr(1 << F::shift(1)), VirtAddr(USER_END)),
+            run: None,
             notes: if F::BREAK_BEFORE_MAKE {
                 Notes::Faults
             } else {
@@ -255,16 +264,16 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         unsafe { self.hardware.word(PhysAddr(at)) }
     }
 
-    /// Makes a control block.
-    fn control_init(&self, node: PhysAddr, tag: Tag) {
+    /// Makes a control block of two nodes.
+    fn control_init(&self, node: PhysAddr, more: PhysAddr, tag: Tag) {
+        for word in 0..pool::NODE_WORDS {
+            self.word(node.0 + 8 * word).store(0, Ordering::Relaxed);
+            self.word(more.0 + 8 * word).store(0, Ordering::Relaxed);
+        }
         self.word(node.0 + control::CONTEXT)
             .store(tag.0, Ordering::Relaxed);
-        self.word(node.0 + control::RESIDENT)
-            .store(0, Ordering::Relaxed);
-        self.word(node.0 + control::TABLES)
-            .store(0, Ordering::Relaxed);
-        self.word(node.0 + control::NESTINGS)
-            .store(0, Ordering::Relaxed);
+        self.word(node.0 + control::MORE)
+            .store(more.0, Ordering::Relaxed);
     }
 
     /// Notes that TLBs may hold stale entries of a range. Called after the entries were changed: a
@@ -280,16 +289,17 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         );
     }
 
-    /// The address that a leaf's entry maps, found from the entry's own address, and the control
-    /// block of its pmap.
+    /// The addresses that a leaf's or a superpage's entry maps, found from the entry's own address, and the
+    /// control block of its pmap.
     #[inline]
-    fn owner(&self, location: u64) -> (u64, VirtAddr) {
+    fn owner(&self, location: u64) -> (u64, Range) {
         let table = self.record(PhysAddr(location));
+        if table.is_upper() {
+            return (table.control(), Self::superpage_of(table, location));
+        }
         let offset = location & (Self::PAGE_SIZE - 1);
-        (
-            table.control(),
-            VirtAddr(table.first() + (offset << (F::PAGE_SHIFT - 3))),
-        )
+        let at = VirtAddr(table.first() + (offset << (F::PAGE_SHIFT - 3)));
+        (table.control(), Self::page_range(at))
     }
 
     /// One page of addresses.

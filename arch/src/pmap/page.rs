@@ -4,10 +4,11 @@
 //! Locks: the page's lock bit, with preemption off; no pmap's. An entry that is in the reverse map keeps
 //! its table alive, because its table counts it as live until the entry is out.
 
+use super::account::Count;
 use super::hardware::Hardware;
 use super::protect::lower_entry;
 use super::record::{LOCATION, Locked};
-use super::{Batch, Flush, Paging, PteFormat, Space, control};
+use super::{Batch, Flush, Paging, PteFormat, Space};
 use abi::Protection;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 use sync::NoPreempt;
@@ -49,17 +50,18 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let only = page.word & LOCATION;
             if !self.disconnect_one(page, only, flush) {
                 page.word &= !LOCATION;
-                self.uncount(only);
+                self.uncount(only, Count::of(page.account()));
             }
             return;
         }
         let mut noted = RefMod::empty();
+        let account = page.account();
         self.pv_retain(page, |location| {
             let mut one = Noted(RefMod::empty());
             let keep = self.disconnect_entry(location, &mut one, flush);
             noted |= one.0;
             if !keep {
-                self.uncount(location);
+                self.uncount(location, Count::of(account));
             }
             keep
         });
@@ -76,34 +78,34 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     /// Makes an entry absent, or, if it is wired, only lowers it. Answers whether it stays.
     fn disconnect_entry(&self, location: u64, noted: &mut Noted, flush: &mut Flush) -> bool {
         let slot = self.word(location);
-        let (control, at) = self.owner(location);
-        if slot.load(Relaxed) & F::WIRED != 0 {
+        let (control, range) = self.owner(location);
+        // A superpage's entry is wired, unless it is just being removed.
+        if slot.load(Relaxed) & F::WIRED != 0 || self.is_superpage(location) {
             if lower_entry::<F>(slot, F::lower(Protection::READ, self.space_of(control))) {
-                self.gather(control, Self::page_range(at), flush);
+                self.gather(control, range, flush);
             }
             return true;
         }
         noted.0 |= F::refmod(slot.swap(0, AcqRel));
-        self.gather(control, Self::page_range(at), flush);
+        self.gather(control, range, flush);
         false
     }
 
     /// Counts a mapping that is gone: the last touch of its table.
-    pub(super) fn uncount(&self, location: u64) {
+    pub(super) fn uncount(&self, location: u64, count: Count) {
         let table = self.record(PhysAddr(location));
-        self.word(table.control() + control::RESIDENT)
-            .fetch_sub(1, Relaxed);
+        self.count_down(table.control(), count);
         table.drop_live(1);
     }
 
     fn lower_all(&self, page: &Locked<'_>, protection: Protection, flush: &mut Flush) {
         self.pv_each(page, |location| {
-            let (control, at) = self.owner(location);
+            let (control, range) = self.owner(location);
             if lower_entry::<F>(
                 self.word(location),
                 F::lower(protection, self.space_of(control)),
             ) {
-                self.gather(control, Self::page_range(at), flush);
+                self.gather(control, range, flush);
             }
         });
     }
@@ -132,9 +134,13 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         let flush = batch.flush_mut();
         let change = F::forget(which);
         self.pv_each(&record, |location| {
+            // What a superpage's entry notes is said of its other pages too.
+            if self.is_superpage(location) {
+                return;
+            }
             if lower_entry::<F>(self.word(location), change) && which.contains(RefMod::MODIFIED) {
-                let (control, at) = self.owner(location);
-                self.gather(control, Self::page_range(at), flush);
+                let (control, range) = self.owner(location);
+                self.gather(control, range, flush);
             }
         });
         record.forget(which);

@@ -48,6 +48,13 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         while at < range.end.0 {
             let leaf = match self.find_leaf(pmap, &mut shape, at) {
                 Ok(leaf) => leaf,
+                Err(next) if shape.superpages != 0 => {
+                    at = self.lower_superpage(pmap, (at, next), change, batch);
+                    if at == 0 {
+                        break;
+                    }
+                    continue;
+                }
                 Err(0) => break,
                 Err(next) => {
                     at = next;

@@ -1,6 +1,6 @@
 //! What is mapped, and the wired mark.
 //!
-//! Owns: `extract`, `change_wiring`, the counts. Locks: the pmap's.
+//! Owns: `extract`, `change_wiring`, the count of tables. Locks: the pmap's.
 
 use super::hardware::Hardware;
 use super::{Paging, Pmap, PteFormat, Shape, Space, control};
@@ -69,10 +69,6 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
                 Err(seen) => old = seen,
             }
         }
-    }
-
-    pub(super) fn resident(&self, pmap: &Pmap<H>) -> Pages {
-        Pages(self.word(pmap.control.0 + control::RESIDENT).load(Relaxed))
     }
 
     pub(super) fn tables(&self, pmap: &Pmap<H>) -> Pages {

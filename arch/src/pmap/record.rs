@@ -7,13 +7,14 @@
 //!
 //! | state | `head` | `more` |
 //! |---|---|---|
-//! | page | first mapping's entry, MODIFIED, REFERENCED, LOCK | second mapping's entry, or the list of all further ones |
-//! | table | its pmap's control block, TABLE | leaf: first address mapped, which eighths were used since it was vacant; upper: which parts were ever used; live entries |
+//! | page | what it counts as, first mapping's entry, MODIFIED, REFERENCED, LOCK | second mapping's entry, or the list of all further ones |
+//! | table | its pmap's control block, TABLE; UPPER | leaf: first address mapped, which eighths were used since it was vacant; upper: its number, which parts were ever used; live entries |
 //! | pool frame | next pool frame with room, POOL | nodes free, made, in use |
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use sync::Platform;
 use vm::machine::RefMod;
+use vm::residence::Account;
 
 /// The record of one frame. All zero: a page without mappings.
 #[derive(Debug, Default)]
@@ -31,6 +32,10 @@ pub(super) const REFMOD_SHIFT: u32 = 1;
 pub(super) const REFMOD: u64 = 0b11 << REFMOD_SHIFT;
 /// The bits of a physical address in either word.
 pub(super) const LOCATION: u64 = 0x000f_ffff_ffff_fff8;
+/// What a page counts as ([`Account`]) lies here in its `head`.
+const ACCOUNT_SHIFT: u32 = 52;
+/// The bits of [`Account`].
+const ACCOUNT: u64 = 0b11 << ACCOUNT_SHIFT;
 /// In a page's `more`: it leads to a list.
 pub(super) const IN_LIST: u64 = 1;
 /// The frame is a page table.
@@ -40,8 +45,12 @@ pub(super) const POOL: u64 = 1 << 62;
 
 /// Bits of a table's `more` that count its live entries (0 to 2048).
 pub(super) const LIVE: u64 = (1 << 12) - 1;
+/// In a table's `head`: it is an upper one.
+pub(super) const UPPER: u64 = 1 << 61;
 /// Upper tables: a bit for each part of the table in which an entry was ever made.
 pub(super) const USED_SHIFT: u32 = 12;
+/// Upper tables that lead to leaf tables: where the number of the table is, counted in what such a table maps.
+pub(super) const NUMBER_SHIFT: u32 = 44;
 /// log2 of how many parts that are.
 pub(super) const PART_BITS: u32 = 5;
 /// Leaf tables: nothing is mapped, and the pmap has counted it as one that it keeps.
@@ -88,7 +97,7 @@ impl FrameRecord {
     #[inline]
     pub(super) fn lock_mapped_once(&self, location: u64) -> Option<Locked<'_>> {
         let seen = self.head.load(Ordering::Relaxed);
-        if seen & !REFMOD != location {
+        if seen & !(REFMOD | ACCOUNT) != location {
             return None;
         }
         self.head
@@ -122,12 +131,29 @@ impl FrameRecord {
     /// Makes the record a table's. The frame is out of the reserve, and not yet linked.
     pub(super) fn become_table(&self, control: u64, first: u64) {
         debug_assert_eq!(
-            self.head.load(Ordering::Relaxed) & !REFMOD,
+            self.head.load(Ordering::Relaxed) & !(REFMOD | ACCOUNT),
             0,
             "I-PMAP-1: a mapped page became a table"
         );
         self.head.store(control | TABLE, Ordering::Relaxed);
         self.more.store(first, Ordering::Relaxed);
+    }
+
+    /// Makes the record an upper table's, which has this number among those that map as much.
+    pub(super) fn become_upper(&self, control: u64, number: u64) {
+        self.become_table(control | UPPER, number << NUMBER_SHIFT);
+    }
+
+    /// Whether the frame is an upper table that a pmap made. An entry of one that is in a reverse map is a
+    /// superpage's.
+    #[inline]
+    pub(super) fn is_upper(&self) -> bool {
+        self.head.load(Ordering::Relaxed) & UPPER != 0
+    }
+
+    /// The number of an upper table that leads to leaf tables.
+    pub(super) fn number(&self) -> u64 {
+        self.more.load(Ordering::Relaxed) >> NUMBER_SHIFT
     }
 
     /// Makes the record a page's without mappings.
@@ -230,6 +256,33 @@ pub(super) struct Locked<'a> {
 }
 
 impl Locked<'_> {
+    /// What the page counts as.
+    #[inline]
+    pub(super) fn account(&self) -> Account {
+        Account::from_bits(self.word >> ACCOUNT_SHIFT)
+    }
+
+    /// It counts as something else. Who has mappings of it moves their counts.
+    #[inline]
+    pub(super) fn set_account(&mut self, account: Account) {
+        self.word = self.word & !ACCOUNT | (account as u64) << ACCOUNT_SHIFT;
+    }
+
+    /// Whether one mapping more may count as this: it is the page's first, or the others do.
+    #[inline]
+    pub(super) fn may_count_as(&mut self, account: Account) -> bool {
+        self.account_as(account) == account
+    }
+
+    /// The page's first mapping decides what it counts as. Answers what it counts as.
+    #[inline]
+    pub(super) fn account_as(&mut self, account: Account) -> Account {
+        if self.word & LOCATION == 0 {
+            self.set_account(account);
+        }
+        self.account()
+    }
+
     /// Adds a mapping if it is the page's first or second. Answers whether it was.
     #[inline]
     pub(super) fn insert_inline(&mut self, location: u64) -> bool {

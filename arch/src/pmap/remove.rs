@@ -3,8 +3,9 @@
 //! Owns: `remove`. Each leaf table is walked once, up to its last live entry; absent tables are
 //! skipped whole. Locks: the pmap's for the whole range, each page's in turn.
 
+use super::account::{Count, Removed};
 use super::hardware::Hardware;
-use super::{Batch, Paging, Pmap, PteFormat, control};
+use super::{Batch, Paging, Pmap, PteFormat};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 use vm::addr::{PhysAddr, Range, VirtAddr};
 
@@ -15,11 +16,18 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             "I-PMAP-4: {range:x?} is not in the pmap's half"
         );
         let mut shape = pmap.shape.lock();
-        let mut removed = 0;
+        let (mut any, mut removed) = (false, Removed::default());
         let mut at = range.start.0;
         while at < range.end.0 {
             let leaf = match self.find_leaf(pmap, &mut shape, at) {
                 Ok(leaf) => leaf,
+                Err(next) if shape.superpages != 0 => {
+                    at = self.remove_superpage(pmap, &mut shape, (at, next), batch);
+                    if at == 0 {
+                        break;
+                    }
+                    continue;
+                }
                 Err(0) => break,
                 Err(next) => {
                     at = next;
@@ -35,7 +43,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             let table = self.record(PhysAddr(leaf));
             let live = table.live();
             if live != 0 {
-                removed += self.remove_in(pmap, leaf, at, stop, live, batch);
+                any |= self.remove_in(pmap, leaf, (at, stop), live, &mut removed, batch);
             }
             // Also if disconnects had emptied it before.
             if table.is_newly_vacant() {
@@ -43,29 +51,29 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             }
             at = stop;
         }
-        if removed != 0 {
-            self.word(pmap.control.0 + control::RESIDENT)
-                .fetch_sub(removed as u64, Relaxed);
+        if any {
+            self.count_down_all(pmap.control.0, &removed);
         }
     }
 
     /// Removes what a leaf table maps from `start` to `stop`; `live` is an upper bound of what it
-    /// maps. Answers how many mappings went, and has counted the table's live entries down.
+    /// maps. Adds what went to `removed`, and has counted the table's live entries down. Answers whether
+    /// anything went.
     fn remove_in(
         &self,
         pmap: &Pmap<H>,
         leaf: u64,
-        start: u64,
-        stop: u64,
+        (start, stop): (u64, u64),
         live: usize,
+        removed: &mut Removed,
         batch: &mut Batch<'_, F, H>,
-    ) -> usize {
+    ) -> bool {
         let first = Self::location(leaf, start);
         let end = first + ((stop - start) >> (F::PAGE_SHIFT - 3));
         let eighths = self.record(PhysAddr(leaf)).eighths();
-        let gone = self.remove_entries(first, end, eighths, live);
+        let gone = self.remove_entries(first, end, eighths, live, removed);
         if gone.count == 0 {
-            return 0;
+            return false;
         }
         let address = |location| VirtAddr(start + ((location - first) << (F::PAGE_SHIFT - 3)));
         let range = Range {
@@ -74,17 +82,27 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         };
         self.gather(pmap.control.0, range, batch.flush_mut());
         self.record(PhysAddr(leaf)).drop_live(gone.count);
-        gone.count
+        true
     }
 
     /// The loop over a leaf's entries from `first` to `end`, at most `most` of them present.
     #[inline(never)]
-    fn remove_entries(&self, first: u64, end: u64, eighths: u8, most: usize) -> Gone {
+    fn remove_entries(
+        &self,
+        first: u64,
+        end: u64,
+        eighths: u8,
+        most: usize,
+        removed: &mut Removed,
+    ) -> Gone {
         let (mut count, mut lowest, mut highest) = (0, 0, 0);
         Self::each_used(first, end, eighths, |mut location, to| {
             while location < to {
                 let entry = self.word(location).load(Relaxed);
-                if F::is_present(entry) && self.remove_entry(location, entry) {
+                if F::is_present(entry)
+                    && let Some(account) = self.remove_entry(location, entry)
+                {
+                    removed.add(account);
                     if lowest == 0 {
                         lowest = location;
                     }
@@ -106,9 +124,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 
     /// Makes a leaf's entry absent and takes it out of its page's reverse map. `entry` is what was
-    /// seen there. Answers no if the page was disconnected meanwhile. The caller counts.
+    /// seen there. Answers which count it is still in, or nothing if the page was disconnected meanwhile.
     #[inline(always)]
-    pub(super) fn remove_entry(&self, location: u64, entry: u64) -> bool {
+    pub(super) fn remove_entry(&self, location: u64, entry: u64) -> Option<Count> {
         // The commonest case: nothing else maps the page. An untracked entry's page never names it.
         let number = F::address(entry).0.wrapping_sub(self.first.0) >> F::PAGE_SHIFT;
         if let Some(record) = self.records.get(number as usize)
@@ -117,8 +135,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             if page.record.more.load(Relaxed) == 0 {
                 page.note(F::refmod(self.word(location).swap(0, AcqRel)));
                 page.word ^= location;
+                let account = page.account();
                 page.unlock();
-                return true;
+                return Some(Count::of(account));
             }
             page.unlock();
         }
@@ -127,22 +146,23 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
     /// The same for entries that are untracked, or not their page's only one.
     #[inline(never)]
-    fn remove_any(&self, location: u64, entry: u64) -> bool {
+    fn remove_any(&self, location: u64, entry: u64) -> Option<Count> {
         let slot = self.word(location);
         if entry & F::UNTRACKED != 0 {
             slot.store(0, Relaxed);
-            return true;
+            return Some(Count::UNTRACKED);
         }
         let mut page = self.record(F::address(entry)).lock::<H>();
         let old = slot.swap(0, AcqRel);
         if !F::is_present(old) {
             page.unlock();
-            return false;
+            return None;
         }
         page.note(F::refmod(old));
         self.pv_remove(&mut page, location);
+        let account = page.account();
         page.unlock();
-        true
+        Some(Count::of(account))
     }
 }
 

@@ -294,28 +294,33 @@ impl Watch {
         unsafe { paging.hardware().word(location) }.load(Ordering::Relaxed)
     }
 
-    /// The leaf table that a processor finds: it does not know whose that is.
-    fn leaf<F: PteFormat>(paging: &Paging<F, Simulated>, root: PhysAddr, at: u64) -> Option<u64> {
+    /// The table that a processor finds an address's entry in, and its level: it does not know whose that is.
+    fn table<F: PteFormat>(
+        paging: &Paging<F, Simulated>,
+        root: PhysAddr,
+        at: u64,
+    ) -> Option<(u64, usize)> {
         let mut table = root.0;
         for level in (1..F::LEVELS).rev() {
             let entry = Self::entry(paging, table, at, level);
             if !F::is_table(entry, level) && !F::is_nested(entry) {
-                return None;
+                // A superpage's entry is in the table above.
+                return (level == 1 && F::is_present(entry)).then_some((table, level));
             }
             table = F::address(entry).0;
         }
-        Some(table)
+        Some((table, 0))
     }
 
-    /// What the tables say now: the entry and the leaf table.
+    /// What the tables say now: the entry and the table that it is in.
     fn walk<F: PteFormat>(
         paging: &Paging<F, Simulated>,
         root: PhysAddr,
         at: u64,
     ) -> Option<(u64, u64)> {
-        let leaf = Self::leaf(paging, root, at)?;
-        let entry = Self::entry(paging, leaf, at, 0);
-        F::is_present(entry).then_some((entry, leaf))
+        let (table, level) = Self::table(paging, root, at)?;
+        let entry = Self::entry(paging, table, at, level);
+        F::is_present(entry).then_some((entry, table))
     }
 }
 
@@ -419,7 +424,8 @@ impl<F: PteFormat> Observer<Paging<F, Simulated>> for Watch {
                 }
             }
             // A table that is known must be the address's table still.
-            if Self::leaf(paging, pmap.root(), cached.at) != Some(cached.leaf) {
+            let table = Self::table(paging, pmap.root(), cached.at);
+            if table.map(|(table, _)| table) != Some(cached.leaf) {
                 return Err("an unlinked table is still kept");
             }
         }

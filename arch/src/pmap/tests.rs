@@ -12,9 +12,11 @@ use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
 use vm::batch::TlbBatch;
 use vm::machine::{CacheMode, FrameSource, Machine, Mapping, NotEntered, RefMod, Tracking, Wired};
 use vm::page::{Page, PageArray};
+use vm::residence::Account;
 
 mod conform;
 mod nest;
+mod superpage;
 
 /// A machine with one pmap and an array for batches.
 struct Bench<F: PteFormat> {
@@ -28,6 +30,7 @@ const DATA: Mapping = Mapping {
     wired: Wired::No,
     cache: CacheMode::WriteBack,
     tracking: Tracking::Tracked,
+    account: Account::Internal,
 };
 
 impl<F: PteFormat> Bench<F> {
@@ -256,7 +259,10 @@ fn a_page_that_other_cpus_may_see_is_not_replaced() {
             let (of_old, of_new) = if entered { (0, 1) } else { (tracked, 0) };
             assert_eq!(bench.paging.page_mappings(old), of_old);
             assert_eq!(bench.paging.page_mappings(new), of_new);
-            assert_eq!(bench.paging.pmap_resident(&pmap).0, 1);
+            let residence = bench.paging.pmap_residence(&pmap);
+            assert_eq!(residence.total().0, 1);
+            let untracked = u64::from(tracking == Tracking::Untracked && !entered);
+            assert_eq!(residence.untracked.0, untracked);
         }
     }
     for tracking in [Tracking::Tracked, Tracking::Untracked] {

@@ -192,12 +192,12 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             "I-PMAP-4: {at:#x} lies in a block"
         );
         let new = self.reserve_table(reserve).ok_or(NeedReserve)?;
-        let first = if level == 1 {
-            at & !(Self::LEAF_SIZE - 1)
+        let record = self.record(new);
+        if level == 1 {
+            record.become_table(pmap.control.0, at & !(Self::LEAF_SIZE - 1));
         } else {
-            0
-        };
-        self.record(new).become_table(pmap.control.0, first);
+            record.become_upper(pmap.control.0, at >> F::shift(2));
+        }
         self.word(pmap.control.0 + control::TABLES)
             .fetch_add(1, Relaxed);
         self.link(location, F::table(new, pmap.space));
@@ -234,6 +234,44 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         self.unlink(pmap, shape, at, batch);
     }
 
+    /// Gives a table of the pmap's own back, which no entry leads to any more once the pmap is unlocked.
+    #[inline(always)]
+    pub(super) fn retire(&self, pmap: &Pmap<H>, table: u64, batch: &mut Batch<'_, F, H>) {
+        self.record(PhysAddr(table)).become_page();
+        self.note_peaks(pmap.control.0);
+        self.word(pmap.control.0 + control::TABLES)
+            .fetch_sub(1, Relaxed);
+        batch.retire_table(self.page_at(PhysAddr(table)));
+    }
+
+    /// Makes an entry of an upper table absent. Answers the table.
+    #[inline(always)]
+    fn clear(&self, location: u64) -> u64 {
+        self.word(location).store(0, Release);
+        let above = location & !(Self::PAGE_SIZE - 1);
+        if self.record(PhysAddr(above)).is_table() {
+            self.record(PhysAddr(above)).drop_live(1);
+        }
+        above
+    }
+
+    /// Takes the entry of a superpage away, the first of a path to the root, and the tables above that
+    /// become vacant by it.
+    pub(super) fn unlink_superpage(
+        &self,
+        pmap: &Pmap<H>,
+        path: &[u64],
+        batch: &mut Batch<'_, F, H>,
+    ) {
+        for location in path {
+            let table = self.clear(*location);
+            if self.record(PhysAddr(table)).live() != 0 || table == pmap.root.0 {
+                break;
+            }
+            self.retire(pmap, table, batch);
+        }
+    }
+
     /// Takes the entry away that leads to the leaf table of `at`, the table too if it is the pmap's own,
     /// and tables above that become vacant by it.
     pub(super) fn unlink(
@@ -260,17 +298,9 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             } else if record.live() != 0 || table == pmap.root.0 {
                 break;
             } else {
-                record.become_page();
-                self.word(pmap.control.0 + control::TABLES)
-                    .fetch_sub(1, Relaxed);
-                batch.retire_table(self.page_at(PhysAddr(table)));
+                self.retire(pmap, table, batch);
             }
-            self.word(*location).store(0, Release);
-            let above = location & !(Self::PAGE_SIZE - 1);
-            if self.record(PhysAddr(above)).is_table() {
-                self.record(PhysAddr(above)).drop_live(1);
-            }
-            table = above;
+            table = self.clear(*location);
         }
         shape.recent = Shape::NOTHING;
         // What TLBs keep of upper levels goes with any page that the table mapped.

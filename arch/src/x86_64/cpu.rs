@@ -3,7 +3,7 @@
 //! Owns: feature detection and the control registers. Does not own: other CPUs' start
 //! (`boot`), interrupts (`apic`).
 
-use super::{apic, interrupts, msr, percpu};
+use super::{apic, interrupts, msr, percpu, tlb};
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid, __cpuid_count};
 use core::fmt;
@@ -169,6 +169,7 @@ pub fn relax() {
 /// Rests until an interrupt has been handled. Called with interrupts masked, and returns so; one
 /// that arrives before the rest begins ends it at once.
 pub fn wait_for_interrupt() {
+    tlb::rest();
     // SAFETY: `sti` takes effect after `hlt` has begun: no interrupt is lost between the two.
     unsafe { asm!("sti", "hlt", "cli") };
     debug_assert!(!interrupts::enabled());

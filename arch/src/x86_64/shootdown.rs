@@ -12,6 +12,7 @@
 //! | a switch to the address space | the root is published before it is loaded: a CPU that the scan missed walks the new tables |
 //! | a switch away from it | loading CR3 forgot it: the waiter looks at the root again |
 //! | a request while one is served | the served number is read before forgetting; the newer request stays open |
+//! | a CPU that rests | it is not interrupted: either it is seen to rest, or it sees the request when it wakes |
 
 use crate::pmap::Flush;
 use crate::pmap::hardware::{Beside, Tag};
@@ -32,6 +33,8 @@ struct Cpu {
     served: AtomicU64,
     /// What the interrupt controller calls it.
     hardware: AtomicU32,
+    /// 1 while it rests: it uses no translation but those of its idle loop until it has looked at `asked`.
+    resting: AtomicU32,
 }
 
 /// All CPUs.
@@ -57,6 +60,7 @@ impl Shootdown {
                     asked: AtomicU64::new(0),
                     served: AtomicU64::new(0),
                     hardware: AtomicU32::new(0),
+                    resting: AtomicU32::new(0),
                 }
             }; CPUS],
             up: AtomicU64::new(0),
@@ -129,16 +133,42 @@ impl Shootdown {
         for (index, other) in self.cpus.iter().enumerate() {
             let up = self.up.load(Relaxed) & 1 << index != 0;
             if index != cpu && up && concerns(flush, other.loaded.load(SeqCst)) {
-                waiting[index] = other.asked.fetch_add(1, SeqCst) + 1;
-                interrupt(other.hardware.load(Relaxed));
+                let request = other.asked.fetch_add(1, SeqCst) + 1;
+                if other.resting.load(SeqCst) == 0 {
+                    waiting[index] = request;
+                    interrupt(other.hardware.load(Relaxed));
+                }
             }
         }
         for (index, (other, wanted)) in self.cpus.iter().zip(waiting).enumerate() {
             while other.served.load(Acquire) < wanted && concerns(flush, other.loaded.load(Acquire))
             {
+                if other.resting.load(Acquire) != 0 {
+                    break;
+                }
                 self.serve(cpu, &mut forget);
                 give_way(index);
             }
+        }
+    }
+
+    /// The calling CPU is going to rest until an interrupt: whoever asks meanwhile does not wait for it.
+    #[inline]
+    pub fn rest(&self, cpu: usize) {
+        if self.others(cpu) {
+            self.cpus[cpu].resting.store(1, SeqCst);
+        }
+    }
+
+    /// An interrupt came to the calling CPU. If it rested, it forgets what it was asked to meanwhile, before it uses
+    /// anything else.
+    #[inline]
+    pub fn wake(&self, cpu: usize, forget: impl FnOnce()) {
+        let own = &self.cpus[cpu];
+        if own.resting.load(Relaxed) != 0 {
+            own.resting.store(0, SeqCst);
+            fence(SeqCst);
+            self.serve(cpu, forget);
         }
     }
 
@@ -265,6 +295,32 @@ mod tests {
             || {},
             give_way,
         );
+    }
+
+    #[test]
+    fn who_rests_is_not_asked_and_forgets_when_it_wakes() {
+        let all = Shootdown::new();
+        for cpu in 0..2 {
+            all.join(cpu, cpu as u32);
+            all.publish(cpu, PhysAddr(0x1000));
+        }
+        all.rest(1);
+        all.ask(
+            0,
+            &flush_of(0x1000),
+            |_| panic!("a CPU that rests is interrupted"),
+            || {},
+            |_| panic!("a CPU that rests is waited for"),
+        );
+        let mut forgot = 0;
+        all.wake(1, || forgot += 1);
+        assert_eq!(forgot, 1);
+        all.wake(1, || forgot += 1);
+        assert_eq!(forgot, 1, "it did not rest");
+        // Nobody asked.
+        all.rest(1);
+        all.wake(1, || forgot += 1);
+        assert_eq!(forgot, 1);
     }
 
     #[test]

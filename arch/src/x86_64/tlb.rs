@@ -207,6 +207,18 @@ mod execute {
         SHOOTDOWN.serve(cpu::id(), || execute(Step::Global));
     }
 
+    /// This CPU is going to rest. Interrupts are masked until it does.
+    #[inline]
+    pub fn rest() {
+        SHOOTDOWN.rest(cpu::id());
+    }
+
+    /// An interrupt came. Interrupts are masked.
+    #[inline]
+    pub fn wake() {
+        SHOOTDOWN.wake(cpu::id(), || execute(Step::Global));
+    }
+
     /// This CPU comes up, and forgets what it kept while nobody asked it to forget. Preemption is off.
     pub fn join() {
         SHOOTDOWN.join(cpu::id(), apic::hardware_id());
@@ -225,7 +237,7 @@ mod execute {
     }
 }
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
-pub use execute::{beside, execute, invalidate, invalidate_page, join, load, serve};
+pub use execute::{beside, execute, invalidate, invalidate_page, join, load, rest, serve, wake};
 
 #[cfg(test)]
 mod tests {

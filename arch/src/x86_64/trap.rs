@@ -4,7 +4,7 @@
 //! saving (`entry.s`), what is done about a cause (`kernel`).
 
 use super::descriptors::{Gate, GateUse, STAR_VALUE, TablePointer};
-use super::{apic, interrupts, msr, percpu, preempt, timer, user, vectors};
+use super::{apic, interrupts, msr, percpu, preempt, timer, tlb, user, vectors};
 use crate::layout::USER_END;
 use core::cell::UnsafeCell;
 
@@ -129,6 +129,7 @@ fn handle(frame: &mut TrapFrame, cause: Cause) {
 /// Devices, timer and other CPUs, from `entry.s`; interrupts are masked.
 #[unsafe(no_mangle)]
 extern "C" fn interrupt_enter(frame: &mut TrapFrame) {
+    tlb::wake();
     interrupt(frame.vector as u8);
     if frame.is_user() {
         before_user(frame);
@@ -151,7 +152,7 @@ fn interrupt(vector: u8) {
         }
         vectors::IPI => {
             apic::end_of_interrupt();
-            super::tlb::serve();
+            tlb::serve();
             kernel_interrupt(Interrupt::Ipi);
         }
         vectors::DEVICES..vectors::DEVICES_END => {

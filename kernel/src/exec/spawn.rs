@@ -17,7 +17,7 @@ use crate::signals;
 use crate::task::{Heritage, Task};
 use crate::user_memory::{PathText, get};
 use abi::Errno;
-use abi::proc::{
+use abi::spawn::{
     POSIX_SPAWN_SETPGROUP, POSIX_SPAWN_SETSIGDEF, POSIX_SPAWN_SETSIGMASK, SPAWN_CLOSE, SPAWN_DUP2,
     SPAWN_OPEN, SpawnArgs, SpawnAttr, SpawnFileAction,
 };

@@ -26,6 +26,11 @@ pub fn yield_now(_: &mut Call<'_>) -> Trap {
     SUCCESS
 }
 
+/// Which CPU runs the caller. It may be another one by the time the caller hears of it.
+pub fn cpu_number(_: &mut Call<'_>) -> Trap {
+    Ok(sync::NoPreempt::<crate::platform::Machine>::new().cpu() as u32)
+}
+
 /// `mach_timebase_info(*{numerator, denominator})`.
 pub fn timebase_info(call: &mut Call<'_>) -> Trap {
     let (numerator, denominator) = arch::timer::timebase();
@@ -174,6 +179,13 @@ fn give_zones(names_at: u64, info_at: u64, room: u32) -> Result<u32, KernReturn>
         count += 1;
     }
     Ok(count)
+}
+
+/// `mach_zone_force_gc(host)`: what zones keep and do not need goes back.
+pub fn zone_force_gc(call: &mut Call<'_>) -> Trap {
+    check_host(call.args[0])?;
+    vm().zone_registry().gc(vm().frames());
+    SUCCESS
 }
 
 /// `mach_memory_info(host, *names, *zones, *zone_count, *memory, *memory_count)`: zones as

@@ -78,7 +78,8 @@ pub fn make_memory_entry(call: &mut Call<'_>) -> Trap {
     let parent = parent.as_ref().map(|parent| parent.entry()).transpose()?;
     let made = with_map(call, target, |map| {
         let (size, offset) = (UserSize(size), UserAddr(offset));
-        vm().make_memory_entry(map, size, offset, permission as u32, parent.map(|entry| &**entry))
+        let own = call.task.own_map().unwrap_or(map);
+        vm().make_memory_entry_for(own, map, (size, offset), permission as u32, parent.map(|entry| &**entry))
     })?;
     give(call, made, size_at, handle_at)
 }
@@ -106,13 +107,10 @@ fn give(call: &Call<'_>, made: MadeEntry<arch::Machine>, size_at: u64, handle_at
 pub fn memory_object_memory_entry(call: &mut Call<'_>) -> Trap {
     let [host, internal, size, permission, pager, handle_at] = first_six(call);
     check_host(host)?;
-    if size == 0 || internal as u32 == 0 || pager != 0 {
+    if internal as u32 == 0 || pager != 0 {
         return Err(KernReturn::INVALID_ARGUMENT);
     }
-    let permission = permission as u32 & 7 | MAP_MEM_NAMED_CREATE;
-    let made = with_map(call, u64::from(crate::task::ports::TASK_SELF), |map| {
-        vm().make_memory_entry(map, UserSize(size), UserAddr(0), permission, None)
-    })?;
+    let made = vm().memory_object_memory_entry(UserSize(size), permission as u32)?;
     give(call, made, 0, handle_at)
 }
 
@@ -142,23 +140,31 @@ pub fn memory_entry_ownership(call: &mut Call<'_>) -> Trap {
     if flags & !VM_LEDGER_FLAGS_USER != 0 {
         return Err(KernReturn::INVALID_ARGUMENT);
     }
-    let owner = call.task.ports.lock().lookup(owner as u32);
-    let other = matches!(&owner, Some(Port::Task(task)) if !task.same(call.task));
-    if other || flags != 0 || tag == VM_LEDGER_TAG_NETWORK {
-        return Err(KernReturn::NO_ACCESS);
-    }
-    let tag = match tag {
+    let ledger = match tag {
         VM_LEDGER_TAG_UNCHANGED => None,
         VM_LEDGER_TAG_NONE => Some(LedgerTag::None),
         VM_LEDGER_TAG_DEFAULT => Some(LedgerTag::Default),
+        VM_LEDGER_TAG_NETWORK => Some(LedgerTag::Network),
         VM_LEDGER_TAG_MEDIA => Some(LedgerTag::Media),
         VM_LEDGER_TAG_GRAPHICS => Some(LedgerTag::Graphics),
         VM_LEDGER_TAG_NEURAL => Some(LedgerTag::Neural),
         _ => return Err(KernReturn::INVALID_ARGUMENT),
     };
+    let owner = call.task.ports.lock().lookup(owner as u32);
+    let other = matches!(&owner, Some(Port::Task(task)) if !task.same(call.task));
+    if other || flags != 0 || tag == VM_LEDGER_TAG_NETWORK {
+        return Err(KernReturn::NO_ACCESS);
+    }
     let memory = memory_of(call, name)?;
     let own = call.task.own_map().filter(|_| matches!(owner, Some(Port::OwnTask | Port::Task(_))));
-    vm().memory_entry_ownership(memory.entry()?, own, tag)?;
+    vm().memory_entry_ownership(memory.entry()?, own, ledger)?;
+    SUCCESS
+}
+
+/// `mach_memory_entry_access_tracking(entry, *tracking, *reads, *writes)`.
+pub fn memory_entry_access_tracking(call: &mut Call<'_>) -> Trap {
+    let memory = memory_of(call, call.args[0])?;
+    vm().memory_entry_access_tracking(memory.entry()?)?;
     SUCCESS
 }
 

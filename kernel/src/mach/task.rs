@@ -7,13 +7,13 @@ use crate::memory::vm;
 use crate::shared::Shared;
 use crate::syscall::Call;
 use crate::task::Task;
+use crate::task::task::Weight;
 use crate::task::ports::Port;
 use crate::user_memory::{Plain, get, put, put_bytes};
 use abi::KernReturn;
 use abi::proc::TimeValue;
 use abi::task_info::*;
-use core::sync::atomic::Ordering::Relaxed;
-use vm::{Charged, LedgerTag};
+use vm::{Account, Charged, LEDGER_TAGS, LedgerTag, Pages, VolatileMemory};
 
 /// `POLICY_TIMESHARE`.
 const TIMESHARE: i32 = 1;
@@ -30,11 +30,17 @@ pub fn task_info(call: &mut Call<'_>) -> Trap {
     let room: u32 = get(count_at).map_err(fault)?;
     let given = match flavor as u32 {
         TASK_EVENTS_INFO => give(&events(&task), info_at, room)?,
+        TASK_THREAD_TIMES_INFO => give(&times(&task), info_at, room)?,
         TASK_BASIC_INFO_32 => give(&basic_32(&basic(&task), Resident::Now), info_at, room)?,
         TASK_BASIC2_INFO_32 => give(&basic_32(&basic(&task), Resident::Most), info_at, room)?,
         TASK_BASIC_INFO_64 | TASK_BASIC_INFO_64_2 => give(&basic_64(&basic(&task)), info_at, room)?,
         MACH_TASK_BASIC_INFO => give(&basic(&task), info_at, room)?,
         TASK_VM_INFO => give_revision(&memory(&task), &TASK_VM_INFO_REVISIONS, info_at, room)?,
+        TASK_VM_INFO_PURGEABLE => {
+            let info = with_volatile(memory(&task), task.volatile_memory(vm()));
+            give_revision(&info, &TASK_VM_INFO_REVISIONS, info_at, room)?
+        }
+        TASK_VM_INFO_PURGEABLE_ACCOUNT => return Err(KernReturn::NOT_SUPPORTED),
         _ => return Err(KernReturn::INVALID_ARGUMENT),
     };
     put(count_at, &given).map_err(fault)?;
@@ -71,17 +77,30 @@ fn events(task: &Shared<Task>) -> TaskEventsInfo {
     }
 }
 
+fn user_time(task: &Shared<Task>) -> TimeValue {
+    let time = task.threads.usage().time;
+    TimeValue {
+        seconds: small(time / crate::clock::SECOND),
+        microseconds: small(time % crate::clock::SECOND / 1000),
+    }
+}
+
+/// Processor time is not split: all of it counts as the program's.
+fn times(task: &Shared<Task>) -> TaskThreadTimesInfo {
+    TaskThreadTimesInfo {
+        user_time: user_time(task),
+        system_time: TimeValue::default(),
+    }
+}
+
 fn basic(task: &Shared<Task>) -> MachTaskBasicInfo {
     let page = vm().page_size();
-    let time = task.threads.usage().time;
+    let weight = task.weight(vm());
     MachTaskBasicInfo {
         virtual_size: task.size(vm()).0,
-        resident_size: task.resident(vm()) * page,
-        resident_size_max: task.peak.load(Relaxed) * page,
-        user_time: TimeValue {
-            seconds: small(time / crate::clock::SECOND),
-            microseconds: small(time % crate::clock::SECOND / 1000),
-        },
+        resident_size: weight.residence.total().0 * page,
+        resident_size_max: weight.peaks.resident.0 * page,
+        user_time: user_time(task),
         policy: TIMESHARE,
         ..MachTaskBasicInfo::default()
     }
@@ -124,30 +143,48 @@ fn memory(task: &Shared<Task>) -> TaskVmInfo {
     let page = vm().page_size();
     let (size, entries) = task.size(vm());
     let limits = task.limits(vm());
-    let resident = task.resident(vm()) * page;
-    let peak = task.peak.load(Relaxed) * page;
+    let Weight {
+        residence,
+        peaks,
+        footprint,
+        charged,
+    } = task.weight(vm());
+    let bytes = |pages: Pages| pages.0 * page;
     TaskVmInfo {
         virtual_size: size,
         region_count: small(entries as u64),
         page_size: small(page),
-        resident_size: resident,
-        resident_size_peak: peak,
-        internal: resident,
-        internal_peak: peak,
-        phys_footprint: resident,
+        resident_size: bytes(residence.total()),
+        resident_size_peak: bytes(peaks.resident),
+        internal: bytes(residence.internal()),
+        internal_peak: bytes(peaks.internal),
+        external: bytes(residence.of(Account::External)),
+        external_peak: bytes(peaks.external),
+        reusable: bytes(residence.of(Account::Reusable)),
+        reusable_peak: bytes(peaks.reusable),
+        phys_footprint: bytes(footprint),
         min_address: limits.start.0,
         max_address: limits.end.0,
-        ledger_phys_footprint_peak: i64::try_from(peak).unwrap_or(i64::MAX),
-        ledgers: ledgers(task),
+        ledger_phys_footprint_peak: i64::try_from(bytes(peaks.footprint)).unwrap_or(i64::MAX),
+        ledgers: ledgers(&charged),
         ..TaskVmInfo::default()
+    }
+}
+
+fn with_volatile(info: TaskVmInfo, found: VolatileMemory) -> TaskVmInfo {
+    let page = vm().page_size();
+    TaskVmInfo {
+        purgeable_volatile_pmap: found.mapped.0 * page,
+        purgeable_volatile_resident: found.resident.0 * page,
+        purgeable_volatile_virtual: found.virtual_size,
+        ..info
     }
 }
 
 /// What a task is charged for purgeable memory: pairs of bytes and of bytes that are compressed, of which
 /// there are none. Media, graphics and neural memory that is volatile counts as without footprint.
-fn ledgers(task: &Shared<Task>) -> [i64; 20] {
+fn ledgers(charged: &[Charged; LEDGER_TAGS]) -> [i64; 20] {
     let page = vm().page_size();
-    let charged = task.charged(vm());
     let mut ledgers = [0; 20];
     let kinds = [LedgerTag::None, LedgerTag::Network, LedgerTag::Media, LedgerTag::Graphics, LedgerTag::Neural];
     for (four, tag) in ledgers.chunks_mut(4).zip(kinds) {
@@ -174,6 +211,17 @@ pub fn reclaim_allocate(call: &mut Call<'_>) -> Trap {
         }
         if length == 0 || most == 0 || most < length {
             return Err(KernReturn::INVALID_ARGUMENT);
+        }
+        Err(KernReturn::VM_RECLAIM_NOT_SUPPORTED)
+    })
+}
+
+/// `mach_vm_deferred_reclamation_buffer_flush`, `_update_reclaimable_bytes` and `_resize`: there is no such
+/// buffer.
+pub fn reclaim(call: &mut Call<'_>) -> Trap {
+    with_map(call, call.args[0], |map| {
+        if !call.task.own_map().is_some_and(|own| core::ptr::eq(own, map)) {
+            return Err(KernReturn::INVALID_TASK);
         }
         Err(KernReturn::VM_RECLAIM_NOT_SUPPORTED)
     })

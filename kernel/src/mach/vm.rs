@@ -14,7 +14,8 @@ pub fn allocate(call: &mut Call<'_>) -> Trap {
     let [target, address_at, size, flags, ..] = call.args;
     let address: u64 = get(address_at).map_err(fault)?;
     let at = with_map(call, target, |map| {
-        vm().allocate(map, UserAddr(address), UserSize(size), UserFlags(flags as u32))
+        let own = call.task.own_map().unwrap_or(map);
+        vm().allocate_for(own, (map, UserAddr(address)), UserSize(size), UserFlags(flags as u32))
     })?;
     put(address_at, &at.0).map_err(fault)?;
     SUCCESS
@@ -52,7 +53,7 @@ pub fn map_anonymous(call: &mut Call<'_>) -> Trap {
         maximum: UserProt(VM_PROT_ALL),
         inherit: UserInherit(VM_INHERIT_COPY),
     };
-    let at = with_map(call, target, |map| vm().map(map, &request))?;
+    let at = with_map(call, target, |map| vm().map_for(call.task.own_map().unwrap_or(map), map, &request))?;
     put(address_at, &at.0).map_err(fault)?;
     SUCCESS
 }
@@ -72,10 +73,10 @@ pub fn map(call: &mut Call<'_>) -> Trap {
     };
     let target = u64::from(arguments.target);
     let at = if arguments.object == 0 {
-        with_map(call, target, |map| vm().map(map, &request))?
+        with_map(call, target, |map| vm().map_for(call.task.own_map().unwrap_or(map), map, &request))?
     } else {
         let memory = memory_of(call, u64::from(arguments.object));
-        let memory = memory.map_err(|_| KernReturn::INVALID_OBJECT)?;
+        let memory = memory.or_else(|_| with_map(call, target, |_| Err(vm().map_nothing(&request))))?;
         let how = (arguments.offset, copy_mode(arguments.copy));
         let entry = memory.entry()?;
         with_map(call, target, |map| vm().map_entry(map, &request, entry, how))?

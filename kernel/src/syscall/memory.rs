@@ -13,28 +13,32 @@ use abi::region::page_query;
 use abi::vm_flags::*;
 use abi::{Errno, Inherit, KernReturn, Protection};
 use vm::{
-    Attributes, CopyMode, EnterObject, MapRequest, Placement, SetMax, UserAddr, UserBehavior,
+    Attributes, CopyMode, EnterObject, EntryFlags, MapRequest, Placement, SetMax, UserAddr, UserBehavior,
     UserFlags, UserInherit, UserProt, UserSize, VirtAddr,
 };
 
-/// `mlockall`, `munlockall`: Darwin has them not.
-pub fn no_call(_: &mut Call<'_>) -> Answer {
-    Err(Errno::ENOSYS.into())
-}
-
-/// `mremap_encrypted(address, length, cryptid, cputype, cpusubtype)`: memory that is not encrypted stays
+/// `mremap_encrypted(address, length, cryptid, cputype, cpusubtype)`: a file that is not encrypted stays
 /// as it is, and nobody can decrypt any other.
 pub fn mremap_encrypted(call: &mut Call<'_>) -> Answer {
     const NONE: u32 = 0;
     const APPLICATION: u32 = 1;
     const MODEL: u32 = 2;
     const TEST: u32 = 0x10;
-    aligned(call.args[0], call.args[1])?;
-    match call.args[2] as u32 {
-        NONE => DONE,
-        APPLICATION | MODEL | TEST => Err(Errno::ENOTSUP.into()),
-        _ => Err(Errno::EINVAL.into()),
+    let [address, length, cryptid, ..] = call.args;
+    aligned(address, length)?;
+    if length == 0 || cryptid as u32 == NONE {
+        return DONE;
     }
+    if matches!(cryptid as u32, APPLICATION | MODEL | TEST) && !is_of_file(own_map(call)?, address) {
+        return Err(Errno::EINVAL.into());
+    }
+    Err(Errno::ENOTSUP.into())
+}
+
+/// Whether a file is behind the memory at an address.
+fn is_of_file(map: &TaskMap, address: u64) -> bool {
+    let region = vm().region(map, UserAddr(address));
+    region.is_ok_and(|region| region.range.contains(VirtAddr(address)) && region.file.is_some())
 }
 
 /// This machine's rule about memory that is writable and executable.
@@ -104,7 +108,7 @@ fn map_zeros(map: &TaskMap, plan: &Plan, flags: u32) -> Result<VirtAddr, Errno> 
         addr: UserAddr(address),
         size: UserSize(plan.size),
         mask: 0,
-        flags: UserFlags(flags | where_),
+        flags: UserFlags(flags | plan.flags | where_),
         current: UserProt(u32::from(plan.protection.bits())),
         maximum: UserProt(u32::from(Protection::ALL.bits())),
         inherit: UserInherit(inherit as u32),
@@ -165,11 +169,17 @@ fn map_file(call: &Call<'_>, plan: &Plan, file: &OpenFile, node: &Node) -> Resul
     }
     let mut max = Protection::ALL;
     max.set(Protection::WRITE, may_write);
+    let mut protection = plan.protection;
+    if plan.flags & VM_FLAGS_TPRO != 0 {
+        protection.remove(Protection::WRITE);
+    }
     let inherit = if shared { Inherit::Share } else { Inherit::Copy };
+    let mut attributes = Attributes::with(protection, max, inherit, 0);
+    attributes.flags.set(EntryFlags::NO_CACHE, plan.flags & VM_FLAGS_NO_CACHE != 0);
     let what = EnterObject {
         object: Some(body.object.object()),
         offset: plan.offset,
-        attributes: Attributes::with(plan.protection, max, inherit, 0),
+        attributes,
         copy: if shared { CopyMode::Shared } else { CopyMode::Private },
     };
     enter(own_map(call)?, plan, &what)

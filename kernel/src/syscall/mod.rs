@@ -11,6 +11,8 @@ mod locks;
 mod memory;
 mod name;
 mod process;
+mod refused;
+mod shared_region;
 mod shm;
 mod signal;
 mod sysctl;
@@ -78,7 +80,7 @@ pub const DONE: Answer = Ok((0, 0));
 type UnixCall = fn(&mut Call<'_>) -> Answer;
 type MachTrap = fn(&mut Call<'_>) -> Result<u32, KernReturn>;
 
-const UNIX_COUNT: usize = 520;
+const UNIX_COUNT: usize = 560;
 const MACH_COUNT: usize = 640;
 
 macro_rules! table {
@@ -122,7 +124,10 @@ table! { UNIX, UnixCall, UNIX_COUNT,
     SYS_MSYNC => memory::msync; SYS_MLOCK => memory::mlock; SYS_MUNLOCK => memory::munlock;
     SYS_SHM_OPEN => shm::open; SYS_SHM_UNLINK => shm::unlink;
     SYS_MREMAP_ENCRYPTED => memory::mremap_encrypted;
-    SYS_MLOCKALL => memory::no_call; SYS_MUNLOCKALL => memory::no_call;
+    SYS_MLOCKALL => refused::no_call; SYS_MUNLOCKALL => refused::no_call;
+    SYS_SWAPON => refused::swapon; SYS_KAS_INFO => refused::kas_info;
+    SYS_SHARED_REGION_CHECK_NP => shared_region::check;
+    SYS_SHARED_REGION_MAP_AND_SLIDE_2_NP => shared_region::map_and_slide;
     SYS_GETTIMEOFDAY => time::gettimeofday; SYS_SEMWAIT_SIGNAL => time::semwait_signal;
     SYS_GETENTROPY => time::getentropy;
     SYS_SYSCTL => sysctl::sysctl; SYS_SYSCTLBYNAME => sysctl::sysctlbyname;
@@ -135,6 +140,10 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::PORT_DEALLOCATE => mach::port::deallocate; abi::trap::THREAD_SELF => mach::port::thread_self;
     abi::trap::TASK_SELF => mach::port::task_self; abi::trap::HOST_SELF => mach::port::host_self;
     abi::trap::TASK_FOR_PID => mach::port::task_for_pid;
+    abi::trap::CPU_NUMBER => mach::host::cpu_number;
+    abi::trap::MACX_SWAPON => refused::macx; abi::trap::MACX_SWAPOFF => refused::macx;
+    abi::trap::MACX_TRIGGERS => refused::macx; abi::trap::MACX_BACKING_STORE_SUSPEND => refused::macx;
+    abi::trap::MACX_BACKING_STORE_RECOVERY => refused::macx;
     abi::trap::SWTCH_PRI => mach::host::yield_now; abi::trap::THREAD_SWITCH => mach::host::yield_now;
     abi::trap::TIMEBASE_INFO => mach::host::timebase_info; abi::trap::WAIT_UNTIL => mach::host::wait_until;
     abi::trap::MACH_VM_INHERIT => mach::vm::inherit; abi::trap::MACH_VM_MAP => mach::vm::map;
@@ -152,6 +161,7 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MEMORY_OBJECT_MEMORY_ENTRY => mach::share::memory_object_memory_entry;
     abi::trap::MEMORY_ENTRY_MAP_SIZE => mach::share::memory_entry_map_size;
     abi::trap::MEMORY_ENTRY_OWNERSHIP => mach::share::memory_entry_ownership;
+    abi::trap::MEMORY_ENTRY_ACCESS_TRACKING => mach::share::memory_entry_access_tracking;
     abi::trap::HOST_STATISTICS64 => mach::host::statistics; abi::trap::HOST_INFO => mach::host::info;
     abi::trap::HOST_PAGE_SIZE => mach::host::page_size; abi::trap::MACH_ZONE_INFO => mach::host::zone_info;
     abi::trap::VM_PURGABLE_CONTROL => mach::purgable::control;
@@ -160,6 +170,8 @@ table! { MACH, MachTrap, MACH_COUNT,
     abi::trap::MACH_VM_PAGE_INFO => mach::purgable::page_info;
     abi::trap::MACH_MEMORY_INFO => mach::host::memory_info; abi::trap::TASK_WIRE => mach::task::wire;
     abi::trap::MACH_VM_RECLAIM_ALLOCATE => mach::task::reclaim_allocate;
+    abi::trap::MACH_VM_RECLAIM_FLUSH => mach::task::reclaim; abi::trap::MACH_VM_RECLAIM_UPDATE => mach::task::reclaim;
+    abi::trap::MACH_VM_RECLAIM_RESIZE => mach::task::reclaim; abi::trap::MACH_ZONE_FORCE_GC => mach::host::zone_force_gc;
     abi::trap::MACH_VM_RANGE_CREATE => mach::task::range_create; abi::trap::VM_OBJECTS => mach::objects::objects;
     abi::trap::TASK_INFO => mach::task::task_info; abi::trap::AUDIT => mach::host::audit;
 }

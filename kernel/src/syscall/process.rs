@@ -139,9 +139,8 @@ pub fn getrusage(call: &mut Call<'_>) -> Answer {
     let task = call.task;
     let usage = match call.args[0] as i32 {
         0 => {
-            task.resident(vm());
-            let peak = task.peak.load(Relaxed) * vm().page_size();
             let used = task.threads.usage();
+            let peak = task.weight(vm()).peaks.resident.0 * vm().page_size();
             usage(used.time, peak, used.faults)
         }
         -1 => usage(task.children_time.load(Relaxed), 0, 0),

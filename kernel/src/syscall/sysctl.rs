@@ -53,6 +53,16 @@ impl Value {
         Self::new(&value.to_le_bytes())
     }
 
+    fn quads(values: impl Iterator<Item = u64>) -> Self {
+        let mut all = Self::new(&[]);
+        for value in values {
+            let end = (all.length + 8).min(all.bytes.len());
+            all.bytes[all.length..end].copy_from_slice(&value.to_le_bytes()[..end - all.length]);
+            all.length = end;
+        }
+        all
+    }
+
     fn text(text: core::fmt::Arguments<'_>) -> Self {
         let mut value = Self::new(&[]);
         // What does not fit is cut off; the NUL always fits.
@@ -134,6 +144,7 @@ fn value(id: Id) -> Value {
         Id::LockStatistics => Value::new(&[]),
         Id::Machine => Value::text(format_args!("{}", arch::cpu::NAME)),
         Id::Model => Value::text(format_args!("QEMU")),
+        Id::CpuFaults => Value::quads((0..run::cpu_count()).map(|cpu| vm().counters().get_on(cpu, Event::Fault))),
         Id::Ncpu | Id::PhysicalCpu | Id::LogicalCpu => Value::int(run::cpu_count() as u64),
         Id::ByteOrder => Value::int(1234),
         Id::HwPageSize => Value::quad(page),

@@ -60,8 +60,13 @@ impl Limits {
 
     /// A child begins with its parent's.
     pub fn inherit(&self, parent: &Self) {
-        self.size.set(parent.size.get());
-        self.wired.set(parent.wired.get());
+        for (own, parent) in [(&self.size, &parent.size), (&self.wired, &parent.wired)] {
+            let both = parent.get();
+            // Most tasks have no limits, and a new one has none.
+            if both != [RLIM_INFINITY; 2] {
+                own.set(both);
+            }
+        }
     }
 
     /// As the map keeps them.

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 use sync::NoPreempt;
-use vm::{Charged, LEDGER_TAGS, Map, MapRef, Range};
+use vm::{Charged, LEDGER_TAGS, Map, MapRef, Pages, Peaks, Range, Residence, VolatileMemory};
 
 /// An address space of this kernel.
 pub type TaskMap = Map<Machine>;
@@ -64,6 +64,19 @@ pub struct Registration {
     pub tsd_offset: u32,
     /// From there to the port's place, in bytes; 0: none.
     pub port_offset: u32,
+}
+
+/// What the memory of a task counts as.
+#[derive(Default)]
+pub struct Weight {
+    /// Pages mapped.
+    pub residence: Residence,
+    /// The most there ever were.
+    pub peaks: Peaks,
+    /// Pages that it weighs.
+    pub footprint: Pages,
+    /// Pages of purgeable memory that it is charged for, by tag.
+    pub charged: [Charged; LEDGER_TAGS],
 }
 
 /// A task.
@@ -257,18 +270,32 @@ impl Task {
         let Some(map) = self.map_ref() else { return 0 };
         let pages = vm.resident(&map).0;
         vm.map_release(map);
-        self.peak.fetch_max(pages, Relaxed);
         pages
     }
 
-    /// What its address space is charged for purgeable memory, by tag.
-    pub fn charged(&self, vm: &KernelVm) -> [Charged; LEDGER_TAGS] {
+    /// What its memory counts as.
+    pub fn weight(&self, vm: &KernelVm) -> Weight {
         let Some(map) = self.map_ref() else {
-            return Default::default();
+            return Weight::default();
         };
-        let charged = vm.charged(&map);
+        let weight = Weight {
+            residence: vm.residence(&map),
+            peaks: vm.peaks(&map),
+            footprint: vm.footprint(&map),
+            charged: vm.charged(&map),
+        };
         vm.map_release(map);
-        charged
+        weight
+    }
+
+    /// What its address space shows of memory that may be thrown away.
+    pub fn volatile_memory(&self, vm: &KernelVm) -> VolatileMemory {
+        let Some(map) = self.map_ref() else {
+            return VolatileMemory::default();
+        };
+        let found = vm.volatile_memory(&map);
+        vm.map_release(map);
+        found
     }
 
     /// Faults of its address space that copied a page.

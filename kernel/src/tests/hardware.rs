@@ -45,6 +45,11 @@ fn page_tables_conform(rig: &mut Rig<'_>) -> Outcome {
         counts.iter().all(|&count| count > 0),
         "too little was met: {met:?}"
     );
+    let has = arch::Machine::SUPERPAGE_SIZE.is_some();
+    check!(
+        has == (met.superpages > 0) && has == (met.parts > 0),
+        "superpages: {met:?}"
+    );
     check!(met.most_mappers > 2, "no page was shared: {met:?}");
     Ok(())
 }

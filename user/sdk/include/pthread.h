@@ -115,6 +115,7 @@ unsigned int pthread_mach_thread_np(pthread_t thread);
 void *pthread_get_stackaddr_np(pthread_t thread);
 size_t pthread_get_stacksize_np(pthread_t thread);
 void pthread_yield_np(void);
+int pthread_cpu_number_np(size_t *number);
 
 #define pthread_cleanup_push(routine, arg)                                                          \
 	{                                                                                           \

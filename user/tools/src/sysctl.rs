@@ -3,6 +3,7 @@
 use crate::ls;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 /// The text of a value of this format; `None` if the bytes do not fit it.
 pub fn text(format: &str, bytes: &[u8]) -> Option<String> {
@@ -32,6 +33,14 @@ pub fn text(format: &str, bytes: &[u8]) -> Option<String> {
         ("IU" | "QU", 4) => word(0)?.to_string(),
         ("Q" | "I", 8) => (long(0)? as i64).to_string(),
         ("QU" | "IU", 8) => long(0)?.to_string(),
+        // Several numbers: one for each of something.
+        ("QU", bytes) if bytes.is_multiple_of(8) => {
+            let numbers: Option<Vec<String>> = (0..bytes)
+                .step_by(8)
+                .map(|at| long(at).map(|number| number.to_string()))
+                .collect();
+            numbers?.join(" ")
+        }
         ("S,xsw_usage", _) => {
             let encrypted = if word(28)? != 0 { "(encrypted)" } else { "" };
             format!(

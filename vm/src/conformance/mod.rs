@@ -9,7 +9,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `mod`, `steps` | a run of pmap calls; what each call means to the model |
-//! | `nest` | the same for tables that several pmaps show |
+//! | `nest`, `superpage` | the same for tables that several pmaps show, for a run of pages under one entry |
 //! | `tasks`, `library` | a run of tasks, and what they all show |
 //! | `cpu` | a program's loads and stores |
 //! | `terms` | what a run of pmap calls is given and what it answers |
@@ -23,10 +23,11 @@
 //! The numbers here are the suite's own and small, so their arithmetic is plain.
 #![allow(clippy::arithmetic_side_effects)]
 
-use crate::addr::{PageId, Range, VirtAddr};
+use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::{FrameSource, Machine};
 use crate::page::PageArray;
+use crate::residence::{Account, Peaks, Residence};
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -34,6 +35,7 @@ mod cpu;
 mod library;
 mod nest;
 mod steps;
+mod superpage;
 mod tasks;
 mod terms;
 
@@ -100,9 +102,17 @@ struct Run<'a, 'p, M: Machine, O> {
     model: [[Option<Mapped>; SLOTS]; ALL_SPACES],
     /// Which tables of the nested pmap each user shows.
     shows: [[bool; nest::TABLES]; SPACES],
+    /// Where the program's run is mapped.
+    superpage: Option<superpage::Superpage>,
     pages: [PageId; PAGES],
+    /// What each page counts as.
+    accounts: [Account; PAGES],
+    /// What each pmap's owner is charged for.
+    charges: [u64; ALL_SPACES],
+    /// The most that each pmap mapped.
+    peaks: [Peaks; ALL_SPACES],
     /// What the kernel's pmap mapped before: in the kernel, its own memory.
-    others: u64,
+    others: Residence,
     met: Met,
     step: u32,
     doing: &'static str,
@@ -119,7 +129,22 @@ pub fn conform<M: Machine, O: Observer<M>>(
     program: Program,
 ) -> Result<Met, Failure> {
     let pages = vm.frames().pages();
-    run(vm.machine(), pages, &mut vm.tables(), observer, program)
+    let count = M::SUPERPAGE_SIZE.map_or(0, |size| size >> M::PAGE_SHIFT);
+    let taken = match count {
+        0 => None,
+        count => vm.frames().take_run(Pages(count)),
+    };
+    let program = Program {
+        run: taken,
+        ..program
+    };
+    let met = run(vm.machine(), pages, &mut vm.tables(), observer, program)?;
+    if let Some(first) = taken {
+        for number in 0..count as u32 {
+            vm.frames().give_page(PageId(first.0 + number));
+        }
+    }
+    Ok(met)
 }
 
 /// Runs a program with frames of any source.
@@ -153,8 +178,12 @@ pub fn run<M: Machine, O: Observer<M>>(
         nested: Some(machine.pmap_create_nested(frames).map_err(|_| lost)?),
         model: [[None; SLOTS]; ALL_SPACES],
         shows: [[false; nest::TABLES]; SPACES],
+        superpage: None,
         pages,
-        others: machine.pmap_resident(machine.kernel_pmap()).0,
+        accounts: core::array::from_fn(|page| Account::from_bits(page as u64)),
+        charges: [0; ALL_SPACES],
+        peaks: [Peaks::default(); ALL_SPACES],
+        others: machine.pmap_residence(machine.kernel_pmap()),
         met: Met::default(),
         step: 0,
         doing: "start",
@@ -264,7 +293,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 .run(self.machine, pmap, &mut addresses.into_iter());
         }
         let mut batch = TlbBatch::new(self.array);
-        match self.random(17) {
+        match self.random(20) {
             0..8 => self.enter(space, frames, &mut batch)?,
             8 => self.remove(space, &mut batch)?,
             9 | 10 => self.protect(space, &mut batch)?,
@@ -273,6 +302,9 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             13 => self.forget(&mut batch)?,
             14 => self.disconnect(&mut batch)?,
             15 => self.nest(frames, &mut batch)?,
+            16 => self.account(),
+            17 => self.charge(space),
+            18 => self.superpage(frames, &mut batch)?,
             _ => {
                 if self.random(4) == 0 && space < SPACES {
                     self.recreate(space, frames)?;
@@ -300,7 +332,11 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
     fn compare(&mut self) -> Result<(), Failure> {
         let mut mappings = [0; PAGES];
         for space in 0..ALL_SPACES {
-            let mut resident = if space == KERNEL { self.others } else { 0 };
+            let mut resident = if space == KERNEL {
+                self.others
+            } else {
+                Residence::default()
+            };
             for slot in 0..SLOTS {
                 if space == KERNEL && slot / CLUSTER == NEST_CLUSTER {
                     continue;
@@ -309,18 +345,26 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
                 let holder = self.holder(space, slot);
                 let expected = self.model[holder][slot];
                 let found = self.machine.pmap_extract(self.pmap(space), at);
-                if found != expected.map(|mapped| (self.pages[mapped.page], mapped.protection)) {
+                let single = expected.map(|mapped| (self.pages[mapped.page], mapped.protection));
+                if found != single.or_else(|| self.in_superpage(space, at)) {
                     return self.fail("extract differs", at.0);
                 }
                 if let Some(mapped) = expected.filter(|_| holder == space) {
-                    resident += 1;
+                    let count = match mapped.tracked {
+                        true => &mut resident.by[self.accounts[mapped.page] as usize].0,
+                        false => &mut resident.untracked.0,
+                    };
+                    *count += 1;
                     mappings[mapped.page] += usize::from(mapped.tracked);
                 }
             }
-            if self.machine.pmap_resident(self.pmap(space)).0 != resident {
-                return self.fail("the resident count differs", resident);
+            if self.superpage.is_some_and(|mapped| mapped.space == space) {
+                self.count_run(&mut resident);
             }
+            resident.charged.0 += self.charges[space];
+            self.compare_counts(space, &resident)?;
         }
+        self.compare_run()?;
         let nestings = self.machine.pmap_nestings(self.pmap(NESTED));
         if nestings != self.nestings() {
             return self.fail("the count of nested tables differs", nestings);
@@ -337,6 +381,26 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         Ok(())
     }
 
+    fn compare_counts(&mut self, space: usize, expected: &Residence) -> Result<(), Failure> {
+        let pmap = self.pmap(space);
+        let resident = expected.total().0;
+        if self.machine.pmap_residence(pmap) != *expected
+            || self.machine.pmap_resident(pmap).0 != resident
+        {
+            return self.fail("the resident counts differ", resident);
+        }
+        let (tables, peaks) = (
+            self.machine.pmap_tables(pmap),
+            self.machine.pmap_peaks(pmap),
+        );
+        self.peaks[space].note(expected, tables);
+        // What the kernel mapped at most before, nobody knows.
+        if space != KERNEL && peaks != self.peaks[space] {
+            return self.fail("the peaks differ", peaks.footprint.0);
+        }
+        Ok(())
+    }
+
     /// Unmaps everything: all frames go back.
     fn end(&mut self, frames: &mut dyn FrameSource) -> Result<(), Failure> {
         self.doing = "end";
@@ -348,6 +412,9 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         );
         batch.sync(self.machine, frames);
         self.model[KERNEL] = [None; SLOTS];
+        self.machine
+            .pmap_charge(self.machine.kernel_pmap(), -(self.charges[KERNEL] as i64));
+        self.charges[KERNEL] = 0;
         for space in 0..SPACES {
             self.recreate(space, frames)?;
         }

@@ -9,6 +9,7 @@ use crate::conformance::Failure;
 use crate::machine::{
     CacheMode, FrameSource, Machine, Mapping, NotEntered, RefMod, Tracking, Wired,
 };
+use crate::residence::{ACCOUNTS, Account, Peaks};
 use abi::Protection;
 
 impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
@@ -43,8 +44,12 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             } else {
                 Tracking::Untracked
             },
+            account: self.accounts[page],
         };
         let at = self.address(space, slot);
+        if self.in_superpage(space, at).is_some() {
+            self.remove_superpage(batch);
+        }
         let mut reserve = M::Reserve::default();
         let (mut refilled, mut removed) = (false, false);
         loop {
@@ -102,6 +107,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         let (slots, range) = self.some_slots(space);
         self.unnest(space, range, batch);
         self.machine.pmap_remove(self.pmap(space), range, batch);
+        self.superpage_keeps(space, range, Protection::NONE);
         for slot in slots {
             let gone = u32::from(self.model[space][slot].take().is_some());
             self.met.removed += gone;
@@ -121,6 +127,7 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         self.unnest(space, range, batch);
         self.machine
             .pmap_protect(self.pmap(space), range, kept, batch);
+        self.superpage_keeps(space, range, kept);
         for slot in slots {
             let shown = self.is_shown(space, slot);
             let mapped = &mut self.model[space][slot];
@@ -214,6 +221,29 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
         Ok(())
     }
 
+    /// A page counts as something else.
+    pub(super) fn account(&mut self) {
+        self.doing = "page_account";
+        let page = self.random(PAGES);
+        let account = Account::from_bits(self.random(ACCOUNTS) as u64);
+        self.machine.page_account(self.pages[page], account);
+        let mapped = |slot: &&Option<Mapped>| slot.is_some_and(|it| it.page == page && it.tracked);
+        let moved = self.model.iter().flatten().filter(mapped).count();
+        self.met.accounted += moved as u32 * u32::from(self.accounts[page] != account);
+        self.accounts[page] = account;
+    }
+
+    /// The owner of a pmap is charged for more pages, or for none.
+    pub(super) fn charge(&mut self, space: usize) {
+        self.doing = "pmap_charge";
+        let change = match self.charges[space] {
+            0 => 1 + self.random(9) as i64,
+            charged => -(charged as i64),
+        };
+        self.machine.pmap_charge(self.pmap(space), change);
+        self.charges[space] = self.charges[space].saturating_add_signed(change);
+    }
+
     pub(super) fn recreate(
         &mut self,
         space: usize,
@@ -224,8 +254,11 @@ impl<M: Machine, O: Observer<M>> Run<'_, '_, M, O> {
             self.machine.pmap_destroy(pmap, frames);
         }
         self.forget_nestings(space);
+        self.superpage = self.superpage.filter(|mapped| mapped.space != space);
         self.met.destroyed += u32::from(self.model[space].iter().any(Option::is_some));
         self.model[space] = [None; SLOTS];
+        self.peaks[space] = Peaks::default();
+        self.charges[space] = 0;
         match self.machine.pmap_create(frames) {
             Ok(pmap) => self.users[space] = Some(pmap),
             Err(_) => return self.fail("not enough frames", 0),

@@ -3,7 +3,7 @@
 //! Owns: the program's description, the counts of what it met, the failure, the [`Observer`].
 //! Does not own: the run.
 
-use crate::addr::{Range, VirtAddr};
+use crate::addr::{PageId, Range, VirtAddr};
 use crate::machine::Machine;
 use core::fmt;
 
@@ -53,6 +53,8 @@ pub struct Program {
     pub user_window: Range,
     /// What the model expects of `RefMod::MODIFIED`.
     pub notes: Notes,
+    /// The first page of a superpage's run that nobody else uses. [`conform`](super::conform) takes one itself.
+    pub run: Option<PageId>,
 }
 
 /// How often each kind of step was taken, so that a run which met too little can fail.
@@ -66,6 +68,8 @@ pub struct Met {
     pub changed: u32,
     /// Times the reserve was filled.
     pub refilled: u32,
+    /// Mappings whose page came to count as something else.
+    pub accounted: u32,
     /// Mappings removed by range.
     pub removed: u32,
     /// Mappings lowered by range.
@@ -84,6 +88,10 @@ pub struct Met {
     pub unnested: u32,
     /// Mappings of the nested pmap that went or were lowered while others showed them.
     pub shown: u32,
+    /// Superpages entered where none was; 0 on a machine that has none.
+    pub superpages: u32,
+    /// Superpages that went or were lowered by a part.
+    pub parts: u32,
 }
 
 /// What went wrong, and at which step.

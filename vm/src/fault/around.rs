@@ -12,6 +12,7 @@ use crate::machine::{Machine, Mapping};
 use crate::map::entry::Entry;
 use crate::object::ObjectState;
 use crate::object::slot::Slot;
+use crate::residence::Account;
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -56,6 +57,9 @@ impl<M: Machine> Vm<M> {
                     found = true;
                 }
             }
+            if top.reusable {
+                self.leave_out(&mut pages, mapping.account);
+            }
             if let Some(own) = pages.get_mut(low) {
                 *own = None::<PageId>;
             }
@@ -69,6 +73,15 @@ impl<M: Machine> Vm<M> {
                     this.reserve,
                 );
             }
+        }
+    }
+
+    /// Leaves the pages out that count as something else.
+    #[cold]
+    fn leave_out(&self, pages: &mut [Option<PageId>], account: Account) {
+        let counts = |page: &PageId| self.frames.pages().get(*page).account() == account;
+        for page in pages {
+            *page = page.filter(counts);
         }
     }
 }

@@ -11,7 +11,8 @@ use crate::machine::{
 };
 use crate::map::entry::Entry;
 use crate::object::slot::Slot;
-use crate::object::{Object, ObjectKind, ObjectState, Shadow};
+use crate::object::{ObjRef, Object, ObjectKind, ObjectState, Shadow};
+use crate::residence::Account;
 use crate::vm::Vm;
 use abi::Protection;
 
@@ -42,7 +43,7 @@ fn shows_around(kind: ObjectKind, mapping: Mapping) -> bool {
     match kind {
         ObjectKind::Anonymous | ObjectKind::Kernel => true,
         ObjectKind::Named => !mapping.protection.contains(Protection::WRITE),
-        ObjectKind::Uncached => false,
+        ObjectKind::Uncached | ObjectKind::Contiguous => false,
     }
 }
 
@@ -63,13 +64,14 @@ impl<M: Machine> Vm<M> {
             wired: Wired::No,
             cache: CacheMode::WriteBack,
             tracking: Tracking::Untracked,
+            account: Account::Internal,
         };
         self.enter_mapping(self.zero_frame, mapping, this)
     }
 
     /// What a page of a `kind` of object is mapped with for this access.
     #[inline]
-    fn mapping(
+    pub(super) fn mapping(
         &self,
         entry: &Entry<M>,
         access: Protection,
@@ -77,7 +79,7 @@ impl<M: Machine> Vm<M> {
         kind: ObjectKind,
         page: PageId,
     ) -> Mapping {
-        let owed = self.frames.pages().get(page).is_owed();
+        let (owed, account) = self.frames.pages().get(page).owed_and_account();
         Mapping {
             protection: permission(entry, access, on_top, kind, owed),
             wired: if entry.wired == 0 {
@@ -87,6 +89,7 @@ impl<M: Machine> Vm<M> {
             },
             cache: CacheMode::WriteBack,
             tracking: Tracking::Tracked,
+            account,
         }
     }
 
@@ -95,11 +98,36 @@ impl<M: Machine> Vm<M> {
     pub(super) fn enter_resident(
         &self,
         entry: &Entry<M>,
-        (top, object): (&ObjectState<M>, &Object<M>),
+        (top, object): (&ObjectState<M>, &ObjRef<M>),
         (index, page): (u64, PageId),
         this: &mut Try<'_, M>,
     ) -> Step<M> {
-        let step = self.enter(entry, page, OnTop::Yes, object, this);
+        if object.kind != ObjectKind::Anonymous {
+            return self.enter_resident_apart(entry, (top, object), (index, page), this);
+        }
+        let mapping = self.mapping(entry, this.access, OnTop::Yes, object.kind, page);
+        let step = self.enter_page(page, mapping, this);
+        if let Step::Done = step
+            && !mapping.protection.is_empty()
+        {
+            self.enter_around(entry, top, index, mapping, this);
+        }
+        step
+    }
+
+    /// The same for an object that is not plain memory.
+    #[inline(never)]
+    fn enter_resident_apart(
+        &self,
+        entry: &Entry<M>,
+        (top, object): (&ObjectState<M>, &ObjRef<M>),
+        (index, page): (u64, PageId),
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
+        if entry.is_superpage() {
+            return self.enter_superpage(entry, (top, object), (index, page), this);
+        }
+        let step = self.enter_apart(entry, page, OnTop::Yes, object, this);
         let mapping = self.mapping(entry, this.access, OnTop::Yes, object.kind, page);
         if let Step::Done = step
             && !mapping.protection.is_empty()
@@ -182,7 +210,7 @@ impl<M: Machine> Vm<M> {
                 // A machine without such an operation keeps caches and memory in step by itself.
                 let _ = self.machine().page_cache(page, CacheOperation::FlushData);
             }
-            ObjectKind::Anonymous | ObjectKind::Kernel => {}
+            ObjectKind::Anonymous | ObjectKind::Kernel | ObjectKind::Contiguous => {}
         }
         self.enter_page(page, mapping, this)
     }
@@ -199,7 +227,7 @@ impl<M: Machine> Vm<M> {
     }
 
     /// Instruction fetches through the new mapping see what the page holds.
-    fn make_fetchable(&self, page: PageId) {
+    pub(super) fn make_fetchable(&self, page: PageId) {
         let record = self.frames.pages().get(page);
         if !record.is_fetchable() {
             self.machine().sync_instructions(page);

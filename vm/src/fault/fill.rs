@@ -13,12 +13,13 @@ use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
 use crate::object::slot::Slot;
 use crate::object::tree::Slots;
-use crate::object::{ObjRef, ObjectKind, ObjectState};
+use crate::object::{ObjRef, ObjectState};
+use crate::page::Content;
 use crate::vm::Vm;
 
 /// The empty slot.
 struct Target<'a, M: Machine> {
-    kind: ObjectKind,
+    content: Content,
     slots: &'a mut Slots<M>,
     number: u32,
     index: u64,
@@ -36,7 +37,7 @@ impl<M: Machine> Vm<M> {
     ) -> Result<PageId, Step<M>> {
         let (share, size) = (top.true_share, top.size);
         let target = Target {
-            kind: object.kind,
+            content: object.content(top),
             slots: &mut top.slots,
             number: top.number,
             index,
@@ -46,6 +47,9 @@ impl<M: Machine> Vm<M> {
             let page = self.zero_fill(target)?;
             if copied {
                 self.frames.pages().get(page).set_owed();
+            }
+            if top.purge.is_some() {
+                self.page_charged(top);
             }
             return Ok(page);
         };
@@ -84,13 +88,13 @@ impl<M: Machine> Vm<M> {
     #[inline]
     fn zero_fill(&self, target: Target<'_, M>) -> Result<PageId, Step<M>> {
         let Target {
-            kind,
+            content,
             slots,
             number,
             index,
         } = target;
         let zero = |machine: &M, page| machine.zero_page(page);
-        let page = self.add_page(kind, slots, number, index, zero);
+        let page = self.add_page(content, slots, number, index, zero);
         let page = page.map_err(|NoMemory| self.fault_shortage())?;
         self.counters.count(Event::ZeroFill);
         Ok(page)
@@ -108,7 +112,7 @@ impl<M: Machine> Vm<M> {
         place: u64,
     ) -> Result<PageId, Step<M>> {
         let Target {
-            kind,
+            content,
             slots,
             number,
             index,
@@ -116,7 +120,7 @@ impl<M: Machine> Vm<M> {
         let made = this.kept.snapshot.filter(|made| made.page == from);
         let added = match made {
             Some(made) => {
-                let added = self.add_filled(kind, slots, number, index, made.copy);
+                let added = self.add_filled(content, slots, number, index, made.copy);
                 if added.is_ok() {
                     this.kept.snapshot = None;
                 }
@@ -127,7 +131,7 @@ impl<M: Machine> Vm<M> {
             }
             None => {
                 let copy = |machine: &M, page| machine.copy_page(from, page);
-                self.add_page(kind, slots, number, index, copy)
+                self.add_page(content, slots, number, index, copy)
             }
         };
         let page = added.map_err(|NoMemory| self.fault_shortage())?;

@@ -11,6 +11,7 @@ mod around;
 mod enter;
 mod fill;
 mod prepare;
+mod superpage;
 mod through;
 
 use crate::addr::{Range, VirtAddr};
@@ -407,6 +408,10 @@ impl<M: Machine> Vm<M> {
             Slot::Resident(page) if object.kind == ObjectKind::Anonymous => {
                 self.counters.count(Event::Hit);
                 return self.enter_resident(entry, (top, object), (index, page), this);
+            }
+            Slot::Resident(page) if entry.is_superpage() => {
+                self.counters.count(Event::Hit);
+                return self.enter_superpage(entry, (top, object), (index, page), this);
             }
             Slot::Resident(page) => {
                 self.counters.count(Event::Hit);

@@ -119,6 +119,7 @@ impl<M: Machine> Vm<M> {
             if advice == Advice::ZeroWired {
                 all_allow(&state, range, Protection::WRITE)?;
             }
+            let range = state.whole(range);
             state.clip(self, map, range, spare)?;
             state.tree.visit_mut(range, |entry| match advice {
                 Advice::Store(behavior) => entry.attributes.behavior = behavior,

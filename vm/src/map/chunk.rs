@@ -1,6 +1,7 @@
 //! Large anonymous regions: several entries, so that no object becomes larger than a chunk.
 //!
-//! Owns: where the pieces end, and the entries for all of them, taken before the map is locked.
+//! Owns: where the pieces end, and the entries for all of them, taken before the map is locked; entering
+//! several entries at once, also those of superpages.
 //! Does not own: where the region goes (`enter`). Locks: the map alone.
 
 use super::Map;
@@ -42,6 +43,31 @@ impl<M: Machine> Vm<M> {
             let filled = pieces.refill(&self.zones.entries, &self.frames, count);
             filled.map_err(|_| self.shortage())
         })?;
+        let mut ready = Removed::default();
+        let mut left = new.size;
+        while left != 0 {
+            // What comes out first went in last.
+            let rest = left.checked_rem(new.chunk()).filter(|&rest| rest != 0);
+            let bytes = rest.unwrap_or(new.chunk());
+            let piece = Range::new(VirtAddr(0), VirtAddr(bytes));
+            if let Ok(entry) = pieces.fill(Entry::new(piece, new.attributes)) {
+                ready.push(entry);
+            }
+            left = left.saturating_sub(bytes);
+        }
+        let at = self.enter_ready(map, new, ready)?;
+        self.counters.add(Event::Chunk, count as u64);
+        Ok(at)
+    }
+
+    /// Enters a region as entries that have everything but their places, one after the other; without room
+    /// they are given up.
+    pub(super) fn enter_ready(
+        &self,
+        map: &Map<M>,
+        new: &NewEntry<'_, M>,
+        mut ready: Removed<M>,
+    ) -> Result<VirtAddr, KernReturn> {
         let mut removed = Removed::default();
         let mut batch = self.frames.batch();
         let mut spare = Spare::new();
@@ -50,16 +76,14 @@ impl<M: Machine> Vm<M> {
             let room = self.make_room(map, &mut state, new, &mut spare, &mut removed, &mut batch);
             let step = room.map(|range| {
                 let mut at = range.start;
-                while at < range.end {
-                    let end = at.0.saturating_add(new.chunk()).min(range.end.0);
-                    let piece = Range::new(at, VirtAddr(end));
-                    if let Ok(entry) = pieces.fill(Entry::new(piece, new.attributes)) {
-                        state.tree.insert(entry);
-                    }
-                    at = VirtAddr(end);
+                while let Some(mut entry) = ready.pop() {
+                    let end = VirtAddr(at.0.saturating_add(entry.range().len()));
+                    (entry.start, entry.end) = (at, end);
+                    state.superpages |= entry.is_superpage();
+                    state.tree.insert(entry);
+                    at = end;
                 }
                 state.size = state.size.saturating_add(new.size);
-                self.counters.add(Event::Chunk, count as u64);
                 range.start
             });
             batch.flush_now(self.machine());
@@ -75,6 +99,7 @@ impl<M: Machine> Vm<M> {
             }
         };
         self.dispose(removed, &mut batch);
+        self.dispose(ready, &mut batch);
         self.frames.finish(batch);
         result
     }

@@ -123,6 +123,10 @@ impl<M: Machine> MapState<M> {
         let Some(entry) = self.tree.find(at).filter(|entry| entry.start < at) else {
             return Ok(());
         };
+        debug_assert!(
+            !entry.is_superpage(),
+            "I-SUPER-1: a superpage is split at {at:?}"
+        );
         let start = entry.start;
         let object = match &entry.object {
             None => None,

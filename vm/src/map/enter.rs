@@ -7,7 +7,8 @@
 
 use super::chunk::{CHUNK, LARGE_CHUNK};
 use super::clip::{Spare, Stop};
-use super::entry::{Attributes, Entry, EntryFlags};
+use super::entry::{Attributes, Entry};
+use super::request::{MapRequest, entry_flags, placement};
 use super::tree::Removed;
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
@@ -17,13 +18,11 @@ use crate::machine::Machine;
 use crate::object::ledger::LedgerTag;
 use crate::object::purgable::Purger;
 use crate::object::{ObjRef, ObjectKind};
-use crate::sanitize::{
-    self, Flags, FlagsOf, RangeError, Realign, UserAddr, UserFlags, UserInherit, UserProt, UserSize,
-};
+use crate::sanitize::{self, Flags, FlagsOf, UserAddr, UserFlags, UserSize};
 use crate::vm::{Vm, WriteExecute};
 use abi::vm_flags::{
-    VM_FLAGS_4GB_CHUNK, VM_FLAGS_ANYWHERE, VM_FLAGS_NO_CACHE, VM_FLAGS_OVERWRITE,
-    VM_FLAGS_PERMANENT, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_TPRO, VM_MEMORY_REALLOC,
+    VM_FLAGS_4GB_CHUNK, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR, VM_FLAGS_SUPERPAGE_MASK,
+    VM_FLAGS_TPRO, VM_MEMORY_REALLOC,
 };
 use abi::{Inherit, KernReturn, Protection};
 
@@ -58,25 +57,6 @@ pub enum CopyMode {
     Private,
 }
 
-/// `mach_vm_map`'s arguments, as the program passed them; the object is null.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MapRequest {
-    /// Address or hint.
-    pub addr: UserAddr,
-    /// Bytes.
-    pub size: UserSize,
-    /// Bits that must be zero in the address.
-    pub mask: u64,
-    /// `VM_FLAGS_*`.
-    pub flags: UserFlags,
-    /// Current protection.
-    pub current: UserProt,
-    /// Maximum protection.
-    pub maximum: UserProt,
-    /// Inheritance.
-    pub inherit: UserInherit,
-}
-
 /// An entry to be made.
 pub(super) struct NewEntry<'a, M: Machine> {
     pub(super) placement: Placement,
@@ -88,6 +68,8 @@ pub(super) struct NewEntry<'a, M: Machine> {
     pub(super) offset: u64,
     pub(super) copy: CopyMode,
     pub(super) reference: Reference,
+    /// Who is charged for purgeable memory; `None`: the map that gets it.
+    pub(super) owner: Option<&'a Map<M>>,
 }
 
 /// Whose reference to its object a new entry gets.
@@ -111,6 +93,20 @@ impl<M: Machine> Vm<M> {
         size: UserSize,
         flags: UserFlags,
     ) -> Result<VirtAddr, KernReturn> {
+        self.allocate_for(map, (map, addr), size, flags)
+    }
+
+    /// The same by the task that has the map `owner`: it is charged for purgeable memory, whoever gets it.
+    ///
+    /// # Errors
+    /// As [`Vm::allocate`].
+    pub fn allocate_for(
+        &self,
+        owner: &Map<M>,
+        (map, addr): (&Map<M>, UserAddr),
+        size: UserSize,
+        flags: UserFlags,
+    ) -> Result<VirtAddr, KernReturn> {
         let flags = sanitize::flags(flags, FlagsOf::Allocate)?;
         if sanitize::is_zero(size) {
             return Ok(VirtAddr(0));
@@ -127,7 +123,7 @@ impl<M: Machine> Vm<M> {
             fixed => fixed,
         };
         let mut new = NewEntry::zeros(placement, size, attributes);
-        new.flags = flags;
+        (new.flags, new.owner) = (flags, Some(owner));
         self.enter_as_asked(map, &mut new)
     }
 
@@ -136,29 +132,25 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// XNU's, in XNU's order: flags, protections, inheritance, range.
     pub fn map(&self, map: &Map<M>, request: &MapRequest) -> Result<VirtAddr, KernReturn> {
-        let flags = sanitize::flags(request.flags, FlagsOf::Map)?;
-        let is_mask = abi::prot::VM_PROT_IS_MASK;
-        let (current, _) = sanitize::protection(request.current, is_mask)?;
-        let (max, _) = sanitize::protection(request.maximum, is_mask)?;
-        let inherit = sanitize::inherit(request.inherit)?;
-        if sanitize::is_zero(request.size) {
-            return Err(KernReturn::INVALID_ARGUMENT);
-        }
-        let argument = KernReturn::INVALID_ARGUMENT;
-        let (placement, size) = placement::<M>(request.addr, request.size, flags, argument)?;
-        let current = current.intersection(max);
-        self.check_write_execute(current)?;
-        let attributes = Attributes {
-            protection: current,
-            max,
-            inherit,
-            tag: flags.tag(),
-            flags: entry_flags(flags),
-            ..Attributes::default()
-        };
-        let mut new = NewEntry::zeros(placement, size, attributes);
-        new.mask = request.mask;
-        new.flags = flags;
+        self.map_for(map, map, request)
+    }
+
+    /// The same by the task that has the map `owner`: it is charged for purgeable memory, whoever gets it.
+    ///
+    /// # Errors
+    /// As [`Vm::map`].
+    pub fn map_for(
+        &self,
+        owner: &Map<M>,
+        map: &Map<M>,
+        request: &MapRequest,
+    ) -> Result<VirtAddr, KernReturn> {
+        let checked = request.check::<M>()?;
+        let attributes = checked.attributes;
+        self.check_write_execute(attributes.protection)?;
+        let mut new = NewEntry::zeros(checked.placement, checked.size, attributes);
+        (new.mask, new.flags) = (request.mask, checked.flags);
+        new.owner = Some(owner);
         self.enter_as_asked(map, &mut new)
     }
 
@@ -169,7 +161,8 @@ impl<M: Machine> Vm<M> {
         map: &Map<M>,
         new: &mut NewEntry<'_, M>,
     ) -> Result<VirtAddr, KernReturn> {
-        if new.flags.has(VM_FLAGS_PURGABLE | VM_FLAGS_TPRO) || new.size > CHUNK {
+        const SPECIAL: u32 = VM_FLAGS_PURGABLE | VM_FLAGS_TPRO | VM_FLAGS_SUPERPAGE_MASK;
+        if new.flags.has(SPECIAL) || new.size > CHUNK {
             return self.enter_special(map, new);
         }
         self.enter_entry(map, new)
@@ -189,6 +182,9 @@ impl<M: Machine> Vm<M> {
             }
             new.attributes.protection = Protection::READ;
         }
+        if new.flags.has(VM_FLAGS_SUPERPAGE_MASK) {
+            return self.enter_superpages(map, new);
+        }
         if !new.flags.has(VM_FLAGS_PURGABLE) {
             return if new.is_chunked() {
                 self.enter_chunks(map, new)
@@ -202,7 +198,7 @@ impl<M: Machine> Vm<M> {
         }
         let object = self.relieved(|| self.new_purgable(pages, Purger::Writers))?;
         if let Some(record) = object.purge_record() {
-            self.charge(map, &record, LedgerTag::None);
+            self.charge(new.owner.unwrap_or(map), &record, LedgerTag::None);
         }
         let mut purgable = NewEntry::zeros(new.placement, new.size, new.attributes);
         (purgable.mask, purgable.flags) = (new.mask, new.flags);
@@ -308,11 +304,7 @@ impl<M: Machine> Vm<M> {
         }
         if matches!(new.placement, Placement::Overwrite(_)) && !state.tree.is_free(range) {
             spare.require(state.clips(range).saturating_add(1))?;
-            self.remove_locked(map, state, range, spare, removed, batch)?;
-            if !state.tree.is_free(range) {
-                // A permanent entry stayed.
-                return Err(Stop::Code(KernReturn::NO_SPACE));
-            }
+            self.clear_locked(map, state, range, spare, removed, batch)?;
         }
         Ok(range)
     }
@@ -409,6 +401,7 @@ impl<M: Machine> NewEntry<'_, M> {
             offset: 0,
             copy: CopyMode::Shared,
             reference: Reference::New,
+            owner: None,
         }
     }
 
@@ -426,37 +419,6 @@ impl<M: Machine> NewEntry<'_, M> {
             CHUNK
         }
     }
-}
-
-/// The flags that an entry remembers.
-pub(super) fn entry_flags(flags: Flags) -> EntryFlags {
-    let mut entry = EntryFlags::empty();
-    if flags.has(VM_FLAGS_PERMANENT | VM_FLAGS_NO_CACHE) {
-        entry.set(EntryFlags::PERMANENT, flags.has(VM_FLAGS_PERMANENT));
-        entry.set(EntryFlags::NO_CACHE, flags.has(VM_FLAGS_NO_CACHE));
-    }
-    entry
-}
-
-/// Where a call wants its memory, and how much, in whole pages. `size` is not 0; `wrap` is the code
-/// of a fixed range that wraps.
-pub(super) fn placement<M: Machine>(
-    addr: UserAddr,
-    size: UserSize,
-    flags: Flags,
-    wrap: KernReturn,
-) -> Result<(Placement, u64), KernReturn> {
-    let rounded = sanitize::round_up::<M>(size.0).ok_or(KernReturn::INVALID_ARGUMENT)?;
-    if flags.has(VM_FLAGS_ANYWHERE) {
-        return Ok((Placement::Anywhere(sanitize::page::<M>(addr)), rounded));
-    }
-    let range = sanitize::range::<M>(addr, size, Realign::Start).map_err(|_: RangeError| wrap)?;
-    let at = if flags.has(VM_FLAGS_OVERWRITE) {
-        Placement::Overwrite(range.start)
-    } else {
-        Placement::Fixed(range.start)
-    };
-    Ok((at, range.len()))
 }
 
 impl Attributes {

@@ -43,6 +43,8 @@ bitflags::bitflags! {
         const ZERO_WIRED = 8;
         /// Of the kernel map: the first and the last page are guards.
         const GUARDED = 16;
+        /// It is one superpage (I-SUPER-1).
+        const SUPERPAGE = 32;
     }
 }
 
@@ -138,6 +140,11 @@ impl<M: Machine> Entry<M> {
             start: self.start,
             end: self.end,
         }
+    }
+
+    /// Whether it is one superpage: mapped by one entry of the page tables, never split.
+    pub(crate) const fn is_superpage(&self) -> bool {
+        self.attributes.flags.contains(EntryFlags::SUPERPAGE)
     }
 
     /// Bytes that count as wired by the user.

@@ -4,7 +4,6 @@
 //! Does not own: making twins (`duplicate`), where there is room (`enter`).
 //! Locks: the map alone, until no TLB shows what the memory replaces (I-TLB-3).
 
-use super::clip::Stop;
 use super::duplicate::{EVERYWHERE, Twins};
 use super::enter::Placement;
 use super::entry::Attributes;
@@ -44,12 +43,8 @@ impl<M: Machine> Vm<M> {
                 state.check_restrictions(protections(twins, &change), range)?;
             }
             if matches!(placement, Placement::Overwrite(_)) && !state.tree.is_free(range) {
-                self.remove_locked(map, &mut state, range, spare, &mut removed, &mut batch)?;
+                self.clear_locked(map, &mut state, range, spare, &mut removed, &mut batch)?;
                 batch.flush_now(self.machine());
-                if !state.tree.is_free(range) {
-                    // A permanent entry stayed.
-                    return Err(Stop::Code(KernReturn::NO_SPACE));
-                }
             }
             if let Some(twins) = twins.take() {
                 state.size = state.size.saturating_add(twins.size);

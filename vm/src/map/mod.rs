@@ -33,16 +33,19 @@ pub mod query;
 pub mod region;
 pub mod remap;
 pub mod remove;
+pub mod request;
 pub(crate) mod reusable;
 pub mod submap;
+pub(crate) mod superpage;
 pub(crate) mod tree;
 pub mod wire;
 pub mod wire_limit;
 
-use crate::addr::{Range, VirtAddr};
+use crate::addr::{Pages, Range, VirtAddr};
 use crate::frames::Frames;
 use crate::machine::{FrameSource, Machine, Shortage};
 use crate::ranks::MapRank;
+use crate::residence::{Peaks, Residence};
 use crate::vm::Vm;
 use abi::KernReturn;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -95,6 +98,8 @@ pub(crate) struct MapState<M: Machine> {
     pub allowed: MapLimits,
     /// What the map does not take.
     pub restrictions: Restrictions,
+    /// Whether it has or had superpages.
+    pub superpages: bool,
     /// Who names a submap; `None`: an ordinary map.
     pub naming: Option<Naming>,
 }
@@ -114,6 +119,7 @@ impl<M: Machine> Map<M> {
                 version: 0,
                 allowed: MapLimits::default(),
                 restrictions: Restrictions::empty(),
+                superpages: false,
                 naming: None,
             }),
         }
@@ -242,9 +248,19 @@ impl<M: Machine> Vm<M> {
         map.pmap().unwrap_or_else(|| self.machine().kernel_pmap())
     }
 
+    /// Mapped pages of a map, by what they count as.
+    pub fn residence(&self, map: &Map<M>) -> Residence {
+        self.machine().pmap_residence(self.pmap(map))
+    }
+
     /// Mapped pages of a map.
-    pub fn resident(&self, map: &Map<M>) -> crate::addr::Pages {
-        self.machine().pmap_resident(self.pmap(map))
+    pub fn resident(&self, map: &Map<M>) -> Pages {
+        self.residence(map).total()
+    }
+
+    /// The most there ever were of them.
+    pub fn peaks(&self, map: &Map<M>) -> Peaks {
+        self.machine().pmap_peaks(self.pmap(map))
     }
 
     /// Removes everything from a map that no thread runs on, and gives the reference up. Works

@@ -5,12 +5,13 @@
 //! (`insert`). Locks: the entry's map alone, then the target's; never both.
 
 use super::Map;
-use super::enter::{CopyMode, MapRequest, Placement, entry_flags, placement};
+use super::enter::{CopyMode, Placement};
 use super::entry::{Attributes, EntryFlags};
+use super::request::{CheckedRequest, MapRequest};
 use crate::addr::VirtAddr;
 use crate::machine::Machine;
 use crate::memory_entry::{MemoryEntry, MemoryKind};
-use crate::sanitize::{self, FlagsOf, Realign, UserAddr, UserSize};
+use crate::sanitize::{self, Realign, UserAddr, UserSize};
 use crate::vm::Vm;
 use abi::vm_flags::{
     VM_FLAGS_ANYWHERE, VM_FLAGS_OVERWRITE, VM_FLAGS_PURGABLE, VM_FLAGS_RANDOM_ADDR,
@@ -19,6 +20,14 @@ use abi::vm_flags::{
 use abi::{KernReturn, Protection};
 
 impl<M: Machine> Vm<M> {
+    /// `mach_vm_map` of what is no memory: the code, after all that is looked at before the object.
+    pub fn map_nothing(&self, request: &MapRequest) -> KernReturn {
+        match request.check::<M>() {
+            Ok(_) => KernReturn::INVALID_OBJECT,
+            Err(code) => code,
+        }
+    }
+
     /// `mach_vm_map` of a memory entry, from `offset` bytes on. Answers the address.
     ///
     /// # Errors
@@ -30,16 +39,15 @@ impl<M: Machine> Vm<M> {
         entry: &MemoryEntry<M>,
         (offset, copy): (u64, CopyMode),
     ) -> Result<VirtAddr, KernReturn> {
-        let flags = sanitize::flags(request.flags, FlagsOf::Map)?;
-        let is_mask = abi::prot::VM_PROT_IS_MASK;
-        let (mut current, mask) = sanitize::protection(request.current, is_mask)?;
-        let (mut max, max_mask) = sanitize::protection(request.maximum, is_mask)?;
-        let inherit = sanitize::inherit(request.inherit)?;
-        let argument = KernReturn::INVALID_ARGUMENT;
-        if sanitize::is_zero(request.size) {
-            return Err(argument);
-        }
-        let (placement, size) = placement::<M>(request.addr, request.size, flags, argument)?;
+        let CheckedRequest {
+            placement,
+            size,
+            flags,
+            mut attributes,
+            masks,
+            wanted: mut current,
+        } = request.check::<M>()?;
+        let (argument, mut max) = (KernReturn::INVALID_ARGUMENT, attributes.max);
         let copied = entry.kind() == MemoryKind::Copied;
         let plain = VM_FLAGS_ANYWHERE
             | VM_FLAGS_OVERWRITE
@@ -69,10 +77,10 @@ impl<M: Machine> Vm<M> {
         } else {
             entry.protection()
         };
-        if max_mask != 0 {
+        if masks.1 {
             max = max.intersection(given);
         }
-        if mask != 0 {
+        if masks.0 {
             current = current.intersection(max);
         }
         if !given.contains(current) || !given.contains(max) {
@@ -86,14 +94,7 @@ impl<M: Machine> Vm<M> {
         }
         let current = current.intersection(max);
         self.check_write_execute(current)?;
-        let attributes = Attributes {
-            protection: current,
-            max,
-            inherit,
-            tag: flags.tag(),
-            flags: entry_flags(flags),
-            ..Attributes::default()
-        };
+        (attributes.protection, attributes.max) = (current, max);
         let twins = self.twins_of_entry(entry, range, copy)?;
         let change = |new: &mut Attributes| {
             let shared = new.flags & EntryFlags::SHARED;

@@ -178,12 +178,13 @@ fn object_record<M: Machine>(object: &Object<M>, state: &ObjectState<M>) -> VmOb
         ObjectKind::Named => 0,
         ObjectKind::Kernel => VM_OBJECT_INTERNAL | VM_OBJECT_KERNEL,
         ObjectKind::Uncached => VM_OBJECT_INTERNAL | VM_OBJECT_UNCACHED,
+        ObjectKind::Contiguous => VM_OBJECT_INTERNAL | VM_OBJECT_CONTIGUOUS,
     };
     if state.true_share {
         flags |= VM_OBJECT_TRUE_SHARE;
     }
     let purgable = state.purge.as_ref();
-    let purgable = purgable.map_or(VM_PURGABLE_DENY, |record| record.glimpse().word());
+    let purgable = purgable.map_or(VM_PURGABLE_DENY, |record| record.glimpse());
     let shadow = state.shadow.as_ref();
     VmObjectRecord {
         number: object.serial,

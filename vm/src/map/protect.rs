@@ -74,6 +74,7 @@ impl<M: Machine> Vm<M> {
         self.with_copies(|spare, dropped, batch| {
             let mut state = map.write();
             state.check_frozen()?;
+            let range = state.whole(range);
             state.check_protect(range, change, allowed)?;
             let copies = if state.tree.has_submaps() && change.makes_writable() {
                 Some(self.plan_copies(&state, (range, range), spare, dropped)?)
@@ -88,6 +89,7 @@ impl<M: Machine> Vm<M> {
                 copies
                     .into_iter()
                     .for_each(|copies| abandon(copies, dropped));
+                state.simplify_range(self, range);
                 return ready;
             }
             if let Some(copies) = copies {
@@ -197,6 +199,12 @@ impl<M: Machine> Vm<M> {
                 return Ok(());
             };
             let names = |entry: &Entry<M>| entry.submap.as_ref().map(|_| ());
+            let range = state.whole(range);
+            let superpage = |entry: &Entry<M>| entry.is_superpage().then_some(());
+            if inherit == Inherit::Share && state.superpages {
+                let shared = state.tree.visit(range, superpage);
+                shared.map_or(Ok(()), |()| Err(KernReturn::NOT_SUPPORTED))?;
+            }
             if inherit == Inherit::Copy && state.tree.visit(range, names).is_some() {
                 return Err(KernReturn::INVALID_ARGUMENT.into());
             }
@@ -235,6 +243,7 @@ impl<M: Machine> MapState<M> {
             };
             allowed
                 .err()
+                .or((change.copy && entry.is_superpage()).then_some(KernReturn::NOT_SUPPORTED))
                 .or((!within).then_some(KernReturn::PROTECTION_FAILURE))
                 .or_else(|| entry.submap.as_ref().and_then(|_| inside()))
         });

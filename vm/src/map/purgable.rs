@@ -5,9 +5,10 @@
 //! Locks: the map shared while the object is looked up; then the queues', then the object's.
 
 use super::Map;
-use crate::addr::Pages;
+use super::duplicate::EVERYWHERE;
+use crate::addr::{Pages, VirtAddr};
 use crate::machine::Machine;
-use crate::memory_entry::MemoryEntry;
+use crate::memory_entry::{MemoryEntry, MemoryKind};
 use crate::object::ObjRef;
 use crate::object::purgable::{PurgeState, Purger, Refuse};
 use crate::sanitize::{self, UserAddr};
@@ -39,7 +40,48 @@ impl Control {
     }
 }
 
+/// Memory of a map whose contents may be thrown away, or were.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct VolatileMemory {
+    /// Bytes of its entries.
+    pub virtual_size: u64,
+    /// Pages of its objects.
+    pub resident: Pages,
+    /// Pages that the map's own tables map.
+    pub mapped: Pages,
+}
+
 impl<M: Machine> Vm<M> {
+    /// What `TASK_VM_INFO_PURGEABLE` tells: entries that may be written and show all of a volatile object,
+    /// each from its first page on. Looks at every entry.
+    pub fn volatile_memory(&self, map: &Map<M>) -> VolatileMemory {
+        let mut sum = VolatileMemory::default();
+        let state = map.read();
+        state.tree.visit(EVERYWHERE, |entry| {
+            let writes = entry.attributes.protection.contains(Protection::WRITE);
+            let object = entry
+                .object
+                .as_ref()
+                .filter(|_| writes && entry.offset == 0);
+            let record = object.and_then(|object| object.purge_record());
+            if let (Some(object), Some(record)) = (object, record)
+                && matches!(record.glimpse(), VM_PURGABLE_VOLATILE | VM_PURGABLE_EMPTY)
+            {
+                let object = object.read();
+                sum.virtual_size = sum.virtual_size.saturating_add(entry.range().len());
+                sum.resident.0 = sum.resident.0.saturating_add(object.slots.len());
+                for (index, slot) in object.slots.range(0, entry.pages()) {
+                    let at = VirtAddr(entry.start.0.wrapping_add(index << M::PAGE_SHIFT));
+                    let there = self.machine().pmap_extract(self.pmap(map), at);
+                    let mapped = there.is_some_and(|(page, _)| slot.page() == Some(page));
+                    sum.mapped.0 = sum.mapped.0.saturating_add(mapped.into());
+                }
+            }
+            None::<()>
+        });
+        sum
+    }
+
     /// `mach_vm_purgable_control`. Answers the state for `GET`, the old state for `SET`, the word
     /// that came for `PURGE_ALL`.
     ///
@@ -94,6 +136,17 @@ impl<M: Machine> Vm<M> {
         }
         let object = entry.whole_object();
         self.control_object(&object.ok_or(KernReturn::INVALID_ARGUMENT)?, control)
+    }
+
+    /// `mach_memory_entry_access_tracking`: accesses are counted by no release kernel.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`: a copy has no object. `NOT_SUPPORTED`.
+    pub fn memory_entry_access_tracking(&self, entry: &MemoryEntry<M>) -> Result<(), KernReturn> {
+        match entry.kind() {
+            MemoryKind::Copied => Err(KernReturn::INVALID_ARGUMENT),
+            MemoryKind::Shared => Err(KernReturn::NOT_SUPPORTED),
+        }
     }
 
     /// The same for an object that is known.

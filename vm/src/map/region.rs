@@ -232,7 +232,9 @@ impl<M: Machine> Vm<M> {
         region.ref_count = walk.refs.saturating_sub(u32::from(walk.depth));
         region.file = walk.file;
         region.pages = walk.pages;
-        region.share_mode = if walk.depth > 0 || entry.needs_copy {
+        region.share_mode = if entry.is_superpage() {
+            share_mode::LARGE_PAGE
+        } else if walk.depth > 0 || entry.needs_copy {
             share_mode::COW
         } else if top.refs.saturating_sub(top.handles) == 1 {
             share_mode::PRIVATE

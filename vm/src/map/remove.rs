@@ -70,6 +70,7 @@ impl<M: Machine> Vm<M> {
         if state.is_frozen() && !state.tree.is_free(range) {
             return Err(KernReturn::PROTECTION_FAILURE.into());
         }
+        let range = state.whole(range);
         state.check_permanent(range)?;
         state.clip(self, map, range, spare)?;
         let shows = state.tree.has_submaps();
@@ -91,6 +92,7 @@ impl<M: Machine> Vm<M> {
             if entry.attributes.flags.contains(EntryFlags::PERMANENT) {
                 entry.attributes.protection = Protection::NONE;
                 entry.attributes.max = Protection::NONE;
+                entry.attributes.flags.remove(EntryFlags::SUPERPAGE);
                 return Some(entry);
             }
             *size = size.saturating_sub(here.len());
@@ -104,6 +106,28 @@ impl<M: Machine> Vm<M> {
             self.machine().pmap_remove(self.pmap(map), touched, batch);
         }
         Ok(())
+    }
+
+    /// The same for a range that new memory takes.
+    ///
+    /// # Errors
+    /// `NO_SPACE` if something permanent would stay there; nothing has changed then.
+    pub(crate) fn clear_locked(
+        &self,
+        map: &Map<M>,
+        state: &mut MapState<M>,
+        range: Range,
+        spare: &mut Spare<M>,
+        removed: &mut Removed<M>,
+        batch: &mut TlbBatch<'_, M>,
+    ) -> Result<(), Stop> {
+        state.check_permanent(range)?;
+        let stays = state.tree.visit(range, |entry| {
+            let permanent = entry.attributes.flags.contains(EntryFlags::PERMANENT);
+            permanent.then_some(Stop::Code(KernReturn::NO_SPACE))
+        });
+        stays.map_or(Ok(()), Err)?;
+        self.remove_locked(map, state, range, spare, removed, batch)
     }
 
     /// Gives up what removed entries referred to. No lock is held; the mappings are gone.

@@ -44,7 +44,8 @@ fn is_reusable<M: Machine>(entry: &Entry<M>) -> bool {
         && entry.wired == 0
         && entry.object.as_ref().is_none_or(|object| {
             let state = object.read();
-            object.kind == ObjectKind::Anonymous && state.shadow.is_none() && state.purge.is_none()
+            let others = state.shadow.is_some() || state.copy.is_some() || state.purge.is_some();
+            object.kind == ObjectKind::Anonymous && !others
         })
 }
 
@@ -89,8 +90,9 @@ impl<M: Machine> Vm<M> {
                 && reuse != Reuse::Ask
             {
                 let mut batch = self.frames.batch();
-                let state = object.write();
+                let mut state = object.write();
                 if is_alone(object.kind, &state) {
+                    state.reusable |= reuse == Reuse::Reusable;
                     let (from, to) = (entry.index(part.start), entry.index(part.end));
                     self.mark_pages(&state, (from, to), reuse, &mut batch);
                 }
@@ -113,10 +115,14 @@ impl<M: Machine> Vm<M> {
             let Slot::Resident(page) = slot else { continue };
             let record = self.frames.pages().get(page);
             if reuse == Reuse::InUse {
-                record.clear_reusable();
+                if record.is_reusable() {
+                    record.clear_reusable();
+                    self.machine().page_account(page, record.account());
+                }
             } else if record.wirings() == 0 && !record.is_reusable() {
                 self.machine().page_clear_refmod(page, RefMod::all(), batch);
                 record.set_reusable();
+                self.machine().page_account(page, record.account());
                 if record.state() == PageState::Active {
                     self.queues.dequeue(page);
                     self.queues.deactivate(page);

@@ -42,6 +42,17 @@ pub(crate) struct Naming {
     pub audit: Counted,
 }
 
+impl Naming {
+    /// What this audit has counted so far.
+    pub(crate) fn counted(&self, epoch: u32) -> Counted {
+        if self.audit.epoch == epoch {
+            self.audit
+        } else {
+            Counted::default()
+        }
+    }
+}
+
 /// An audit's counts of who refers to a submap.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Counted {
@@ -146,7 +157,7 @@ impl<M: Machine> Vm<M> {
         let cleared = if state.tree.is_free(range) {
             Ok(())
         } else {
-            self.remove_locked(map, state, range, spare, removed, batch)
+            self.clear_locked(map, state, range, spare, removed, batch)
         };
         let mut entry = Entry::new(range, new.attributes);
         entry.submap = Some(named);
@@ -155,11 +166,6 @@ impl<M: Machine> Vm<M> {
         if let Err(stop) = cleared {
             removed.push(entry);
             return Err(stop);
-        }
-        if !state.tree.is_free(range) {
-            // A permanent entry stayed.
-            removed.push(entry);
-            return Err(Stop::Code(KernReturn::NO_SPACE));
         }
         state.size = state.size.saturating_add(range.len());
         state.tree.insert(entry);

@@ -41,6 +41,7 @@ impl<M: Machine> Vm<M> {
                 let Some(range) = range.intersect(state.limits) else {
                     return Ok(());
                 };
+                let range = state.whole(range);
                 self.check_wire(&state, range, access)?;
                 (range, state.tree.has_submaps())
             };
@@ -51,6 +52,7 @@ impl<M: Machine> Vm<M> {
             self.bring_in(map, range)?;
             let done = self.with_spare(|spare| {
                 let mut state = map.write();
+                let range = state.whole(range);
                 self.check_wire(&state, range, access)?;
                 state.clip(self, map, range, spare)?;
                 let counted = self.count_wirings(map, &mut state, range);
@@ -85,6 +87,7 @@ impl<M: Machine> Vm<M> {
             if state.tree.find(range.start).is_none() {
                 return Err(Stop::Code(KernReturn::INVALID_ADDRESS));
             }
+            let range = state.whole(range);
             state.clip(self, map, range, spare)?;
             self.drop_wirings(map, &mut state, range);
             state.simplify_range(self, range);
@@ -215,6 +218,7 @@ impl<M: Machine> Vm<M> {
                     .pmap_change_wiring(self.pmap(map), at, Wired::Yes);
             }
         }
+        self.recount(&guard);
         true
     }
 
@@ -223,7 +227,11 @@ impl<M: Machine> Vm<M> {
         if self.frames.pages().get(page).add_wiring() == Some(0) {
             self.queues.dequeue(page);
             self.queues.set_wired(page);
-            self.frames.pages().get(page).clear_reusable();
+            let record = self.frames.pages().get(page);
+            if record.is_reusable() {
+                record.clear_reusable();
+                self.machine().page_account(page, record.account());
+            }
         }
     }
 
@@ -282,13 +290,16 @@ impl<M: Machine> Vm<M> {
             if let Some(page) = slot.page()
                 && self.frames.pages().get(page).wirings() != 0
             {
-                let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
-                let at = VirtAddr(entry.start.0.wrapping_add(inside));
-                self.machine()
-                    .pmap_change_wiring(self.pmap(map), at, Wired::No);
+                if !entry.is_superpage() {
+                    let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
+                    let at = VirtAddr(entry.start.0.wrapping_add(inside));
+                    self.machine()
+                        .pmap_change_wiring(self.pmap(map), at, Wired::No);
+                }
                 self.unwire_page(page);
             }
         }
+        self.recount(&guard);
     }
 }
 

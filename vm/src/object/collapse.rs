@@ -39,7 +39,10 @@ impl<M: Machine> Vm<M> {
                 return;
             }
             let mut below = shadow.object.write();
-            let changed = if below.refs == 1 {
+            let end = lowest_end(&below, shadow.offset);
+            let changed = if top.slots.next(end).is_some() {
+                false
+            } else if below.refs == 1 {
                 self.merge(top, &mut below, shadow.offset, batch)
                     && take_place(object, top, &mut below)
             } else {
@@ -58,6 +61,7 @@ impl<M: Machine> Vm<M> {
                     object: deeper.object,
                 });
                 below.refs = 0;
+                top.size = top.size.min(end);
                 self.counters.count(Event::Collapse);
                 drop(below);
                 continue;
@@ -72,6 +76,7 @@ impl<M: Machine> Vm<M> {
             }
             drop(below);
             top.shadow = deeper;
+            top.size = top.size.min(end);
             self.counters.count(Event::Bypass);
             *released = Some(shadow.object);
         }
@@ -87,6 +92,7 @@ impl<M: Machine> Vm<M> {
         batch: &mut TlbBatch<'_, M>,
     ) -> bool {
         // The smaller one moves into the larger one, if the larger one's pages keep their numbers.
+        top.reusable |= below.reusable;
         let fewer = top.slots.len() < below.slots.len() && top.slots.len() <= MOVES;
         if offset == 0 && fewer && top.copy.is_none() {
             return self.merge_down(top, below, batch);
@@ -210,6 +216,15 @@ impl<M: Machine> Vm<M> {
         if self.frames.pages().get(page).wirings() == 0 {
             self.machine().page_protect(page, Protection::NONE, batch);
         }
+    }
+}
+
+/// Where an object ends once it stands in the place of the lower one: what lies beyond the end of the
+/// lowest object of a chain stays beyond.
+fn lowest_end<M: Machine>(below: &ObjectState<M>, offset: u64) -> u64 {
+    match below.shadow {
+        Some(_) => u64::MAX,
+        None => below.size.saturating_sub(offset),
     }
 }
 

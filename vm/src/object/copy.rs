@@ -67,26 +67,18 @@ impl<M: Machine> Vm<M> {
         self.frames.finish(batch);
     }
 
-    /// Copies what shows of a part of an object into a new object of the part's size, or of what the
-    /// object has of it. An entry's map is locked alone, if an entry shows the part.
+    /// Copies what shows of a part of an object into a new object of the part's size, or of what there
+    /// is of it: a file may end before its mapping does. An entry's map is locked alone, if an entry
+    /// shows the part.
     pub(crate) fn copy_slowly(
         &self,
         object: &ObjRef<M>,
         part: Part,
     ) -> Result<ObjRef<M>, CopyStop<M>> {
         let (from, to) = (part.from, part.end());
-        let pages = {
-            let state = object.read();
-            // A file may end before its mapping does.
-            let ends = state.shadow.is_none() && state.size < to;
-            if ends {
-                state.size.saturating_sub(from)
-            } else {
-                part.pages
-            }
-        };
+        let ends = self.end_of_chain(&object.read());
         let new = self
-            .new_object(ObjectKind::Anonymous, pages)
+            .new_object(ObjectKind::Anonymous, part.pages)
             .map_err(CopyStop::Code)?;
         // Others who share the object may shorten the chain meanwhile, which moves pages up: a pass
         // that found nothing new has seen all of it.
@@ -98,9 +90,18 @@ impl<M: Machine> Vm<M> {
                 self.frames.finish(batch);
                 return Err(stop);
             }
-            if new.read().slots.len() == before {
-                return Ok(new);
+            let mut copy = new.write();
+            if copy.slots.len() != before {
+                continue;
             }
+            if ends < to {
+                // A copy of before the file was cut off has more than the file.
+                let last = copy.slots.range(0, u64::MAX).last();
+                let own = last.map_or(0, |(index, _)| index.saturating_add(1));
+                copy.size = own.max(ends.saturating_sub(from));
+            }
+            drop(copy);
+            return Ok(new);
         }
     }
 
@@ -163,7 +164,13 @@ impl<M: Machine> Vm<M> {
                 let number = target.number;
                 let slots: &mut Slots<M> = &mut target.slots;
                 let fill = |machine: &M, copy| machine.copy_page(page, copy);
-                self.add_page(new.kind, slots, number, index.wrapping_sub(from), fill)
+                self.add_page(
+                    new.kind.content(),
+                    slots,
+                    number,
+                    index.wrapping_sub(from),
+                    fill,
+                )
             };
             let mut state = from_object.write();
             from_object.unbusy(&mut state, index);

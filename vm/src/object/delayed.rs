@@ -122,8 +122,11 @@ impl<M: Machine> Vm<M> {
                 continue;
             }
             let serves = front.as_ref().is_some_and(|front| front.is_pristine());
+            // What lies between the old part and the new one is shown from now on, too.
             let window = match &front {
-                Some(front) if !serves => part.hull(front.window()),
+                Some(front) if !(serves && front.window().contains(part)) => {
+                    part.hull(front.window())
+                }
                 _ => part,
             };
             let line = front.as_ref().map_or(0, |front| front.line);
@@ -304,7 +307,13 @@ impl<M: Machine> Vm<M> {
             };
             if state.slots.get(at) == Slot::Empty {
                 let fill = |machine: &M, to| machine.copy_page(page, to);
-                self.add_page(copy.kind, &mut state.slots, state.number, at, fill)?;
+                self.add_page(
+                    copy.kind.content(),
+                    &mut state.slots,
+                    state.number,
+                    at,
+                    fill,
+                )?;
                 self.counters.count(Event::Push);
             }
             return Ok(());

@@ -43,6 +43,7 @@ impl<M: Machine> Vm<M> {
             batch.retire_frame(page);
         }
         object.wake(&mut state);
+        self.recount(&state);
         drop(state);
         self.release_object(again, &mut batch);
         self.frames.finish(batch);

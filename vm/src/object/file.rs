@@ -209,7 +209,7 @@ impl<M: Machine> Vm<M> {
                 Slot::Empty if state.copy.is_some() => {
                     let (slots, number) = (&mut state.slots, state.number);
                     let zero = |machine: &M, page| machine.zero_page(page);
-                    let added = self.add_page(object.kind, slots, number, index, zero);
+                    let added = self.add_page(object.kind.content(), slots, number, index, zero);
                     let page = added.map_err(|NoMemory| self.no_page())?;
                     self.frames.pages().get(page).set_owed();
                 }
@@ -222,7 +222,7 @@ impl<M: Machine> Vm<M> {
                         }
                         machine.write_page(page, inside, part);
                     };
-                    let added = self.add_page(object.kind, slots, number, index, fill);
+                    let added = self.add_page(object.kind.content(), slots, number, index, fill);
                     return added.map(drop).map_err(|NoMemory| self.no_page());
                 }
                 Slot::Busy(_) => {

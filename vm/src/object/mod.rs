@@ -8,6 +8,7 @@
 //! copy object only; so is a file's).
 
 pub(crate) mod collapse;
+pub(crate) mod contiguous;
 pub(crate) mod copy;
 pub(crate) mod delayed;
 pub(crate) mod discard;
@@ -48,6 +49,9 @@ pub enum ObjectKind {
     /// Memory without a name that is mapped with another caching than ordinary memory: truly
     /// shared, so that it is copied eagerly and never in a chain.
     Uncached,
+    /// Memory without a name whose pages are one run of frames, all there from the start: a superpage.
+    /// Truly shared, so that it is copied eagerly and never in a chain.
+    Contiguous,
 }
 
 /// How the object's memory is copied (`memory_object_copy_strategy_t`; xnu-vm.md §3.2).
@@ -115,8 +119,10 @@ pub(crate) struct ObjectState<M: Machine> {
     pub true_share: bool,
     /// Other than by clipping, more than one entry may show the same page.
     pub aliased: bool,
-    /// Of a purgeable object: what else there is to know. Such an object is truly shared, so that
-    /// it is copied eagerly and never in a chain.
+    /// Pages of it were marked as reusable, and may be still.
+    pub reusable: bool,
+    /// Of an object that is purgeable, or has an owner: what else there is to know. Such an object is
+    /// truly shared, so that it is copied eagerly and never in a chain.
     pub purge: Option<purgable::RecordRef<M>>,
     /// Where the last look for a page that shows through from below stopped.
     pub hint: u64,
@@ -142,15 +148,21 @@ impl<M: Machine> Object<M> {
                 strategy: match kind {
                     ObjectKind::Named => CopyStrategy::Delay,
                     ObjectKind::Anonymous => CopyStrategy::Symmetric,
-                    ObjectKind::Kernel | ObjectKind::Uncached => CopyStrategy::None,
+                    ObjectKind::Kernel | ObjectKind::Uncached | ObjectKind::Contiguous => {
+                        CopyStrategy::None
+                    }
                 },
                 size,
                 refs: 1,
                 handles: 0,
                 audit: (0, 0),
                 number: (serial & 0xff_ffff) as u32,
-                true_share: matches!(kind, ObjectKind::Named | ObjectKind::Uncached),
+                true_share: matches!(
+                    kind,
+                    ObjectKind::Named | ObjectKind::Uncached | ObjectKind::Contiguous
+                ),
                 aliased: kind == ObjectKind::Named,
+                reusable: false,
                 purge: None,
                 hint: 0,
             }),

@@ -5,7 +5,7 @@
 //! [`Vm::release_object`], which takes it. Invariants: I-PAGE-1, I-OBJ-1.
 
 use super::slot::Slot;
-use super::{ObjRef, ObjectKind, ObjectState};
+use super::{ObjRef, Object, ObjectKind, ObjectState};
 use crate::addr::PageId;
 use crate::batch::TlbBatch;
 use crate::frames::Need;
@@ -23,8 +23,19 @@ impl ObjectKind {
     pub(crate) const fn content(self) -> Content {
         match self {
             Self::Named => Content::External,
-            Self::Anonymous | Self::Kernel | Self::Uncached => Content::Internal,
+            Self::Anonymous | Self::Kernel | Self::Uncached | Self::Contiguous => Content::Internal,
         }
+    }
+}
+
+impl<M: Machine> Object<M> {
+    /// Whose contents this object's pages have; `state` is its own.
+    #[inline]
+    pub(crate) fn content(&self, state: &ObjectState<M>) -> Content {
+        if state.purge.is_some() {
+            return Content::Owned;
+        }
+        self.kind.content()
     }
 }
 
@@ -33,7 +44,7 @@ impl<M: Machine> Vm<M> {
     #[inline]
     pub(crate) fn add_page(
         &self,
-        kind: ObjectKind,
+        content: Content,
         slots: &mut super::Slots<M>,
         number: u32,
         index: u64,
@@ -49,14 +60,14 @@ impl<M: Machine> Vm<M> {
             return Err(NoMemory);
         }
         fill(self.machine(), page);
-        self.page_filled(page, kind.content(), number, index);
+        self.page_filled(page, content, number, index);
         Ok(page)
     }
 
     /// Gives an empty slot a frame that is filled already. Without memory the caller keeps it.
     pub(crate) fn add_filled(
         &self,
-        kind: ObjectKind,
+        content: Content,
         slots: &mut super::Slots<M>,
         number: u32,
         index: u64,
@@ -65,7 +76,7 @@ impl<M: Machine> Vm<M> {
         let slot = Slot::Resident(page);
         let inserted = slots.insert(index, slot, &self.zones.nodes, &self.frames);
         inserted.map_err(|_| NoMemory)?;
-        self.page_filled(page, kind.content(), number, index);
+        self.page_filled(page, content, number, index);
         Ok(())
     }
 
@@ -148,6 +159,7 @@ impl<M: Machine> Vm<M> {
             let purge = state.purge.take();
             drop(state);
             if let Some(record) = purge {
+                self.end_charge(&record);
                 self.purge_queues.forget(&record);
             }
             self.end_object(&mut slots, batch);

@@ -19,9 +19,9 @@ use crate::ranks::{PurgeRank, RecordRank};
 use crate::vm::Vm;
 use abi::KernReturn;
 use abi::purgable::{
-    VM_PURGABLE_EMPTY, VM_PURGABLE_NO_AGING, VM_PURGABLE_NONVOLATILE, VM_PURGABLE_VOLATILE,
-    VM_VOLATILE_GROUP_MASK, VM_VOLATILE_GROUP_SHIFT, VM_VOLATILE_LIFO, VM_VOLATILE_MAKE_FIRST,
-    VM_VOLATILE_OBSOLETE,
+    VM_PURGABLE_DENY, VM_PURGABLE_EMPTY, VM_PURGABLE_NO_AGING, VM_PURGABLE_NONVOLATILE,
+    VM_PURGABLE_VOLATILE, VM_VOLATILE_GROUP_MASK, VM_VOLATILE_GROUP_SHIFT, VM_VOLATILE_LIFO,
+    VM_VOLATILE_MAKE_FIRST, VM_VOLATILE_OBSOLETE,
 };
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use list::{Chain, End, List};
@@ -61,6 +61,8 @@ pub(crate) enum Purger {
     Writers,
     /// The kernel (`MAP_MEM_PURGABLE_KERNEL_ONLY`).
     Kernel,
+    /// Nobody: the object has an owner, and is not purgeable.
+    Nobody,
 }
 
 pub(crate) type RecordRef<M> = ZRef<Record<M>, Frames<M>>;
@@ -69,10 +71,40 @@ pub(crate) type RecordRef<M> = ZRef<Record<M>, Frames<M>>;
 pub struct Record<M: Machine>(SpinLock<M, RecordRank, Known<M>>);
 
 impl<M: Machine> Record<M> {
-    /// The state at this moment, for who looks at the object and does not hold the queues' lock: it may
-    /// be another one at once.
-    pub(crate) fn glimpse(&self) -> PurgeState {
-        self.0.lock().state
+    /// The state at this moment as programs see it, for who looks at the object and does not hold the
+    /// queues' lock: it may be another one at once.
+    pub(crate) fn glimpse(&self) -> i32 {
+        let known = self.0.lock();
+        match known.purger {
+            Purger::Nobody => VM_PURGABLE_DENY,
+            Purger::Writers | Purger::Kernel => known.state.word(),
+        }
+    }
+
+    /// Whether the object is purgeable, and not only somebody's.
+    pub(super) fn is_purgeable(&self) -> bool {
+        self.0.lock().purger != Purger::Nobody
+    }
+
+    /// A record of an object that is needed.
+    pub(super) const fn new(purger: Purger, charge: Charge<M>) -> Self {
+        Self(SpinLock::new(Known {
+            state: PurgeState::Nonvolatile,
+            purger,
+            queue: FIFO,
+            group: 0,
+            ripe_at: None,
+            hidden: None,
+            object: None,
+            home: None,
+            charge,
+            links: [const { [const { None }; 2] }; 3],
+        }))
+    }
+
+    /// The record is that of an object from now on.
+    pub(super) fn set_home(&self, home: ObjRef<M>) {
+        self.0.lock().home = Some(home);
     }
 }
 
@@ -89,7 +121,7 @@ struct Known<M: Machine> {
     object: Option<ObjRef<M>>,
     /// The object, until it ends.
     home: Option<ObjRef<M>>,
-    charge: Charge,
+    charge: Charge<M>,
     /// Per chain: the neighbours towards the first and the last.
     links: [[Option<RecordRef<M>>; 2]; 3],
 }
@@ -176,8 +208,9 @@ impl<M: Machine> PurgeQueues<M> {
         if home.is_some() {
             lists.all.remove(record, Chain::All);
         }
+        let owner = record.with_charge(|charge| charge.owner.take());
         drop(lists);
-        drop((object, home));
+        drop((object, home, owner));
     }
 
     fn put(&self, lists: &mut Lists<M>, record: &RecordRef<M>, object: ObjRef<M>, order: Order) {
@@ -266,14 +299,9 @@ impl<M: Machine> PurgeQueues<M> {
 }
 
 impl<M: Machine> Record<M> {
-    /// Who is charged for the object. The queues are locked.
-    pub(super) fn charge(&self) -> Charge {
-        self.0.lock().charge
-    }
-
-    /// Charges somebody for the object. The queues are locked.
-    pub(super) fn set_charge(&self, charge: Charge) {
-        self.0.lock().charge = charge;
+    /// Lets `change` see and change who is charged for the object.
+    pub(super) fn with_charge<R>(&self, change: impl FnOnce(&mut Charge<M>) -> R) -> R {
+        change(&mut self.0.lock().charge)
     }
 
     /// The object, if it has not ended.
@@ -298,6 +326,11 @@ impl<M: Machine> Lists<M> {
         self.all.first()
     }
 
+    /// One object more that has an owner.
+    pub(super) fn know(&mut self, record: &RecordRef<M>) {
+        self.all.insert(record, Chain::All, End::Last);
+    }
+
     fn first_ripe(&self, turnover: u64) -> Option<RecordRef<M>> {
         let queues = self.tokens.iter().zip(&self.groups);
         let mut ripe = queues.filter(|(tokens, _)| {
@@ -318,18 +351,7 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `RESOURCE_SHORTAGE`.
     pub(crate) fn new_purgable(&self, pages: u64, purger: Purger) -> Result<ObjRef<M>, KernReturn> {
-        let record = Record(SpinLock::new(Known {
-            state: PurgeState::Nonvolatile,
-            purger,
-            queue: FIFO,
-            group: 0,
-            ripe_at: None,
-            hidden: None,
-            object: None,
-            home: None,
-            charge: Charge::default(),
-            links: [const { [const { None }; 2] }; 3],
-        }));
+        let record = Record::new(purger, Charge::new());
         let record = self.zones.purgables.alloc_ref(&self.frames, record);
         let record = record.map_err(|_| self.shortage())?;
         let object = self.new_object(ObjectKind::Anonymous, pages)?;
@@ -343,10 +365,8 @@ impl<M: Machine> Vm<M> {
         state.true_share = true;
         state.strategy = CopyStrategy::None;
         drop(state);
-        let mut lists = self.purge_queues.lock();
-        known.0.lock().home = Some(home);
-        lists.all.insert(&known, Chain::All, End::Last);
-        drop(lists);
+        known.set_home(home);
+        self.purge_queues.lock().know(&known);
         Ok(object)
     }
 
@@ -402,6 +422,7 @@ impl<M: Machine> Vm<M> {
         known.ripe_at = order.has_token.then(|| token.unwrap_or(fresh));
         let is_volatile = known.state == PurgeState::Volatile;
         drop(known);
+        self.recount(&state);
         if is_volatile {
             queues.put(&mut lists, record, again, order);
         }
@@ -465,13 +486,5 @@ impl<M: Machine> Object<M> {
         let record = state.purge.as_ref();
         let hidden = record.and_then(|record| record.0.lock().hidden);
         hidden.unwrap_or(state.size)
-    }
-
-    /// The record of a purgeable object.
-    pub(crate) fn purge_record(&self) -> Option<RecordRef<M>> {
-        self.read()
-            .purge
-            .as_ref()
-            .and_then(|record| record.try_ref().ok())
     }
 }

@@ -196,8 +196,8 @@ impl<M: Machine> Vm<M> {
             made = made.saturating_add(1);
             let (slots, number) = (&mut front.slots, front.number);
             let zero = |machine: &M, page: PageId| machine.zero_page(page);
-            let kind = super::ObjectKind::Anonymous;
-            let added = self.add_page(kind, slots, number, there, zero);
+            let content = super::ObjectKind::Anonymous.content();
+            let added = self.add_page(content, slots, number, there, zero);
             added.map_err(|NoMemory| Before::Memory)?;
             self.counters.count(Event::Push);
         }

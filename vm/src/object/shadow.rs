@@ -88,6 +88,17 @@ impl<M: Machine> Vm<M> {
         }))
     }
 
+    /// The first index beyond which the lowest object has nothing.
+    pub(crate) fn end_of_chain(&self, state: &ObjectState<M>) -> u64 {
+        match &state.shadow {
+            None => state.size,
+            Some(shadow) => {
+                let below = self.end_of_chain(&shadow.object.read());
+                below.saturating_sub(shadow.offset)
+            }
+        }
+    }
+
     /// How many objects are below this one.
     pub(crate) fn depth(&self, state: &ObjectState<M>) -> u32 {
         match &state.shadow {

@@ -50,6 +50,7 @@ impl<M: Machine> Vm<M> {
             // Of a file it may be a copy that ends before its entries do.
             target.size = pages.min(whole.size.saturating_sub(from));
         }
+        target.reusable = whole.reusable;
         let mut named = whole.slots.range(from, from.saturating_add(pages));
         let all = named.all(|(index, slot)| {
             let (moved, nodes) = (index.wrapping_sub(from), &self.zones.nodes);

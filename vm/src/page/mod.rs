@@ -10,6 +10,7 @@ pub mod queue;
 
 use crate::addr::PageId;
 use crate::machine::RefMod;
+use crate::residence::Account;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 pub use list::PageList;
@@ -83,11 +84,14 @@ pub struct Page {
 
 /// Whose contents a page has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Content {
     /// Anonymous memory.
-    Internal,
+    Internal = Account::Internal as u8,
     /// A file.
-    External,
+    External = Account::External as u8,
+    /// Anonymous memory of an object whose owner is charged.
+    Owned = Account::Owned as u8,
 }
 
 /// Among the marks: instruction caches have been told of the contents.
@@ -142,11 +146,32 @@ impl Page {
     /// Whose contents the page has. Set while the page is in no queue.
     #[inline]
     pub fn content(&self) -> Content {
-        if self.content.load(Relaxed) == 0 {
-            Content::Internal
-        } else {
-            Content::External
+        match Account::from_bits(self.content.load(Relaxed).into()) {
+            Account::Internal | Account::Reusable => Content::Internal,
+            Account::External => Content::External,
+            Account::Owned => Content::Owned,
         }
+    }
+
+    /// What the page counts as where it is mapped.
+    #[inline]
+    pub fn account(&self) -> Account {
+        self.account_with(self.marks.load(Relaxed))
+    }
+
+    /// The same, and whether the page is owed, for the way of a fault.
+    #[inline]
+    pub(crate) fn owed_and_account(&self) -> (bool, Account) {
+        let marks = self.marks.load(Relaxed);
+        (marks & OWED != 0, self.account_with(marks))
+    }
+
+    #[inline]
+    fn account_with(&self, marks: u8) -> Account {
+        if marks & REUSABLE != 0 {
+            return Account::Reusable;
+        }
+        Account::from_bits(self.content.load(Relaxed).into())
     }
 
     #[inline]

@@ -4,10 +4,12 @@
 //! what; the checks are where the calls are.
 
 use super::tlb::Tlb;
-use crate::addr::PageId;
+use crate::addr::{PageId, Pages};
 use crate::machine::{CacheMode, RefMod, Wired};
+use crate::residence::{Account, Ledger};
+
 use abi::Protection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A page-table entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,10 +29,14 @@ pub(super) struct Tables {
     pub leaves: BTreeMap<u64, PageId>,
     /// By virtual page number.
     pub entries: BTreeMap<u64, Pte>,
+    /// Numbers of leaf tables in whose place one entry maps a superpage; `entries` has its pages.
+    pub superpages: BTreeSet<u64>,
     /// Leaf tables of another pmap's that are shown, by its number.
     pub links: BTreeMap<u64, u64>,
     /// Others may show its leaf tables: it keeps them.
     pub nested: bool,
+    /// What its entries count as.
+    pub ledger: Ledger,
 }
 
 /// A frame of RAM.
@@ -40,6 +46,8 @@ pub(super) struct Frame {
     pub bytes: Vec<u8>,
     /// (pmap, virtual page) of each tracked mapping.
     pub mappings: Vec<(u64, u64)>,
+    /// What it counts as where it is mapped.
+    pub account: Account,
     /// What disconnected mappings had noted.
     pub collected: RefMod,
     /// It is a page table now.
@@ -77,6 +85,8 @@ pub struct Counts {
     pub nested: u64,
     /// And ceased to show.
     pub unnested: u64,
+    /// Superpages that were mapped where none was.
+    pub superpages: u64,
     /// Maintenance of caches that was asked for and is had.
     pub cache_operations: u64,
 }
@@ -145,8 +155,51 @@ impl Hardware {
         by_tables || self.tlbs.iter().any(|tlb| tlb.writes(page))
     }
 
+    /// Frames of a pmap's tables.
+    pub fn table_count(&mut self, pmap: u64) -> Pages {
+        Pages(1 + self.tables(pmap).leaves.len() as u64)
+    }
+
+    /// Makes an entry where none was, and counts it. The first mapping of a page decides what it counts as.
+    pub fn put_entry(&mut self, (pmap, at): (u64, u64), entry: Pte, account: Account) {
+        let frame = self.frame(entry.page);
+        if entry.tracked {
+            if frame.mappings.is_empty() {
+                frame.account = account;
+            }
+            frame.mappings.push((pmap, at));
+        }
+        let account = entry.tracked.then_some(frame.account);
+        let tables = self.tables(pmap);
+        tables.ledger.enter(account);
+        tables.entries.insert(at, entry);
+    }
+
+    /// Takes an entry out that is there.
+    pub fn take_entry(&mut self, entry: Pte, pmap: u64, at: u64) {
+        let account = entry.tracked.then_some(self.frame(entry.page).account);
+        let count = self.table_count(pmap);
+        let tables = self.tables(pmap);
+        tables.ledger.leave(account, count);
+        tables.entries.remove(&at);
+        self.unmap_frame(entry, pmap, at);
+    }
+
+    /// A page counts as something else in all its mappings.
+    pub fn account(&mut self, page: PageId, account: Account) {
+        let old = std::mem::replace(&mut self.frame(page).account, account);
+        for (pmap, _) in self.frame(page).mappings.clone() {
+            if old != account {
+                let count = self.table_count(pmap);
+                let ledger = &mut self.tables(pmap).ledger;
+                ledger.leave(Some(old), count);
+                ledger.enter(Some(account));
+            }
+        }
+    }
+
     /// Forgets one tracked mapping of a frame, and keeps what its entry had noted.
-    pub fn unmap_frame(&mut self, entry: Pte, pmap: u64, at: u64) {
+    fn unmap_frame(&mut self, entry: Pte, pmap: u64, at: u64) {
         if !entry.tracked {
             return;
         }

@@ -12,6 +12,7 @@ use crate::machine::{
     CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod, Shortage,
     Wired,
 };
+use crate::residence::{Account, Peaks, Residence};
 use abi::Protection;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -100,6 +101,8 @@ impl SimPmap {
 impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
     const PAGE_SHIFT: u32 = SHIFT;
     const NESTING_SIZE: Option<u64> = Some(1 << (SHIFT + Self::LEAF_BITS));
+    /// What a last-level table maps, where the test has chosen how much that is.
+    const SUPERPAGE_SIZE: Option<u64> = if LEAF == 0 { None } else { Self::NESTING_SIZE };
     type Pmap = SimPmap;
     type Reserve = SimReserve;
     type Flush = SimFlush;
@@ -271,6 +274,22 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
             .enter_around(pmap.id, first.0 >> SHIFT, pages, mapping);
     }
 
+    fn pmap_enter_superpage(
+        &self,
+        pmap: &SimPmap,
+        at: VirtAddr,
+        first: PageId,
+        mapping: Mapping,
+        _reserve: &mut SimReserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        let hardware = &mut *self.hardware();
+        let at = at.0 >> SHIFT;
+        let retired = hardware.enter_superpage(pmap.id, at, first, mapping, batch.flush_mut())?;
+        retire(hardware, retired.into_iter().collect(), batch);
+        Ok(())
+    }
+
     fn pmap_remove(&self, pmap: &SimPmap, range: Range, batch: &mut TlbBatch<'_, Self>) {
         let hardware = &mut *self.hardware();
         let retired = hardware.remove(
@@ -351,12 +370,24 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
         }
     }
 
-    fn pmap_resident(&self, pmap: &SimPmap) -> Pages {
-        Pages(self.hardware().tables(pmap.id).entries.len() as u64)
+    fn pmap_residence(&self, pmap: &SimPmap) -> Residence {
+        self.hardware().tables(pmap.id).ledger.residence()
+    }
+
+    fn pmap_charge(&self, pmap: &SimPmap, change: i64) {
+        let hardware = &mut *self.hardware();
+        let tables = hardware.table_count(pmap.id);
+        hardware.tables(pmap.id).ledger.charge(change, tables);
+    }
+
+    fn pmap_peaks(&self, pmap: &SimPmap) -> Peaks {
+        let hardware = &mut *self.hardware();
+        let tables = hardware.table_count(pmap.id);
+        hardware.tables(pmap.id).ledger.peaks(tables)
     }
 
     fn pmap_tables(&self, pmap: &SimPmap) -> Pages {
-        Pages(1 + self.hardware().tables(pmap.id).leaves.len() as u64)
+        self.hardware().table_count(pmap.id)
     }
 
     fn page_protect(
@@ -377,6 +408,10 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
 
     fn page_clear_refmod(&self, page: PageId, which: RefMod, batch: &mut TlbBatch<'_, Self>) {
         self.hardware().clear_refmod(page, which, batch.flush_mut());
+    }
+
+    fn page_account(&self, page: PageId, account: Account) {
+        self.hardware().account(page, account);
     }
 
     fn page_mappings(&self, page: PageId) -> usize {

@@ -28,6 +28,7 @@ mod hardware;
 mod machine;
 mod nest;
 mod pmap;
+mod superpage;
 mod tlb;
 
 pub use baton::Baton;

@@ -74,7 +74,10 @@ impl Hardware {
             self.tables(nested).leaves.insert(leaf, table);
         }
         let tables = self.tables(pmap);
-        if tables.leaves.contains_key(&leaf) || tables.links.contains_key(&leaf) {
+        if tables.leaves.contains_key(&leaf)
+            || tables.links.contains_key(&leaf)
+            || tables.superpages.contains(&leaf)
+        {
             return Err(NotEntered::Occupied);
         }
         tables.links.insert(leaf, nested);

@@ -4,7 +4,7 @@
 //! retired. Two levels: a root frame, and leaf tables with as many entries as the machine says.
 
 use super::hardware::{Hardware, Pte, Tables};
-use crate::addr::PageId;
+use crate::addr::{PageId, Pages};
 use crate::machine::{Mapping, NotEntered, RefMod, Tracking, Wired};
 use abi::Protection;
 
@@ -50,8 +50,10 @@ impl Hardware {
                 root,
                 leaves: Default::default(),
                 entries: Default::default(),
+                superpages: Default::default(),
                 links: Default::default(),
                 nested,
+                ledger: Default::default(),
             },
         );
         id
@@ -82,6 +84,10 @@ impl Hardware {
         );
         assert!(!self.frame(page).is_table, "a page table is mapped");
         self.check_own(pmap, at..at + 1, "entered");
+        assert!(
+            !self.is_superpage(pmap, at),
+            "I-SUPER-1: a page is mapped over a superpage"
+        );
         let leaf = at >> self.leaf_bits;
         let old = self.tables(pmap).entries.get(&at).copied();
         let same = old.is_some_and(|old| old.page == page && old.tracked == tracked);
@@ -115,11 +121,8 @@ impl Hardware {
                     flush.entries.push((pmap, at));
                 }
             }
-            Some(old) => self.unmap_frame(old, pmap, at),
+            Some(old) => self.take_entry(old, pmap, at),
             None => {}
-        }
-        if tracked && !same {
-            self.frame(page).mappings.push((pmap, at));
         }
         let entry = Pte {
             page,
@@ -129,7 +132,11 @@ impl Hardware {
             tracked,
             refmod,
         };
-        self.tables(pmap).entries.insert(at, entry);
+        if same {
+            self.tables(pmap).entries.insert(at, entry);
+        } else {
+            self.put_entry((pmap, at), entry, mapping.account);
+        }
         Ok(())
     }
 
@@ -141,7 +148,7 @@ impl Hardware {
     }
 
     /// A mapping is made: nobody may still be shown another page there.
-    fn check_current(&mut self, pmap: u64, at: u64, page: PageId) {
+    pub(super) fn check_current(&mut self, pmap: u64, at: u64, page: PageId) {
         for space in self.shown_in(pmap, at) {
             for tlb in &mut self.tlbs {
                 let known = tlb.get(space, at).map(|entry| entry.page);
@@ -170,7 +177,9 @@ impl Hardware {
             if self.needs(pmap, at) {
                 continue;
             }
+            let differs = self.counts_otherwise(page, mapping);
             match self.tables(pmap).entries.get_mut(&at) {
+                None if differs => {}
                 None => {
                     let entry = Pte {
                         page,
@@ -182,8 +191,7 @@ impl Hardware {
                     };
                     if !entry.protection.is_empty() {
                         self.check_current(pmap, at, page);
-                        self.tables(pmap).entries.insert(at, entry);
-                        self.frame(page).mappings.push((pmap, at));
+                        self.put_entry((pmap, at), entry, mapping.account);
                         self.counts.entered_around += 1;
                     }
                 }
@@ -201,6 +209,11 @@ impl Hardware {
         }
     }
 
+    fn counts_otherwise(&mut self, page: PageId, mapping: Mapping) -> bool {
+        let frame = self.frame(page);
+        !frame.mappings.is_empty() && frame.account != mapping.account
+    }
+
     /// Removes the mappings of `pages`; answers leaf tables that are empty now.
     pub fn remove(
         &mut self,
@@ -209,6 +222,7 @@ impl Hardware {
         flush: &mut SimFlush,
     ) -> Vec<PageId> {
         self.check_own(pmap, pages.clone(), "removed");
+        let pages = self.whole(pmap, pages);
         let found: Vec<(u64, Pte)> = self
             .tables(pmap)
             .entries
@@ -217,9 +231,10 @@ impl Hardware {
             .collect();
         let mut retired = Vec::new();
         for (at, entry) in found {
-            self.unmap_frame(entry, pmap, at);
+            self.take_entry(entry, pmap, at);
             flush.entries.push((pmap, at));
-            self.tables(pmap).entries.remove(&at);
+            let leaf = at >> self.leaf_bits;
+            self.tables(pmap).superpages.remove(&leaf);
             retired.extend(self.retire_if_empty(pmap, at, flush));
         }
         retired
@@ -238,6 +253,8 @@ impl Hardware {
         {
             return None;
         }
+        let count = Pages(1 + tables.leaves.len() as u64);
+        tables.ledger.peaks(count);
         let frame = tables.leaves.remove(&leaf)?;
         self.frame(frame).is_retired = true;
         flush.tables.push((pmap, leaf));
@@ -253,6 +270,7 @@ impl Hardware {
         flush: &mut SimFlush,
     ) {
         self.check_own(pmap, pages.clone(), "lowered");
+        let pages = self.whole(pmap, pages);
         for (at, entry) in self.tables(pmap).entries.range_mut(pages) {
             if !protection.contains(entry.protection) {
                 entry.protection &= protection;
@@ -280,14 +298,18 @@ impl Hardware {
                 continue;
             }
             let left = entry.protection & protection;
+            if self.is_superpage(pmap, at) {
+                assert!(!left.is_empty(), "I-PAGE-3: a wired page is disconnected");
+                self.protect(pmap, at..at + 1, protection, flush);
+                continue;
+            }
             flush.entries.push((pmap, at));
             if left.is_empty() {
                 assert!(
                     entry.wired == Wired::No,
                     "I-PAGE-3: a wired page is disconnected"
                 );
-                self.unmap_frame(entry, pmap, at);
-                self.tables(pmap).entries.remove(&at);
+                self.take_entry(entry, pmap, at);
                 retired.extend(self.retire_if_empty(pmap, at, flush));
             } else if let Some(entry) = self.tables(pmap).entries.get_mut(&at) {
                 entry.protection = left;
@@ -311,6 +333,9 @@ impl Hardware {
     pub fn clear_refmod(&mut self, page: PageId, which: RefMod, flush: &mut SimFlush) {
         self.frame(page).collected &= !which;
         for (pmap, at) in self.frame(page).mappings.clone() {
+            if self.is_superpage(pmap, at) {
+                continue;
+            }
             if let Some(entry) = self.tables(pmap).entries.get_mut(&at) {
                 if entry.refmod.contains(RefMod::MODIFIED) && which.contains(RefMod::MODIFIED) {
                     flush.entries.push((pmap, at));

@@ -92,3 +92,20 @@ both! {
         }
     }
 }
+
+both! {
+    /// A request that the kernel's map has no room for takes no memory, not even for a moment.
+    fn kmem_without_room_purges_nothing(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let purgable = rig.vm.allocate(&task, UserAddr(0), UserSize(page), UserFlags(3));
+        let at = purgable.expect("room").0;
+        rig.write(&task, at, 7);
+        let control = |what, state| rig.vm.purgable_control(&task, UserAddr(at), what, state);
+        assert_eq!(control(0, 1), Ok(0));
+        let more_than_all = rig.vm.kmem_alloc(2 << 40, Guard::None, 8);
+        assert_eq!(more_than_all, Err(KernReturn::NO_SPACE));
+        assert_eq!((control(1, 0), rig.read(&task, at)), (Ok(1), 7));
+        rig.end(task);
+    }
+}

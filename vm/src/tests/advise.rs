@@ -108,6 +108,18 @@ both! {
         assert_eq!(rig.advise(&task, at + page, 1, CAN_REUSE), odd);
         assert_eq!(rig.vm.behavior(&task, UserAddr(at), UserSize(page), UserBehavior(11)), Err(KernReturn::INVALID_ARGUMENT));
         rig.end(child);
+        // A copy is owed what the original shows.
+        let shared = rig.tagged(&task, 1, MALLOC);
+        rig.write(&task, shared, 1);
+        let made = rig.vm.make_memory_entry(&task, UserSize(page), UserAddr(shared), 3, None);
+        let entry = made.expect("made").entry.expect("an entry");
+        assert_eq!(rig.advise(&task, shared, 1, CAN_REUSE), Ok(()));
+        let request = MapRequest { size: UserSize(page), flags: UserFlags(1), current: UserProt(3), maximum: UserProt(3), inherit: UserInherit(1), ..MapRequest::default() };
+        let copy = rig.vm.map_entry(&task, &request, &entry, (0, CopyMode::Private)).expect("mapped");
+        assert_eq!(rig.advise(&task, shared, 1, CAN_REUSE), odd);
+        rig.deallocate(&task, copy.0, 1);
+        assert_eq!(rig.advise(&task, shared, 1, CAN_REUSE), Ok(()));
+        rig.vm.memory_entry_release(entry);
         rig.end(task);
     }
 }

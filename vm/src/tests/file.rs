@@ -395,3 +395,86 @@ both! {
         rig.vm.object_release(file);
     }
 }
+
+both! {
+    /// Two private mappings share a copy object that shows what lies between them, too: a third one of
+    /// the gap sees no byte that is written after it was made (I-OBJ-7).
+    fn what_lies_between_two_copies_is_owed(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let file = numbered(&rig, 3);
+        let (task, writer) = (rig.task(), rig.task());
+        let shared = enter(&rig, &writer, &file, (0, 3), CopyMode::Shared);
+        rig.write(&writer, shared + page, 20);
+        let first = enter(&rig, &task, &file, (0, 1), CopyMode::Private);
+        let last = enter(&rig, &task, &file, (2, 1), CopyMode::Private);
+        rig.audit();
+        let between = enter(&rig, &task, &file, (1, 1), CopyMode::Private);
+        for (at, value) in [(shared, 101), (shared + page, 102), (shared + 2 * page, 103)] {
+            rig.write(&writer, at, value);
+        }
+        let seen = [first, between, last].map(|at| rig.read(&task, at));
+        assert_eq!(seen, [1, 20, 3]);
+        rig.vm.object_release(file);
+        for task in [task, writer] {
+            rig.end(task);
+        }
+    }
+}
+
+both! {
+    /// A wired page in such a gap cannot be owed: the second copy is made at once.
+    fn a_wired_page_between_two_copies_forbids_one_copy_object(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let file = numbered(&rig, 3);
+        let (task, writer) = (rig.task(), rig.task());
+        let shared = enter(&rig, &writer, &file, (0, 3), CopyMode::Shared);
+        let wired = rig.vm.wire(&writer, UserAddr(shared + page), UserSize(page), UserProt(3));
+        assert_eq!(wired, Ok(()));
+        let first = enter(&rig, &task, &file, (0, 1), CopyMode::Private);
+        let last = enter(&rig, &task, &file, (2, 1), CopyMode::Private);
+        rig.audit();
+        rig.write(&writer, shared + page, 20);
+        let between = enter(&rig, &task, &file, (1, 1), CopyMode::Private);
+        rig.write(&writer, shared + page, 102);
+        let seen = [first, between, last].map(|at| rig.read(&task, at));
+        assert_eq!(seen, [1, 20, 3]);
+        rig.vm.object_release(file);
+        for task in [task, writer] {
+            rig.end(task);
+        }
+    }
+}
+
+both! {
+    /// What lies beyond the file's end is an error to all that come of a private mapping: copies made at
+    /// once, what forks put in front of them, what is left when chains get shorter, and flat copies.
+    fn a_chain_ends_where_its_file_did(rig, 512) {
+        let page = Rig::<SHIFT>::PAGE;
+        let file = numbered(&rig, 2);
+        let mut tasks = vec![rig.task()];
+        let shared = enter(&rig, &tasks[0], &file, (1, 1), CopyMode::Shared);
+        let wired = rig.vm.wire(&tasks[0], UserAddr(shared), UserSize(page), UserProt(3));
+        assert_eq!(wired, Ok(()));
+        // A wired page between two copies: the second one is made at once.
+        let first = enter(&rig, &tasks[0], &file, (0, 1), CopyMode::Private);
+        let beyond = enter(&rig, &tasks[0], &file, (2, 2), CopyMode::Private);
+        let ends = Err(FaultError::MemoryError);
+        for generation in 0..40 {
+            let last = tasks.len() - 1;
+            assert_eq!(rig.touch(0, &tasks[last], beyond, Access::Write(1)), ends);
+            rig.write(&tasks[last], first, generation);
+            tasks.push(rig.fork(&tasks[last]));
+            if generation % 3 == 0 {
+                rig.end(tasks.swap_remove(1));
+            }
+        }
+        rig.audit();
+        for task in &tasks {
+            assert_eq!(rig.touch(0, task, beyond + page, Access::Read), ends);
+        }
+        rig.vm.object_release(file);
+        for task in tasks {
+            rig.end(task);
+        }
+    }
+}

@@ -155,6 +155,38 @@ both! {
 }
 
 both! {
+    /// New memory in the place of a permanent entry and of others fails, and all of them are as before.
+    fn an_overwrite_of_permanent_memory_changes_nothing(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 3);
+        let (middle, size) = (UserAddr(at + page), UserSize(page));
+        rig.deallocate(&task, middle.0, 1);
+        let permanent = rig.vm.allocate(&task, middle, size, UserFlags(0x80));
+        assert_eq!(permanent, Ok(VirtAddr(middle.0)));
+        rig.write_pages(&task, at, 3, 5);
+        let over = rig.vm.allocate(&task, UserAddr(at), UserSize(3 * page), UserFlags(0x4000));
+        assert_eq!(over, Err(KernReturn::NO_SPACE));
+        let request = RemapRequest {
+            addr: UserAddr(at),
+            size: UserSize(3 * page),
+            flags: UserFlags(0x4000),
+            source: UserAddr(at),
+            inherit: UserInherit(1),
+            ..RemapRequest::default()
+        };
+        let over = rig.vm.remap(&task, &task, &request);
+        assert_eq!(over, Err(KernReturn::NO_SPACE));
+        for index in 0..3 {
+            assert_eq!(rig.read(&task, at + index * page), 5);
+            rig.write(&task, at + index * page, 6);
+        }
+        rig.audit();
+        rig.end(task);
+    }
+}
+
+both! {
     /// FREE and ZERO: private memory goes, shared memory is zeroed where it is, for all who see it.
     fn free_and_zero(rig, 256) {
         let page = Rig::<SHIFT>::PAGE;

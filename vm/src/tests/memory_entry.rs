@@ -324,3 +324,36 @@ both! {
         }
     }
 }
+
+both! {
+    /// Memory of a name alone is copied at once, that of a memory object when it is written.
+    fn a_memory_object_is_copied_when_it_is_written(rig, 256) {
+        use abi::memory_entry::MAP_MEM_NAMED_CREATE;
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let size = UserSize(4 * page);
+        let object = rig.vm.memory_object_memory_entry(size, 3 | 0xff00).expect("made").entry.expect("an entry");
+        let named = rig.vm.make_memory_entry(&task, size, UserAddr(0), 3 | MAP_MEM_NAMED_CREATE, None);
+        let named = named.expect("made").entry.expect("an entry");
+        for (entry, delayed) in [(&object, 1), (&named, 0)] {
+            let map_it = |copy| {
+                let request = MapRequest { size, flags: UserFlags(1), current: UserProt(3), maximum: UserProt(3), inherit: UserInherit(1), ..MapRequest::default() };
+                rig.vm.map_entry(&task, &request, entry, (0, copy)).expect("mapped").0
+            };
+            let at = map_it(CopyMode::Shared);
+            rig.write_pages(&task, at, 4, 1);
+            let before = rig.events(Event::DelayedCopy);
+            let copy = map_it(CopyMode::Private);
+            assert_eq!(rig.events(Event::DelayedCopy) - before, delayed);
+            rig.write(&task, at, 2);
+            assert_eq!((rig.read(&task, copy), rig.read(&task, copy + page)), (1, 1));
+        }
+        let code = |bytes| rig.vm.memory_object_memory_entry(UserSize(bytes), 3).map(|_| ());
+        assert_eq!(code(0), Err(KernReturn::INVALID_ARGUMENT));
+        assert_eq!(code(u64::MAX), Err(KernReturn::INVALID_ARGUMENT));
+        assert_eq!(code(page << 32), Err(KernReturn::FAILURE));
+        rig.end(task);
+        rig.vm.memory_entry_release(object);
+        rig.vm.memory_entry_release(named);
+    }
+}

@@ -22,9 +22,11 @@ mod pmap;
 mod protect;
 mod purgable;
 mod reclaim;
+mod residence;
 mod scenarios;
 mod shared;
 mod submap;
+mod superpage;
 mod transfer;
 mod wire;
 mod xnu;
@@ -39,13 +41,16 @@ const MIN: u64 = 1 << 20;
 const MAX: u64 = 1 << 46;
 
 /// A machine, its `Vm`, and what was there at the start.
-struct Rig<const SHIFT: u32> {
-    vm: Vm<SimMachine<SHIFT>>,
+type Rig<const SHIFT: u32> = RigOf<SHIFT, 0>;
+/// The same of a machine whose last-level tables have `1 << LEAF` entries.
+struct RigOf<const SHIFT: u32, const LEAF: u32> {
+    vm: Vm<SimMachine<SHIFT, LEAF>>,
 }
 
-type Task<const SHIFT: u32> = MapRef<SimMachine<SHIFT>>;
+type Task<const SHIFT: u32> = TaskOf<SHIFT, 0>;
+type TaskOf<const SHIFT: u32, const LEAF: u32> = MapRef<SimMachine<SHIFT, LEAF>>;
 
-impl<const SHIFT: u32> Rig<SHIFT> {
+impl<const SHIFT: u32, const LEAF: u32> RigOf<SHIFT, LEAF> {
     const PAGE: u64 = 1 << SHIFT;
 
     fn new(frames: usize) -> Self {
@@ -67,7 +72,7 @@ impl<const SHIFT: u32> Rig<SHIFT> {
         Self { vm }
     }
 
-    fn task(&self) -> Task<SHIFT> {
+    fn task(&self) -> TaskOf<SHIFT, LEAF> {
         self.vm
             .map_create(VirtAddr(MIN), VirtAddr(MAX))
             .expect("memory for a map")
@@ -91,26 +96,26 @@ impl<const SHIFT: u32> Rig<SHIFT> {
         report
     }
 
-    fn allocate(&self, task: &Task<SHIFT>, pages: u64) -> u64 {
+    fn allocate(&self, task: &TaskOf<SHIFT, LEAF>, pages: u64) -> u64 {
         let (addr, size) = (UserAddr(0), UserSize(pages * Self::PAGE));
         let at = self.vm.allocate(task, addr, size, UserFlags(1));
         at.expect("memory").0
     }
 
-    fn allocate_at(&self, task: &Task<SHIFT>, at: u64, pages: u64) {
+    fn allocate_at(&self, task: &TaskOf<SHIFT, LEAF>, at: u64, pages: u64) {
         let (addr, size) = (UserAddr(at), UserSize(pages * Self::PAGE));
         let got = self.vm.allocate(task, addr, size, UserFlags(0));
         assert_eq!(got, Ok(VirtAddr(at)));
     }
 
-    fn deallocate(&self, task: &Task<SHIFT>, at: u64, pages: u64) {
+    fn deallocate(&self, task: &TaskOf<SHIFT, LEAF>, at: u64, pages: u64) {
         let size = UserSize(pages * Self::PAGE);
         assert_eq!(self.vm.deallocate(task, UserAddr(at), size), Ok(()));
     }
 
     fn protect(
         &self,
-        task: &Task<SHIFT>,
+        task: &TaskOf<SHIFT, LEAF>,
         at: u64,
         pages: u64,
         prot: u32,
@@ -120,7 +125,7 @@ impl<const SHIFT: u32> Rig<SHIFT> {
             .protect(task, UserAddr(at), size, SetMax::No, UserProt(prot))
     }
 
-    fn inherit(&self, task: &Task<SHIFT>, at: u64, pages: u64, inherit: Inherit) {
+    fn inherit(&self, task: &TaskOf<SHIFT, LEAF>, at: u64, pages: u64, inherit: Inherit) {
         let size = UserSize(pages * Self::PAGE);
         let inherit = UserInherit(inherit as u32);
         assert_eq!(self.vm.inherit(task, UserAddr(at), size, inherit), Ok(()));
@@ -130,7 +135,7 @@ impl<const SHIFT: u32> Rig<SHIFT> {
     fn touch(
         &self,
         cpu: usize,
-        task: &Task<SHIFT>,
+        task: &TaskOf<SHIFT, LEAF>,
         at: u64,
         access: Access,
     ) -> Result<u8, FaultError> {
@@ -142,7 +147,7 @@ impl<const SHIFT: u32> Rig<SHIFT> {
         &self,
         tries: u32,
         cpu: usize,
-        task: &Task<SHIFT>,
+        task: &TaskOf<SHIFT, LEAF>,
         at: u64,
         access: Access,
     ) -> Result<u8, FaultError> {
@@ -156,30 +161,30 @@ impl<const SHIFT: u32> Rig<SHIFT> {
         panic!("a fault was resolved and the access faults again");
     }
 
-    fn read(&self, task: &Task<SHIFT>, at: u64) -> u8 {
+    fn read(&self, task: &TaskOf<SHIFT, LEAF>, at: u64) -> u8 {
         self.touch(0, task, at, Access::Read).expect("readable")
     }
 
-    fn write(&self, task: &Task<SHIFT>, at: u64, value: u8) {
+    fn write(&self, task: &TaskOf<SHIFT, LEAF>, at: u64, value: u8) {
         let got = self.touch(0, task, at, Access::Write(value));
         assert_eq!(got, Ok(value));
     }
 
-    fn write_pages(&self, task: &Task<SHIFT>, at: u64, pages: u64, value: u8) {
+    fn write_pages(&self, task: &TaskOf<SHIFT, LEAF>, at: u64, pages: u64, value: u8) {
         for page in 0..pages {
             self.write(task, at + page * Self::PAGE, value);
         }
     }
 
-    fn fork(&self, task: &Task<SHIFT>) -> Task<SHIFT> {
+    fn fork(&self, task: &TaskOf<SHIFT, LEAF>) -> TaskOf<SHIFT, LEAF> {
         self.vm.map_fork(task).expect("memory for a child")
     }
 
-    fn end(&self, task: Task<SHIFT>) {
+    fn end(&self, task: TaskOf<SHIFT, LEAF>) {
         self.vm.map_terminate(task);
     }
 
-    fn region(&self, task: &Task<SHIFT>, at: u64) -> Region {
+    fn region(&self, task: &TaskOf<SHIFT, LEAF>, at: u64) -> Region {
         self.vm.region(task, UserAddr(at)).expect("a region")
     }
 

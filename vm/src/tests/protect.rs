@@ -120,3 +120,37 @@ both! {
         rig.end(child);
     }
 }
+
+both! {
+    /// VM_PROT_COPY of a part of shared memory, with each of its allocations failing: the entry is whole
+    /// and shared as before.
+    fn a_copy_that_fails_leaves_the_entry_whole(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 3);
+        rig.write_pages(&task, at, 3, 1);
+        rig.inherit(&task, at, 3, Inherit::Share);
+        let child = rig.fork(&task);
+        let before = task.entry_count();
+        let (middle, size) = (UserAddr(at + page), UserSize(page));
+        for k in 1.. {
+            rig.vm.frames().injector().fail_once(k);
+            let word = UserProt(u32::from(Protection::DEFAULT.bits()) | abi::prot::VM_PROT_COPY);
+            let done = rig.vm.protect(&task, middle, size, SetMax::No, word);
+            let fired = !rig.vm.frames().injector().disarm();
+            rig.audit();
+            if done.is_ok() {
+                assert!(k > 1 && !fired);
+                break;
+            }
+            assert_eq!((done, task.entry_count()), (Err(KernReturn::RESOURCE_SHORTAGE), before));
+            rig.write(&child, at + page, k as u8);
+            assert_eq!(rig.read(&task, at + page), k as u8);
+        }
+        let last = rig.read(&child, at + page);
+        rig.write(&task, at + page, 200);
+        assert_eq!(rig.read(&child, at + page), last);
+        rig.end(child);
+        rig.end(task);
+    }
+}

@@ -396,3 +396,103 @@ both! {
         rig.end(child);
     }
 }
+
+both! {
+    /// Who allocates is charged, whoever gets the memory.
+    fn the_caller_is_charged_for_what_another_gets(rig, 400) {
+        use abi::memory_entry::*;
+        let page = Rig::<SHIFT>::PAGE;
+        let (caller, other) = (rig.task(), rig.task());
+        let sum = |task: &Task<SHIFT>| rig.vm.charged(task)[LedgerTag::None as usize].nonvolatile.0;
+        let at = rig.vm.allocate_for(&caller, (&other, UserAddr(0)), UserSize(2 * page), UserFlags(3)).expect("memory").0;
+        rig.write_pages(&other, at, 2, 1);
+        assert_eq!((sum(&caller), sum(&other)), (2, 0));
+        let request = MapRequest { size: UserSize(page), flags: UserFlags(3), current: UserProt(3), maximum: UserProt(7), inherit: UserInherit(1), ..MapRequest::default() };
+        let at = rig.vm.map_for(&caller, &other, &request).expect("memory").0;
+        rig.write(&other, at, 1);
+        assert_eq!((sum(&caller), sum(&other)), (3, 0));
+        let permission = 3 | MAP_MEM_NAMED_CREATE | MAP_MEM_PURGABLE;
+        let made = rig.vm.make_memory_entry_for(&caller, &other, (UserSize(page), UserAddr(0)), permission, None);
+        let entry = made.expect("made").entry.expect("an entry");
+        let request = MapRequest { flags: UserFlags(1), maximum: UserProt(3), ..request };
+        let at = rig.vm.map_entry(&other, &request, &entry, (0, CopyMode::Shared)).expect("mapped").0;
+        rig.write(&other, at, 1);
+        assert_eq!((sum(&caller), sum(&other)), (4, 0));
+        rig.vm.memory_entry_release(entry);
+        rig.end(caller);
+        rig.audit();
+        rig.end(other);
+    }
+}
+
+both! {
+    /// Memory that is not purgeable may get an owner before it is used, and counts there from then on.
+    fn memory_gets_an_owner_before_it_is_used(rig, 400) {
+        use abi::memory_entry::*;
+        let page = Rig::<SHIFT>::PAGE;
+        let (task, other) = (rig.task(), rig.task());
+        let make = || {
+            let made = rig.vm.make_memory_entry(&task, UserSize(2 * page), UserAddr(0), 3 | MAP_MEM_NAMED_CREATE, None);
+            made.expect("made").entry.expect("an entry")
+        };
+        let (entry, used) = (make(), make());
+        let map_it = |entry: &MemoryEntry<SimMachine<SHIFT>>| {
+            let request = MapRequest { size: UserSize(2 * page), flags: UserFlags(1), current: UserProt(3), maximum: UserProt(3), inherit: UserInherit(1), ..MapRequest::default() };
+            rig.vm.map_entry(&other, &request, entry, (0, CopyMode::Shared)).expect("mapped").0
+        };
+        let own = |entry: &MemoryEntry<SimMachine<SHIFT>>, tag| rig.vm.memory_entry_ownership(entry, Some(&*task), tag);
+        let at = map_it(&used);
+        rig.write(&other, at, 1);
+        assert_eq!(own(&used, Some(LedgerTag::Media)), Err(KernReturn::FAILURE));
+        assert_eq!(own(&entry, Some(LedgerTag::None)), Err(KernReturn::INVALID_ARGUMENT));
+        assert_eq!(own(&entry, None), Err(KernReturn::INVALID_ARGUMENT));
+        for k in 1.. {
+            rig.vm.frames().injector().fail_once(k);
+            let got = own(&entry, Some(LedgerTag::Media));
+            rig.vm.frames().injector().disarm();
+            rig.audit();
+            if got != Err(KernReturn::RESOURCE_SHORTAGE) {
+                assert_eq!(got, Ok(()));
+                break;
+            }
+        }
+        let at = map_it(&entry);
+        rig.write_pages(&other, at, 2, 1);
+        let media = |task: &Task<SHIFT>| rig.vm.charged(task)[LedgerTag::Media as usize].nonvolatile.0;
+        assert_eq!((media(&task), media(&other)), (2, 0));
+        assert_eq!(rig.vm.residence(&other).of(Account::Owned), Pages(2));
+        assert_eq!(own(&entry, Some(LedgerTag::None)), Err(KernReturn::INVALID_ARGUMENT));
+        assert_eq!(own(&entry, Some(LedgerTag::Default)), Ok(()));
+        // It is not purgeable for all that.
+        assert_eq!(rig.vm.purgable_control(&other, UserAddr(at), 1, 0), Err(KernReturn::INVALID_ARGUMENT));
+        assert_eq!(rig.vm.memory_entry_purgable_control(&entry, 0, VM_PURGABLE_VOLATILE), Err(KernReturn::INVALID_ARGUMENT));
+        assert_eq!(rig.vm.purge(Pages(9), 8), Pages(0));
+        rig.audit();
+        rig.end(task);
+        rig.audit();
+        rig.vm.memory_entry_release(entry);
+        rig.vm.memory_entry_release(used);
+        rig.end(other);
+    }
+}
+
+both! {
+    /// What is volatile is found by the entries that may write it, from its first page on.
+    fn volatile_memory_is_found_by_its_entries(rig, 400) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.purgable(&task, 4);
+        rig.write_pages(&task, at, 3, 1);
+        assert_eq!(rig.vm.volatile_memory(&task), VolatileMemory::default());
+        rig.set(&task, at, VM_PURGABLE_VOLATILE).expect("purgeable");
+        let found = |resident, mapped| VolatileMemory { virtual_size: 4 * page, resident: Pages(resident), mapped: Pages(mapped) };
+        assert_eq!(rig.vm.volatile_memory(&task), found(3, 3));
+        assert_eq!(rig.protect(&task, at, 1, 0), Ok(()));
+        assert_eq!(rig.vm.volatile_memory(&task), VolatileMemory::default());
+        assert_eq!(rig.protect(&task, at, 1, 3), Ok(()));
+        assert_eq!(rig.vm.volatile_memory(&task), found(3, 2));
+        rig.vm.purge(Pages(9), 8);
+        assert_eq!(rig.vm.volatile_memory(&task), found(0, 0));
+        rig.end(task);
+    }
+}

@@ -17,35 +17,43 @@ pub enum Stop {
 }
 
 impl<const SHIFT: u32> System<SHIFT> {
-    /// A program of task `n` on `cpu` touches a byte: one of four in each page.
+    /// A program of task `n` on `cpu` touches a byte.
     pub fn touch(
         &mut self,
         n: usize,
         cpu: u8,
-        page: u64,
-        spot: u8,
+        at: u64,
         access: Access,
     ) -> Result<Outcome, Failure> {
-        let size = 1u64 << SHIFT;
-        let offset = [0, 7, size / 2, size - 1][usize::from(spot) % 4];
+        let (page, offset) = (at >> SHIFT, at % (1 << SHIFT));
         let known = self.tasks[n].model.pages.get(&page).cloned();
         let expected = match &known {
             None => Err(FaultError::InvalidAddress),
             Some(page) if !page.protection.contains(access.protection()) => {
                 Err(FaultError::ProtectionFailure)
             }
+            Some(page) if !page.is_there() => Err(FaultError::MemoryError),
             Some(_) => Ok(()),
         };
-        let seen = self.access(n, cpu, VirtAddr((page << SHIFT) + offset), access);
-        if let Err(Stop::Fault(error)) = &seen {
-            *self.refusals.entry(format!("{error:?}")).or_default() += 1;
+        let seen = self.access(n, cpu, VirtAddr(at), access);
+        let open = known.as_ref().is_some_and(|page| page.is_open());
+        let expected = match (&seen, expected) {
+            (Ok(_), Err(FaultError::MemoryError)) if open => Ok(()),
+            (_, expected) => expected,
+        };
+        let ends = matches!(seen, Err(Stop::Fault(FaultError::MemoryError)));
+        if open && (seen.is_ok() || ends) {
+            self.decide_end(n, page, !ends);
         }
         let seen = match (seen, expected) {
             (Ok(seen), Ok(())) => seen,
-            (Err(Stop::Fault(FaultError::Shortage)), Ok(())) if self.setup.may_run_short => {
+            (Err(Stop::Fault(FaultError::Shortage)), Ok(()) | Err(FaultError::MemoryError))
+                if self.setup.may_run_short =>
+            {
                 return Ok(Outcome::Short);
             }
             (Err(Stop::Fault(error)), Err(expected)) if error == expected => {
+                self.count(Some(error.into()));
                 return Ok(Outcome::Agreed);
             }
             (Err(Stop::Wrong(what)), _) => return Err(what),
@@ -58,7 +66,11 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(known) = known else {
             return Err("unreachable".into());
         };
+        self.count(None);
         self.notice_purges(Purged::IfShort)?;
+        if let Access::Write(_) = access {
+            self.check_written(n, page)?;
+        }
         let written = match access {
             Access::Write(value) => Some((offset as usize, value)),
             Access::Read => None,
@@ -122,10 +134,13 @@ impl<const SHIFT: u32> System<SHIFT> {
         let pages: Vec<u64> = self.tasks[n].model.pages.keys().copied().collect();
         for page in pages {
             let known = self.tasks[n].model.pages[&page].clone();
-            if !known.protection.contains(Protection::READ) {
+            if !known.protection.contains(Protection::READ) || known.is_open() {
                 continue;
             }
             match self.access(n, cpu, VirtAddr(page << SHIFT), Access::Read) {
+                Ok(_) if !known.is_there() => {
+                    return Err(format!("page {page:#x} is beyond its file's end"));
+                }
                 Ok((_, frame)) => {
                     self.notice_purges(Purged::IfShort)?;
                     self.resolve(&known.cell, frame, None)?;
@@ -144,6 +159,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 Err(Stop::Fault(FaultError::Shortage)) if self.setup.may_run_short => {
                     return Ok(Outcome::Short);
                 }
+                Err(Stop::Fault(FaultError::MemoryError)) if !known.is_there() => {}
                 Err(stop) => return Err(format!("page {page:#x}: {stop:?}")),
             }
         }

@@ -1,25 +1,21 @@
-//! Operations about memory that may go, and about what a task may have: purgeable memory, advice,
-//! limits, caches.
+//! Operations about memory that may go, and about what a task may have: purgeable memory, limits, and
+//! what `advise` does.
 //!
-//! Owns: both sides of each of them. A page whose contents may be gone is *in doubt*: it is what it was
-//! or zeros, and the next look at it decides which.
+//! Owns: both sides of the former. A page whose contents may be gone is *in doubt*: it is what it was or
+//! zeros, and the next look at it decides which.
 
-use super::op::Op;
+use super::advise::{FREE, REUSABLE, SYNC, ZERO, ZERO_WIRED};
+use super::argument::word;
 use super::random::Random;
-use super::reference::{Answer, Cell, Group};
+use super::reference::{Cell, Group, Page, Span};
 use super::system::{Outcome, System};
 use std::rc::Rc;
-use vm::sanitize::{UserAddr, UserBehavior, UserFlags, UserSize};
+use vm::sanitize::{UserAddr, UserFlags, UserSize};
 use vm::{KernReturn, Machine, MapLimits, PageId, Pages, Protection};
 
 const NONVOLATILE: i32 = 0;
 const VOLATILE: i32 = 1;
 const EMPTY: i32 = 2;
-
-const FREE: i32 = 6;
-const ZERO_WIRED: i32 = 7;
-const REUSABLE: i32 = 8;
-const ZERO: i32 = 12;
 
 /// What is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,74 +23,97 @@ pub enum Care {
     /// Purgeable memory at the lowest or at a random hole.
     Purgable { random: bool },
     /// Sets the state of what is there: a whole state word.
-    SetState(i32),
+    SetState { control: u32, state: i32 },
     /// The kernel wants pages back; only from groups below this.
     Purge { below: u8 },
     /// `vm_behavior_set`.
     Advise(i32),
+    /// `mach_vm_msync`.
+    Sync { flags: u32 },
     /// The task may have so many pages more, and wire so many.
     Limit { size: u64, wired: u64 },
-    /// Looks at caches and places of pages.
-    Look,
+    /// `mach_vm_machine_attribute`, and the place of a page.
+    Look { attribute: u32, value: i32 },
 }
 
-/// A random operation about the pages at `at`.
-pub fn random(r: &mut Random, task: u8, at: u64, pages: u64) -> Op {
-    let word = |r: &mut Random| {
-        let state = r.pick(&[
-            NONVOLATILE,
-            NONVOLATILE,
-            VOLATILE,
-            VOLATILE,
-            VOLATILE,
-            EMPTY,
-        ]);
-        let order = r.pick(&[0, 1 << 5, 1 << 6, 1 << 4, 1 << 16]);
-        state | order | (r.below(8) as i32) << 8
-    };
-    let advice = [0, 1, 4, 4, 5, FREE, FREE, ZERO_WIRED, REUSABLE, 9, 10, ZERO];
-    let care = match r.below(16) {
+/// A state word.
+pub fn state(r: &mut Random) -> i32 {
+    let state = r.pick(&[
+        NONVOLATILE,
+        NONVOLATILE,
+        VOLATILE,
+        VOLATILE,
+        VOLATILE,
+        EMPTY,
+    ]);
+    let order = r.pick(&[0, 1 << 5, 1 << 6, 1 << 4, 1 << 16]);
+    state | order | (r.below(8) as i32) << 8
+}
+
+/// Any of these.
+pub fn random(r: &mut Random) -> Care {
+    let advice = [
+        0, 1, 4, 4, 5, FREE, FREE, ZERO_WIRED, REUSABLE, 9, 10, ZERO, 11, 13, -1,
+    ];
+    match r.below(19) {
         0..=2 => Care::Purgable {
             random: r.one_in(3),
         },
-        3..=6 => Care::SetState(word(r)),
+        3..=6 => Care::SetState {
+            control: word(r, &[0]),
+            state: state(r),
+        },
         7 => Care::Purge {
             below: r.pick(&[0, 4, 8]),
         },
         8..=13 => Care::Advise(r.pick(&advice)),
+        16..=18 => Care::Sync {
+            flags: word(r, &SYNC) | r.pick(&SYNC),
+        },
         14 if r.one_in(3) => Care::Limit {
             size: r.pick(&[0, 8, 1 << 20, 1 << 20, 1 << 20]),
             wired: r.pick(&[1, 4, 1 << 20]),
         },
-        _ => Care::Look,
-    };
-    Op::Care {
-        task,
-        at,
-        pages,
-        care,
+        _ => Care::Look {
+            attribute: word(r, &[1]),
+            value: r.pick(&[0, 6, 7, 8, 9, 9, -1]),
+        },
     }
 }
 
 impl Care {
     /// Whether a failure must leave even the counts as they were.
     pub fn is_atomic(self) -> bool {
-        !matches!(self, Care::Advise(_))
+        !matches!(self, Care::Advise(_) | Care::Sync { .. })
+    }
+
+    /// What the call is called in counts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Care::Purgable { .. } => "allocate purgable",
+            Care::SetState { .. } => "purgable_control",
+            Care::Purge { .. } => "purge",
+            Care::Advise(_) => "behavior",
+            Care::Sync { .. } => "msync",
+            Care::Limit { .. } => "set_limits",
+            Care::Look { .. } => "machine_attribute",
+        }
     }
 }
 
 impl<const SHIFT: u32> System<SHIFT> {
     /// Does a `Care` on both sides.
-    pub fn care(&mut self, n: usize, at: u64, pages: u64, care: Care) -> Result<Outcome, String> {
+    pub fn care(&mut self, n: usize, span: Span, care: Care) -> Result<Outcome, String> {
         match care {
-            Care::Purgable { random } => self.purgable(n, pages, random),
-            Care::SetState(word) => self.set_state(n, at, word),
+            Care::Purgable { random } => self.purgable(n, span.size, random),
+            Care::SetState { control, state } => self.set_state(n, span.addr, control, state),
             Care::Purge { below } => {
-                self.vm.purge(Pages(pages), below);
+                self.vm.purge(Pages(span.size >> SHIFT), below);
                 self.notice_purges(Purged::Perhaps)?;
                 Ok(Outcome::Agreed)
             }
-            Care::Advise(advice) => self.advise(n, at, pages, advice),
+            Care::Advise(advice) => self.advise(n, span, advice),
+            Care::Sync { flags } => self.sync(n, span, flags),
             Care::Limit { size, wired } => {
                 let model = &mut self.tasks[n].model;
                 model.size_limit = model.pages.len() as u64 + size;
@@ -106,47 +125,49 @@ impl<const SHIFT: u32> System<SHIFT> {
                 self.vm.map_set_limits(&self.tasks[n].map, limits);
                 Ok(Outcome::Agreed)
             }
-            Care::Look => self.look(n, at, pages),
+            Care::Look { attribute, value } => self.look(n, span, attribute, value),
         }
     }
 
-    fn purgable(&mut self, n: usize, pages: u64, random: bool) -> Result<Outcome, String> {
-        const ANYWHERE_PURGABLE: u32 = 1 | 2;
-        const RANDOM: u32 = 8;
-        let flags = ANYWHERE_PURGABLE | if random { RANDOM } else { 0 };
-        let (map, size) = (&self.tasks[n].map, UserSize(pages << SHIFT));
-        let answer = self.vm.allocate(map, UserAddr(0), size, UserFlags(flags));
-        let (rules, model) = (self.rules, &self.tasks[n].model);
-        let start = answer.map_or(0, |start| start.0 >> SHIFT);
-        if answer.is_ok() && model.check_allocate(rules, start, pages, false).is_err() {
-            return Err(format!("purgeable memory at {start:#x}, which is not free"));
-        }
-        let expected =
-            if model.longest_hole(rules) < pages || model.over_size(u64::MAX - pages, pages) {
-                Err(KernReturn::NO_SPACE)
-            } else {
-                Ok(())
-            };
-        // A thousand random tries may all miss.
-        if random && answer == Err(KernReturn::NO_SPACE) {
-            return Ok(Outcome::Agreed);
-        }
-        self.settle(answer.map(|_| ()), expected, n, |task| {
-            task.model.allocate(rules, start, pages);
-            let group = Rc::new(Group::default());
-            for (_, page) in task.model.pages.range_mut(start..start + pages) {
-                page.group = Some(group.clone());
+    fn purgable(&mut self, n: usize, size: u64, random: bool) -> Result<Outcome, String> {
+        use abi::vm_flags::*;
+        let random = if random { VM_FLAGS_RANDOM_ADDR } else { 0 };
+        let flags = VM_FLAGS_ANYWHERE | VM_FLAGS_PURGABLE | random;
+        let (rules, task) = (self.rules, &self.tasks[n]);
+        let (map, bytes) = (&task.map, UserSize(size));
+        let answer = self.vm.allocate(map, UserAddr(0), bytes, UserFlags(flags));
+        let answer = answer.map(|at| at.0);
+        let count = rules.count(size);
+        let expected = match count {
+            Ok(count) if count > u64::from(u32::MAX) => Err(KernReturn::INVALID_ARGUMENT),
+            Ok(count) if random != 0 && count != 0 => {
+                task.model.check_random(rules, answer, count, 0)
             }
+            _ => task
+                .model
+                .check_allocate(rules, Span { addr: 0, size }, flags),
+        };
+        let group = Rc::new(Group::default());
+        self.settle_place(answer, expected, n, |_| Page {
+            group: Some(group.clone()),
+            ..Page::zeros(rules)
         })
     }
 
-    fn set_state(&mut self, n: usize, at: u64, word: i32) -> Result<Outcome, String> {
+    fn set_state(
+        &mut self,
+        n: usize,
+        addr: u64,
+        control: u32,
+        word: i32,
+    ) -> Result<Outcome, String> {
         self.notice_purges(Purged::IfShort)?;
-        let page = self.tasks[n].model.pages.get(&at).cloned();
+        let page = self.tasks[n].model.pages.get(&(addr >> SHIFT)).cloned();
         if page.as_ref().is_some_and(|page| page.over) {
             return Ok(Outcome::Agreed);
         }
         let expected = match &page {
+            _ if control != 0 => Err(KernReturn::INVALID_ARGUMENT),
             None => Err(KernReturn::INVALID_ADDRESS),
             Some(page) if !page.protection.contains(Protection::WRITE) => {
                 Err(KernReturn::PROTECTION_FAILURE)
@@ -157,20 +178,56 @@ impl<const SHIFT: u32> System<SHIFT> {
                 .map(|group| group.state.get())
                 .ok_or(KernReturn::INVALID_ARGUMENT),
         };
-        let (map, addr) = (&self.tasks[n].map, UserAddr(at << SHIFT));
-        let answer = self.vm.purgable_control(map, addr, 0, word);
+        let (map, addr) = (&self.tasks[n].map, UserAddr(addr));
+        let answer = self.vm.purgable_control(map, addr, control, word);
         if answer != expected {
             return Err(format!(
                 "state {word:#x}: {answer:?}, the reference {expected:?}"
             ));
         }
+        let now = self.vm.purgable_control(map, addr, 1, 0);
+        self.count(answer.err());
         let (Ok(old), Some(group)) = (answer, page.and_then(|page| page.group)) else {
-            if let Err(code) = answer {
-                *self.refusals.entry(code.name().to_string()).or_default() += 1;
-            }
             return Ok(Outcome::Agreed);
         };
-        let now = self.vm.purgable_control(map, addr, 1, 0);
+        self.set_group(&group, old, word, now)
+    }
+
+    /// The same by the name of the memory.
+    pub fn control_entry(&mut self, control: u32, word: i32) -> Result<Outcome, String> {
+        self.notice_purges(Purged::IfShort)?;
+        let Some(named) = &self.named else {
+            return Ok(Outcome::Agreed);
+        };
+        let group = named.group.clone().filter(|_| control < 2);
+        let state = group.as_ref().map(|group| group.state.get());
+        let expected = state.ok_or(KernReturn::INVALID_ARGUMENT);
+        let control_by_name = |control, word| {
+            self.vm
+                .memory_entry_purgable_control(&named.entry, control, word)
+        };
+        let answer = control_by_name(control, word);
+        if answer != expected {
+            return Err(format!(
+                "{control} {word:#x}: {answer:?}, the reference {expected:?}"
+            ));
+        }
+        let now = control_by_name(1, 0);
+        self.count(answer.err());
+        match (answer, group) {
+            (Ok(old), Some(group)) if control == 0 => self.set_group(&group, old, word, now),
+            _ => Ok(Outcome::Agreed),
+        }
+    }
+
+    /// A state was set that was `old` before and is `now`.
+    fn set_group(
+        &self,
+        group: &Rc<Group>,
+        old: i32,
+        word: i32,
+        now: Result<i32, KernReturn>,
+    ) -> Result<Outcome, String> {
         let now = now.map_err(|code| format!("the state is not told: {code:?}"))?;
         match word & 3 {
             // Whether anything was written since it was emptied, the reference does not know.
@@ -179,7 +236,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             wanted => return Err(format!("state {wanted} was set, and it is {now}")),
         }
         if now == EMPTY && old != EMPTY {
-            self.empty(&group);
+            self.empty(group);
         }
         group.state.set(now);
         Ok(Outcome::Agreed)
@@ -190,7 +247,8 @@ impl<const SHIFT: u32> System<SHIFT> {
         let all = || self.tasks.iter().flat_map(|task| task.model.pages.values());
         let is_of =
             |other: &Option<Rc<Group>>| other.as_ref().is_some_and(|o| Rc::ptr_eq(o, group));
-        for page in all().filter(|page| is_of(&page.group)) {
+        let named = self.named.iter().flat_map(|named| &named.held);
+        for page in all().chain(named).filter(|page| is_of(&page.group)) {
             let wired = all().any(|other| Rc::ptr_eq(&other.cell, &page.cell) && other.wired > 0);
             if !wired {
                 page.cell.borrow_mut().fill(0);
@@ -201,23 +259,37 @@ impl<const SHIFT: u32> System<SHIFT> {
     /// Finds out which volatile objects have been purged, before anything else is compared.
     pub fn notice_purges(&self, purged: Purged) -> Result<(), String> {
         let mut volatile = false;
+        let given_up = |now, group: &Rc<Group>| match now {
+            Ok(VOLATILE) => Ok(()),
+            Ok(EMPTY) if purged == Purged::Perhaps || self.setup.may_run_short => {
+                self.empty(group);
+                group.state.set(EMPTY);
+                Ok(())
+            }
+            now => Err(format!("volatile memory is {now:?}")),
+        };
+        let is_volatile = |group: &&Rc<Group>| group.state.get() == VOLATILE;
+        if let Some(named) = &self.named {
+            // A part of an object does not tell its state.
+            volatile |= named
+                .held
+                .iter()
+                .any(|page| page.group.iter().any(|g| is_volatile(&g)));
+            if let Some(group) = named.group.as_ref().filter(is_volatile) {
+                let now = self.vm.memory_entry_purgable_control(&named.entry, 1, 0);
+                given_up(now, group)?;
+            }
+        }
         for task in &self.tasks {
             for (number, page) in &task.model.pages {
-                let Some(group) = page.group.as_ref().filter(|g| g.state.get() == VOLATILE) else {
+                let Some(group) = page.group.as_ref().filter(is_volatile) else {
                     continue;
                 };
                 volatile = true;
                 let now = self
                     .vm
                     .purgable_control(&task.map, UserAddr(number << SHIFT), 1, 0);
-                match now {
-                    Ok(VOLATILE) => {}
-                    Ok(EMPTY) if purged == Purged::Perhaps || self.setup.may_run_short => {
-                        self.empty(group);
-                        group.state.set(EMPTY);
-                    }
-                    now => return Err(format!("volatile memory at {number:#x} is {now:?}")),
-                }
+                given_up(now, group)?;
             }
         }
         let count = self.vm.statistics().purgeable_count;
@@ -227,52 +299,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         Ok(())
     }
 
-    fn advise(&mut self, n: usize, at: u64, pages: u64, advice: i32) -> Result<Outcome, String> {
-        let model = &self.tasks[n].model;
-        let seen = || (at..at + pages).map(|page| model.pages.get(&page));
-        if seen().flatten().any(|page| page.over) {
-            // What a submap shows takes its own advice: `tests::submap` looks at that.
-            return Ok(Outcome::Agreed);
-        }
-        let writes = matches!(advice, ZERO_WIRED | REUSABLE | ZERO);
-        let expected: Answer = if at + pages > self.rules.end {
-            Err(KernReturn::NO_SPACE)
-        } else if seen().any(|page| page.is_none()) {
-            Err(KernReturn::INVALID_ADDRESS)
-        } else if writes
-            && seen()
-                .flatten()
-                .any(|p| !p.protection.contains(Protection::WRITE))
-        {
-            Err(KernReturn::PROTECTION_FAILURE)
-        } else {
-            Ok(())
-        };
-        let cells: Vec<Cell> = seen().flatten().map(|page| page.cell.clone()).collect();
-        let (addr, size) = (UserAddr(at << SHIFT), UserSize(pages << SHIFT));
-        let answer = self
-            .vm
-            .behavior(&self.tasks[n].map, addr, size, UserBehavior(advice));
-        let outcome = self.settle(answer, expected, n, |task| {
-            if advice == ZERO_WIRED {
-                task.model.zero_wired(at, pages);
-            }
-        })?;
-        match (advice, outcome) {
-            _ if expected.is_err() => {}
-            (ZERO, Outcome::Agreed) => {
-                for cell in cells {
-                    self.decide(&cell, |bytes| bytes.fill(0));
-                }
-            }
-            // What was reached before memory was short is zeros.
-            (FREE, _) | (ZERO, Outcome::Short) => self.doubts.extend(cells),
-            _ => {}
-        }
-        Ok(outcome)
-    }
-
-    fn decide(&mut self, cell: &Cell, bytes: impl FnOnce(&mut [u8])) {
+    pub fn decide(&mut self, cell: &Cell, bytes: impl FnOnce(&mut [u8])) {
         self.doubts.retain(|other| !Rc::ptr_eq(other, cell));
         bytes(&mut cell.borrow_mut());
     }
@@ -317,31 +344,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         self.doubts.extend(copies);
     }
 
-    fn look(&mut self, n: usize, at: u64, pages: u64) -> Result<Outcome, String> {
-        const CACHE: u32 = 1;
-        const SYNC: i32 = 9;
-        let (addr, size) = (UserAddr(at << SHIFT), UserSize(pages << SHIFT));
-        let task = &self.tasks[n];
-        let answer = self
-            .vm
-            .machine_attribute(&task.map, addr, size, CACHE, SYNC);
-        let holes = (at..at + pages).any(|page| !task.model.pages.contains_key(&page));
-        let agrees = match answer {
-            _ if at + pages > self.rules.end => answer == Err(KernReturn::INVALID_ADDRESS),
-            Err(KernReturn::FAILURE) => holes,
-            // Something was resident, and the machine does not maintain its caches.
-            Err(KernReturn::INVALID_ADDRESS) => !holes && SHIFT == 12,
-            answer => !holes && answer.is_ok(),
-        };
-        if !agrees {
-            return Err(format!("attribute: {answer:?}, with holes: {holes}"));
-        }
-        let info = self.vm.page_info(&task.map, addr);
-        let info = info.map_err(|code| format!("page info: {code:?}"))?;
-        if info.object != 0 && !task.model.pages.contains_key(&at) {
-            return Err(format!("page info: {info:?} where nothing is mapped"));
-        }
-        Ok(Outcome::Agreed)
+    /// Whether a page's contents are in doubt.
+    pub fn is_doubted(&self, cell: &Cell) -> bool {
+        self.doubts.iter().any(|other| Rc::ptr_eq(cell, other))
     }
 }
 

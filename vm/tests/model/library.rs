@@ -3,9 +3,11 @@
 //! Owns: what its pages allow and hold, both sides of entering it, and the reference's notion of which
 //! pages a submap shows still.
 
-use super::op::{LIBRARY, LIBRARY_AT, Place};
-use super::reference::Rules;
+use super::op::{LIBRARY, LIBRARY_AT};
+use super::reference::{Page, Rules, Span};
 use super::system::{Failure, Outcome, Sim, System};
+use std::cell::RefCell;
+use std::rc::Rc;
 use vm::map::MapRef;
 use vm::map::protect::SetMax;
 use vm::sanitize::{UserAddr, UserFlags, UserProt};
@@ -21,7 +23,11 @@ impl<const SHIFT: u32> System<SHIFT> {
             VirtAddr((first + LIBRARY) << SHIFT),
         );
         let submap = self.vm.map_create_submap(range).expect("a submap");
-        let (addr, size) = self.user(first, LIBRARY);
+        let pages = |from: u64, count: u64| Span {
+            addr: (first + from) << SHIFT,
+            size: count << SHIFT,
+        };
+        let (addr, size) = pages(0, LIBRARY).user();
         let made = self.vm.allocate(&submap, addr, size, UserFlags(0));
         made.expect("memory of a submap");
         let read = Protection::READ;
@@ -44,7 +50,7 @@ impl<const SHIFT: u32> System<SHIFT> {
                 }
                 self.library.push((protection, bytes));
             }
-            let (addr, size) = self.user(first + from, count);
+            let (addr, size) = pages(from, count).user();
             let prot = UserProt(u32::from(protection.bits()));
             for set in [SetMax::No, SetMax::Yes] {
                 let done = self.vm.protect(&submap, addr, size, set, prot);
@@ -57,28 +63,34 @@ impl<const SHIFT: u32> System<SHIFT> {
     pub fn enter_submap(
         &mut self,
         n: usize,
-        at: u64,
-        (from, pages): (u64, u64),
-        place: Place,
+        span: Span,
+        from: u64,
+        overwrite: bool,
     ) -> Result<Outcome, Failure> {
         let Some(submap) = &self.submap else {
             return Err("there is no submap".into());
         };
         let what = library_from(self.rules, submap, from);
-        let place_at = VirtAddr(at << SHIFT);
-        let (placement, over) = match place {
-            Place::Overwrite => (Placement::Overwrite(place_at), true),
-            _ => (Placement::Fixed(place_at), false),
+        let at = VirtAddr(span.addr);
+        let placement = match overwrite {
+            true => Placement::Overwrite(at),
+            false => Placement::Fixed(at),
         };
         let task = &self.tasks[n];
-        let answer = self
-            .vm
-            .enter_submap(&task.map, placement, pages << SHIFT, &what);
-        let expected = task.model.check_allocate(self.rules, at, pages, over);
-        let library = self.library[from as usize..(from + pages) as usize].to_vec();
-        self.settle(answer.map(|_| ()), expected, n, |task| {
-            task.model.enter(at, &library);
-            task.forget_frames(at, pages);
+        let answer = self.vm.enter_submap(&task.map, placement, span.size, &what);
+        let answer = answer.map(|at| at.0);
+        let start = span.addr >> SHIFT;
+        let range = start..start + (span.size >> SHIFT);
+        let expected = task.model.check_fixed(self.rules, range, overwrite, 0);
+        let library = self.library.clone();
+        self.settle_place(answer, expected, n, |n| {
+            let (protection, bytes) = library[(from + n) as usize].clone();
+            Page {
+                protection,
+                maximum: protection,
+                over: true,
+                ..Page::of(Rc::new(RefCell::new(bytes)))
+            }
         })
     }
 

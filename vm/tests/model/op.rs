@@ -2,8 +2,9 @@
 //!
 //! Owns: what they are, which of them are atomic, and their smaller forms for the shrinker.
 
+use super::argument::{Number, Size};
 use super::care::Care;
-use vm::{Inherit, Protection};
+use super::file::FileArguments;
 
 /// Pages of a map: few, so that calls meet.
 pub const WINDOW: u64 = 40;
@@ -14,129 +15,144 @@ pub const LIBRARY: u64 = 8;
 /// The page of the window at which the library has its own addresses.
 pub const LIBRARY_AT: u64 = 4;
 
-/// An operation. `task` counts among the tasks that live (modulo their number; from 255 down: the
-/// youngest); `at` is a page of the
-/// window.
+/// An operation: a call of a task about a range, as far as the call has one.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Op {
+pub struct Op {
+    /// Counts among the tasks that live (modulo their number; from 255 down: the youngest).
+    pub task: u8,
+    pub at: Number,
+    pub size: Size,
+    pub call: Call,
+}
+
+/// What is called. Words are as the program passes them.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Call {
+    /// `VM_FLAGS_*`.
     Allocate {
-        task: u8,
-        at: u64,
-        pages: u64,
-        place: Place,
+        flags: u32,
     },
-    /// Shows `pages` pages of the library from its page `from` on.
+    /// `mach_vm_map` of nothing.
+    Map(MapArguments),
+    /// Shows a part of the library from its page `from` on.
     EnterSubmap {
-        task: u8,
-        at: u64,
         from: u64,
-        pages: u64,
-        place: Place,
+        overwrite: bool,
     },
-    Deallocate {
-        task: u8,
-        at: u64,
-        pages: u64,
-    },
+    Deallocate,
     Protect {
-        task: u8,
-        at: u64,
-        pages: u64,
-        protection: Protection,
+        protection: u32,
         set_maximum: bool,
     },
     Inherit {
-        task: u8,
-        at: u64,
-        pages: u64,
-        inherit: Inherit,
+        inherit: u32,
     },
     Wire {
-        task: u8,
-        at: u64,
-        pages: u64,
-        access: Protection,
+        access: u32,
     },
-    Unwire {
-        task: u8,
-        at: u64,
-        pages: u64,
-    },
-    Read {
-        task: u8,
+    Unwire,
+    /// An access by way of a CPU's TLB.
+    Load {
         cpu: u8,
-        at: u64,
-        spot: u8,
     },
-    Write {
-        task: u8,
+    Store {
         cpu: u8,
-        at: u64,
-        spot: u8,
         value: u8,
     },
     /// `mach_vm_copy` and `mach_vm_read_overwrite`: bytes of one task over another's.
     Copy {
-        task: u8,
-        at: u64,
-        pages: u64,
-        /// Both ends are moved by these many bytes.
-        skew: (u8, u8),
         into: u8,
-        to: u64,
+        to: Number,
+    },
+    /// Takes a copy, and holds it.
+    CopyIn,
+    /// It becomes new memory of a task.
+    CopyOut,
+    /// It replaces memory.
+    CopyOverwrite,
+    /// `mach_vm_read`.
+    Read {
+        into: u8,
     },
     /// `mach_vm_remap`, to wherever there is room.
     Remap {
-        task: u8,
-        at: u64,
-        pages: u64,
         into: u8,
         copy: bool,
     },
     /// `mach_make_memory_entry`; there is one at a time.
     MakeEntry {
-        task: u8,
-        at: u64,
-        pages: u64,
         mode: EntryMode,
+        access: u32,
     },
-    /// `mach_vm_map` of it.
-    MapEntry {
-        task: u8,
+    /// The same of the memory entry that there is, from its page `from` on.
+    MakeChild {
         from: u64,
-        pages: u64,
+        access: u32,
+    },
+    /// `mach_memory_entry_purgable_control` of it.
+    ControlEntry {
+        control: u32,
+        state: i32,
+    },
+    /// `mach_vm_map` of it, from its page `from` on.
+    MapEntry {
+        from: u64,
         copy: bool,
     },
-    Fork {
-        task: u8,
+    /// The kernel's own memory: a byte that it is filled with.
+    KernelAllocate {
+        guarded: bool,
+        byte: u8,
     },
-    Exit {
-        task: u8,
+    /// Some bytes beside one of its pieces, of its own size or another.
+    KernelFree {
+        which: u8,
+        beside: i32,
+        exact: bool,
     },
-    /// Purgeable memory, advice, limits.
-    Care {
-        task: u8,
-        at: u64,
+    /// Another file of so many pages.
+    NewFile {
         pages: u64,
-        care: Care,
     },
+    MapFile(FileArguments),
+    /// Writes the rest of a page.
+    WriteFile {
+        page: u64,
+        from: u64,
+        value: u8,
+    },
+    ReadFile,
+    /// So many pages, less some bytes.
+    ResizeFile {
+        pages: u64,
+        less: u64,
+    },
+    Fork,
+    Exit,
+    /// Purgeable memory, advice, limits.
+    Care(Care),
+    /// `mach_vm_page_query`, `mach_vm_page_range_query`, `mach_vm_page_info`.
+    Query,
+    /// `mach_vm_region`, `mach_vm_region_recurse`.
+    Region,
     /// Compares the regions of a task.
-    Regions {
-        task: u8,
-    },
+    Regions,
     /// Compares every byte of a task.
     Contents {
-        task: u8,
         cpu: u8,
     },
 }
 
-/// Where an allocation goes.
+/// What `mach_vm_map` is given besides a range.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    Fixed,
-    Overwrite,
-    Anywhere,
+pub struct MapArguments {
+    /// `VM_FLAGS_*`.
+    pub flags: u32,
+    /// Bits that the address must not have.
+    pub mask: u64,
+    pub current: u32,
+    pub maximum: u32,
+    pub inherit: u32,
 }
 
 /// What a memory entry is made of.
@@ -146,183 +162,105 @@ pub enum EntryMode {
     Share,
     Copy,
     Create,
+    Purgable,
 }
 
 impl Op {
+    /// A call about whole pages of the window.
+    pub const fn on_pages(task: u8, at: u64, pages: u64, call: Call) -> Self {
+        Op {
+            task,
+            at: Number::page(at),
+            size: Size::pages(pages),
+            call,
+        }
+    }
+
     /// Whether a failure must leave even the counts as they were. An access or a wiring that fails may
-    /// have brought in pages before.
+    /// have brought in pages before; a copy object that an older one of the file stands in front of stays
+    /// until somebody looks at that one.
     pub fn is_atomic(self) -> bool {
-        !matches!(self, Op::Care { care, .. } if !care.is_atomic())
-            && !matches!(
-                self,
-                Op::Wire { .. }
-                    | Op::Read { .. }
-                    | Op::Write { .. }
-                    | Op::Copy { .. }
-                    | Op::Contents { .. }
-            )
+        match self.call {
+            Call::Care(care) => care.is_atomic(),
+            Call::Wire { .. }
+            | Call::Load { .. }
+            | Call::Store { .. }
+            | Call::Copy { .. }
+            | Call::CopyOut
+            | Call::WriteFile { .. }
+            | Call::ResizeFile { .. }
+            | Call::MapFile(FileArguments { private: true, .. })
+            | Call::CopyOverwrite
+            | Call::Read { .. }
+            | Call::Contents { .. } => false,
+            _ => true,
+        }
     }
 
     /// Smaller operations in its place, for the shrinker.
     pub fn simpler(self) -> Vec<Op> {
-        let mut all = Vec::new();
-        let fewer = |pages: u64| {
-            [1, pages / 2]
-                .into_iter()
-                .filter(move |less| *less >= 1 && *less < pages)
-        };
-        match self {
-            Op::Allocate {
-                task,
-                at,
-                pages,
-                place,
-            } => {
-                all.extend(fewer(pages).map(|pages| Op::Allocate {
-                    task,
-                    at,
-                    pages,
-                    place,
-                }));
-                if place != Place::Fixed {
-                    all.push(Op::Allocate {
-                        task,
-                        at,
-                        pages,
-                        place: Place::Fixed,
-                    });
-                }
-            }
-            Op::EnterSubmap {
-                task,
-                at,
-                from,
-                pages,
-                place,
-            } => all.extend(fewer(pages).map(|pages| Op::EnterSubmap {
-                task,
-                at,
-                from,
-                pages,
-                place,
-            })),
-            Op::Deallocate { task, at, pages } => {
-                all.extend(fewer(pages).map(|pages| Op::Deallocate { task, at, pages }))
-            }
-            Op::Protect {
-                task,
-                at,
-                pages,
-                protection,
-                set_maximum,
-            } => {
-                all.extend(fewer(pages).map(|pages| Op::Protect {
-                    task,
-                    at,
-                    pages,
-                    protection,
-                    set_maximum,
-                }));
-            }
-            Op::Inherit {
-                task,
-                at,
-                pages,
-                inherit,
-            } => all.extend(fewer(pages).map(|pages| Op::Inherit {
-                task,
-                at,
-                pages,
-                inherit,
-            })),
-            Op::Wire {
-                task,
-                at,
-                pages,
-                access,
-            } => all.extend(fewer(pages).map(|pages| Op::Wire {
-                task,
-                at,
-                pages,
-                access,
-            })),
-            Op::Care {
-                task,
-                at,
-                pages,
-                care,
-            } => all.extend(fewer(pages).map(|pages| Op::Care {
-                task,
-                at,
-                pages,
-                care,
-            })),
-            Op::Unwire { task, at, pages } => {
-                all.extend(fewer(pages).map(|pages| Op::Unwire { task, at, pages }))
-            }
-            Op::Copy {
-                task,
-                at,
-                pages,
-                skew,
-                into,
-                to,
-            } => {
-                let simple = fewer(pages)
-                    .map(|pages| (pages, skew))
-                    .chain([(pages, (0, 0))]);
-                all.extend(
-                    simple
-                        .filter(|new| *new != (pages, skew))
-                        .map(|(pages, skew)| Op::Copy {
-                            task,
-                            at,
-                            pages,
-                            skew,
-                            into,
-                            to,
-                        }),
-                );
-            }
-            Op::Remap {
-                task,
-                at,
-                pages,
-                into,
-                copy,
-            } => all.extend(fewer(pages).map(|pages| Op::Remap {
-                task,
-                at,
-                pages,
-                into,
-                copy,
-            })),
-            Op::Read {
-                task,
-                cpu,
-                at,
-                spot,
-            } if cpu != 0 => all.push(Op::Read {
-                task,
-                cpu: 0,
-                at,
-                spot,
-            }),
-            Op::Write {
-                task,
-                cpu,
-                at,
-                spot,
-                value,
-            } if cpu != 0 => all.push(Op::Write {
-                task,
-                cpu: 0,
-                at,
-                spot,
-                value,
-            }),
-            _ => {}
-        }
+        let sizes = self.size.simpler().into_iter();
+        let mut all: Vec<Op> = sizes.map(|size| Op { size, ..self }).collect();
+        let places = self.at.simpler().into_iter();
+        all.extend(places.map(|at| Op { at, ..self }));
+        let calls = self.call.simpler().into_iter();
+        all.extend(calls.map(|call| Op { call, ..self }));
         all
+    }
+}
+
+impl Call {
+    /// What it is called in counts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::Allocate { .. } => "allocate",
+            Call::Map(_) => "map",
+            Call::EnterSubmap { .. } => "enter_submap",
+            Call::Deallocate => "deallocate",
+            Call::Protect { .. } => "protect",
+            Call::Inherit { .. } => "inherit",
+            Call::Wire { .. } => "wire",
+            Call::Unwire => "unwire",
+            Call::Load { .. } => "load",
+            Call::Store { .. } => "store",
+            Call::Copy { .. } => "copy",
+            Call::CopyIn => "copy_in",
+            Call::CopyOut => "copy_out",
+            Call::CopyOverwrite => "copy_overwrite",
+            Call::Read { .. } => "read",
+            Call::KernelAllocate { .. } => "kmem_alloc",
+            Call::KernelFree { .. } => "kmem_free",
+            Call::Remap { .. } => "remap",
+            Call::MakeEntry { .. } => "make_memory_entry",
+            Call::MakeChild { .. } => "make_memory_entry of an entry",
+            Call::ControlEntry { .. } => "memory_entry_purgable_control",
+            Call::MapEntry { .. } => "map_entry",
+            Call::NewFile { .. } => "object_create",
+            Call::MapFile(_) => "enter_object",
+            Call::WriteFile { .. } => "object_write",
+            Call::ReadFile => "object_read",
+            Call::ResizeFile { .. } => "object_resize",
+            Call::Fork => "fork",
+            Call::Exit => "exit",
+            Call::Care(care) => care.name(),
+            Call::Query => "page_query",
+            Call::Region => "region",
+            Call::Regions => "regions",
+            Call::Contents { .. } => "contents",
+        }
+    }
+
+    fn simpler(self) -> Vec<Call> {
+        match self {
+            Call::Allocate { flags } if flags != 0 => vec![Call::Allocate { flags: 0 }],
+            Call::Load { cpu } if cpu != 0 => vec![Call::Load { cpu: 0 }],
+            Call::Store { cpu, value } if cpu != 0 => vec![Call::Store { cpu: 0, value }],
+            Call::Copy { into, to } => to
+                .simpler()
+                .into_iter()
+                .map(|to| Call::Copy { into, to })
+                .collect(),
+            _ => Vec::new(),
+        }
     }
 }

@@ -4,8 +4,8 @@
 //! writes and reads all the while: it sees what it wrote or zeros, and after zeros nothing old. One
 //! wires a page: what it writes there stays, whatever is purged.
 
+use super::coverage::Coverage;
 use super::random::Random;
-use super::run::Coverage;
 use super::system::{Setup, Sim, System};
 use vm::map::Map;
 use vm::page::PageState;

@@ -2,11 +2,13 @@
 //!
 //! Owns: per task a table of pages, each with its attributes and its own bytes; shared memory is a
 //! shared cell. No objects, no entries, no copy-on-write: a fork copies every byte.
+//! Does not own: what a call answers (`verdict`).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
-use vm::{Inherit, KernReturn, Protection};
+use vm::{Inherit, Protection};
 
 /// What the memory of a page contains; those who share it share the cell.
 pub type Cell = Rc<RefCell<Vec<u8>>>;
@@ -18,14 +20,36 @@ pub struct Page {
     pub protection: Protection,
     pub maximum: Protection,
     pub inherit: Inherit,
+    /// `VM_MEMORY_*`.
+    pub tag: u8,
+    /// `vm_behavior_t`.
+    pub behavior: u8,
     /// How often the task has wired it.
     pub wired: u32,
     /// It is zeroed if it goes while it is wired.
     pub zero_wired: bool,
+    /// It stays when it is deallocated, and allows nothing then.
+    pub permanent: bool,
     /// The purgeable object that it is in.
     pub group: Option<Rc<Group>>,
+    /// The file that it is of, or ends with.
+    pub file: Option<OfFile>,
     /// It came from a submap, and may still be shown by it.
     pub over: bool,
+}
+
+/// A page of a file.
+#[derive(Clone)]
+pub struct OfFile {
+    /// Pages that the file has now.
+    pub pages: Rc<std::cell::Cell<u64>>,
+    /// Which one it is.
+    pub index: u64,
+    /// Whether it is the file's own. If not, the file was shorter when the page was mapped.
+    pub shared: bool,
+    /// Of one that is not: the file has been so long since. Then there are zeros, for good; but a copy
+    /// that was made at once ends where the file ended, and the reference does not know which those are.
+    pub open: bool,
 }
 
 /// A purgeable object: its state.
@@ -54,8 +78,12 @@ impl Default for Task {
     }
 }
 
-/// What a call answers.
-pub type Answer = Result<(), KernReturn>;
+/// Bytes that a call is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    pub addr: u64,
+    pub size: u64,
+}
 
 /// Whether writable and executable memory is refused, the bytes of a page, and the map's bounds in pages.
 #[derive(Clone, Copy)]
@@ -66,93 +94,99 @@ pub struct Rules {
     pub end: u64,
 }
 
-impl Rules {
-    fn refuses(self, protection: Protection) -> bool {
-        self.refuse_write_execute && protection.contains(Protection::WRITE | Protection::EXECUTE)
-    }
-
-    fn inside(self, start: u64, count: u64) -> bool {
-        start >= self.first && start + count <= self.end
-    }
-}
-
 /// A copy of the bytes.
 pub fn fresh(cell: &Cell) -> Cell {
     Rc::new(RefCell::new(cell.borrow().clone()))
 }
 
+impl Page {
+    /// Fresh zeros, as `mach_vm_allocate` gives them.
+    pub fn zeros(rules: Rules) -> Self {
+        Page::of(Rc::new(RefCell::new(vec![0; rules.page_bytes])))
+    }
+
+    /// Some memory, with the attributes of an allocation.
+    pub fn of(cell: Cell) -> Self {
+        Page {
+            cell,
+            protection: Protection::DEFAULT,
+            maximum: Protection::ALL,
+            inherit: Inherit::Copy,
+            tag: 0,
+            behavior: 0,
+            wired: 0,
+            zero_wired: false,
+            permanent: false,
+            group: None,
+            file: None,
+            over: false,
+        }
+    }
+
+    /// Whether there is anything to access: the file has not ended before.
+    pub fn is_there(&self) -> bool {
+        let file = self.file.as_ref();
+        file.is_none_or(|file| file.shared && file.index < file.pages.get())
+    }
+
+    /// Whether the next access decides if there is.
+    pub fn is_open(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.open)
+    }
+
+    /// Whether it is a file's own.
+    pub fn is_files(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.shared)
+    }
+
+    /// As it is now, for itself.
+    pub fn copied(&self) -> Page {
+        let waits = self.file.clone().filter(|_| !self.is_there());
+        Page {
+            cell: fresh(&self.cell),
+            group: None,
+            file: waits.map(|file| OfFile {
+                shared: false,
+                ..file
+            }),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a map tells the same of both, but for the object.
+    pub fn is_like(&self, other: &Page) -> bool {
+        let of = |page: &Page| {
+            let rights = (page.protection, page.maximum, page.inherit);
+            let marks = (page.zero_wired, page.permanent);
+            (rights, page.tag, page.behavior, page.wired, marks)
+        };
+        of(self) == of(other)
+    }
+}
+
 impl Task {
     /// Whether nothing is mapped in the range.
-    pub fn is_free(&self, start: u64, count: u64) -> bool {
-        self.pages.range(start..start + count).next().is_none()
+    pub fn is_free(&self, range: &Range<u64>) -> bool {
+        self.pages.range(range.clone()).next().is_none()
     }
 
-    /// The longest run of free pages.
-    pub fn longest_hole(&self, rules: Rules) -> u64 {
-        let (mut longest, mut run) = (0, 0);
-        for page in rules.first..rules.end {
-            run = if self.pages.contains_key(&page) {
-                0
-            } else {
-                run + 1
-            };
-            longest = longest.max(run);
-        }
-        longest
+    /// Where runs of pages begin and end that are alike, the map's bounds included.
+    pub fn borders(&self, rules: Rules) -> Vec<u64> {
+        let differs = |page: &u64| match (self.pages.get(&(page - 1)), self.pages.get(page)) {
+            (None, None) => false,
+            (Some(one), Some(other)) => !one.is_like(other),
+            _ => true,
+        };
+        let inner = (rules.first + 1..rules.end).filter(differs);
+        let bounds = [rules.first, rules.end];
+        bounds.into_iter().chain(inner).collect()
     }
 
-    /// Whether a fixed allocation succeeds.
-    pub fn check_allocate(&self, rules: Rules, start: u64, count: u64, overwrite: bool) -> Answer {
-        if !rules.inside(start, count) {
-            Err(KernReturn::INVALID_ADDRESS)
-        } else if (!overwrite && !self.is_free(start, count)) || self.over_size(start, count) {
-            Err(KernReturn::NO_SPACE)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Whether the task would have more than it may, if the range were all mapped.
-    pub fn over_size(&self, start: u64, count: u64) -> bool {
-        let there = self.pages.range(start..start + count).count() as u64;
-        self.pages.len() as u64 - there + count > self.size_limit
-    }
-
-    /// Fresh zeros in the range, whatever was there.
-    pub fn allocate(&mut self, rules: Rules, start: u64, count: u64) {
-        self.leave(start, count);
-        for page in start..start + count {
-            let cell = Rc::new(RefCell::new(vec![0; rules.page_bytes]));
-            let attributes = Page {
-                cell,
-                protection: Protection::DEFAULT,
-                maximum: Protection::ALL,
-                inherit: Inherit::Copy,
-                wired: 0,
-                zero_wired: false,
-                group: None,
-                over: false,
-            };
-            self.pages.insert(page, attributes);
-        }
-    }
-
-    /// A copy of a submap's pages, which allow as much as they ever will.
-    pub fn enter(&mut self, start: u64, library: &[(Protection, Vec<u8>)]) {
-        self.leave(start, library.len() as u64);
-        for (page, (protection, bytes)) in (start..).zip(library) {
-            let shown = Page {
-                cell: Rc::new(RefCell::new(bytes.clone())),
-                protection: *protection,
-                maximum: *protection,
-                inherit: Inherit::Copy,
-                wired: 0,
-                zero_wired: false,
-                group: None,
-                over: true,
-            };
-            self.pages.insert(page, shown);
-        }
+    /// Pages of a range, where nothing was or everything goes.
+    pub fn enter(&mut self, start: u64, pages: impl IntoIterator<Item = Page>) {
+        let pages: Vec<Page> = pages.into_iter().collect();
+        self.leave(start..start + pages.len() as u64);
+        self.pages.extend((start..).zip(pages));
     }
 
     /// The submap does not show a page any more: the task has its own, and a child is not to share it.
@@ -165,153 +199,61 @@ impl Task {
         }
     }
 
-    /// Marks pages as to be zeroed if they go wired.
-    pub fn zero_wired(&mut self, start: u64, count: u64) {
-        let pages = self.pages.range_mut(start..start + count);
-        pages.for_each(|(_, page)| page.zero_wired = true);
+    /// Changes all pages of a range.
+    pub fn change(&mut self, range: Range<u64>, mut change: impl FnMut(&mut Page)) {
+        for (_, page) in self.pages.range_mut(range) {
+            change(page);
+        }
     }
 
     /// The pages of a range go: who shares those that were wired may find zeros.
-    pub fn leave(&self, start: u64, count: u64) {
-        for (_, page) in self.pages.range(start..start.saturating_add(count)) {
+    pub fn leave(&self, range: Range<u64>) {
+        for (_, page) in self.pages.range(range) {
             if page.wired > 0 && page.zero_wired {
                 page.cell.borrow_mut().fill(0);
             }
         }
     }
 
-    pub fn deallocate(&mut self, start: u64, count: u64) {
-        self.leave(start, count);
-        self.pages
-            .retain(|page, _| *page < start || *page >= start + count);
-    }
-
-    /// Whether a change of protection succeeds: bounds, then page by page, a hole or too much.
-    pub fn check_protect(
-        &self,
-        rules: Rules,
-        start: u64,
-        count: u64,
-        protection: Protection,
-    ) -> Answer {
-        for page in start..start + count {
-            let Some(page) = self.pages.get(&page) else {
-                return Err(KernReturn::INVALID_ADDRESS);
-            };
-            if !page.maximum.contains(protection) || rules.refuses(protection) {
-                return Err(KernReturn::PROTECTION_FAILURE);
-            }
-        }
-        Ok(())
-    }
-
-    pub fn protect(&mut self, start: u64, count: u64, protection: Protection, set_maximum: bool) {
-        for (_, page) in self.pages.range_mut(start..start + count) {
-            if set_maximum {
-                page.maximum = protection;
-                page.protection &= protection;
-            } else {
-                page.protection = protection;
-            }
-        }
-    }
-
-    pub fn inherit(&mut self, start: u64, count: u64, inherit: Inherit) {
-        for (_, page) in self.pages.range_mut(start..start + count) {
-            page.inherit = inherit;
-        }
-    }
-
-    /// Whether wiring succeeds. With a hole and too little protection in the range either may be the
-    /// answer: which comes first depends on how entries are split.
-    pub fn check_wire(&self, start: u64, count: u64, access: Protection, answer: Answer) -> Answer {
-        let pages = || (start..start + count).map(|page| self.pages.get(&page));
-        let hole = pages().any(|page| page.is_none());
-        let denied = pages()
-            .flatten()
-            .any(|page| !page.protection.contains(access));
-        match (hole, denied) {
-            (true, true) if answer == Err(KernReturn::PROTECTION_FAILURE) => answer,
-            (true, _) => Err(KernReturn::INVALID_ADDRESS),
-            (false, true) => Err(KernReturn::PROTECTION_FAILURE),
-            (false, false) => Ok(()),
-        }
-    }
-
-    /// The same, page by page with the task's limit, of a range without holes.
-    pub fn check_wire_limit(&self, start: u64, count: u64, access: Protection) -> Answer {
-        let wired = self.pages.values().filter(|page| page.wired > 0).count() as u64;
-        let mut left = self.wire_limit.saturating_sub(wired);
-        for (_, page) in self.pages.range(start..start + count) {
-            if !page.protection.contains(access) {
-                return Err(KernReturn::PROTECTION_FAILURE);
-            }
-            if page.wired == 0 {
-                left = left.checked_sub(1).ok_or(KernReturn::RESOURCE_SHORTAGE)?;
-            }
-        }
-        Ok(())
-    }
-
-    pub fn wire(&mut self, start: u64, count: u64) {
-        self.pages
-            .range_mut(start..start + count)
-            .for_each(|(_, page)| page.wired += 1);
-    }
-
-    pub fn unwire(&mut self, start: u64, count: u64) {
-        self.pages
-            .range_mut(start..start + count)
-            .for_each(|(_, page)| page.wired = page.wired.saturating_sub(1));
-    }
-
-    /// Whether every page of the range has a right: the first that does not is the answer.
-    pub fn check_right(&self, start: u64, count: u64, right: Protection) -> Answer {
-        for page in start..start + count {
-            match self.pages.get(&page) {
-                None => return Err(KernReturn::INVALID_ADDRESS),
-                Some(page) if !page.protection.contains(right) => {
-                    return Err(KernReturn::PROTECTION_FAILURE);
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(())
+    pub fn deallocate(&mut self, range: Range<u64>) {
+        self.leave(range.clone());
+        self.change(range.clone(), |page| {
+            page.wired = 0;
+            (page.protection, page.maximum) = (Protection::NONE, Protection::NONE);
+        });
+        let stays = |number: &u64, page: &Page| !range.contains(number) || page.permanent;
+        self.pages.retain(|number, page| stays(number, page));
     }
 
     /// What all mapped pages of the range may be given.
-    pub fn maximum(&self, start: u64, count: u64) -> Protection {
-        self.pages
-            .range(start..start + count)
-            .fold(Protection::ALL, |all, (_, page)| all & page.maximum)
+    pub fn maximum(&self, range: Range<u64>) -> Protection {
+        let pages = self.pages.range(range);
+        pages.fold(Protection::ALL, |all, (_, page)| all & page.maximum)
     }
 
-    /// The bytes of a range of mapped pages, from `skew` bytes on.
-    pub fn bytes(&self, rules: Rules, start: u64, skew: usize, count: usize) -> Vec<u8> {
-        let size = rules.page_bytes;
-        let byte = |n: usize| self.pages[&(start + (n / size) as u64)].cell.borrow()[n % size];
-        (skew..skew + count).map(byte).collect()
+    /// The bytes of a span of mapped pages.
+    pub fn bytes(&self, rules: Rules, span: Span) -> Vec<u8> {
+        let size = rules.page_bytes as u64;
+        let byte = |at: u64| self.pages[&(at / size)].cell.borrow()[(at % size) as usize];
+        (span.addr..span.addr + span.size).map(byte).collect()
     }
 
-    pub fn write(&mut self, rules: Rules, start: u64, skew: usize, bytes: &[u8]) {
-        let size = rules.page_bytes;
-        for (n, byte) in (skew..).zip(bytes) {
-            self.pages[&(start + (n / size) as u64)].cell.borrow_mut()[n % size] = *byte;
+    pub fn write(&mut self, rules: Rules, addr: u64, bytes: &[u8]) {
+        let size = rules.page_bytes as u64;
+        for (at, byte) in (addr..).zip(bytes) {
+            self.pages[&(at / size)].cell.borrow_mut()[(at % size) as usize] = *byte;
         }
     }
 
     /// A page as it is mapped elsewhere: the same memory, or a copy of it.
     pub fn twin(&self, page: u64, copy: bool) -> Page {
-        let page = &self.pages[&page];
+        let page = self.pages[&page].clone();
         Page {
-            cell: if copy {
-                fresh(&page.cell)
-            } else {
-                page.cell.clone()
-            },
             inherit: Inherit::Copy,
             wired: 0,
-            ..page.clone()
+            zero_wired: false,
+            permanent: false,
+            ..if copy { page.copied() } else { page }
         }
     }
 
@@ -323,24 +265,12 @@ impl Task {
             wire_limit: self.wire_limit,
         };
         for (number, page) in &self.pages {
-            let cell = match page.inherit {
+            let theirs = match page.inherit {
                 Inherit::None => continue,
-                Inherit::Share if !page.over => page.cell.clone(),
-                Inherit::Share | Inherit::Copy => Rc::new(RefCell::new(page.cell.borrow().clone())),
+                Inherit::Share if !page.over => page.clone(),
+                Inherit::Share | Inherit::Copy => page.copied(),
             };
-            child.pages.insert(
-                *number,
-                Page {
-                    cell,
-                    wired: 0,
-                    // A copy is ordinary memory.
-                    group: page
-                        .group
-                        .clone()
-                        .filter(|_| page.inherit == Inherit::Share),
-                    ..page.clone()
-                },
-            );
+            child.pages.insert(*number, Page { wired: 0, ..theirs });
         }
         child
     }

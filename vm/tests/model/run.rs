@@ -1,154 +1,13 @@
-//! Runs random programs, shrinks those that fail, and counts what they met.
+//! Runs random programs, and shrinks those that fail.
 //!
 //! `VELLUM_SEED=N` runs the one program of that seed (or those from N on, `VELLUM_RUNS` of them);
 //! `VELLUM_SHRINK=0` reports a failure as it is.
 
+use super::coverage::Coverage;
 use super::op::Op;
 use super::random::Random;
 use super::system::{Outcome, Setup, System};
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use vm::counters::Event;
-use vm::sim::Counts;
-
-/// What all runs together have met.
-#[derive(Default, Debug)]
-pub struct Coverage {
-    pub operations: u64,
-    pub shortages: u64,
-    pub events: Vec<(Event, u64)>,
-    /// Calls and accesses that were refused, by reason.
-    pub refusals: BTreeMap<String, u64>,
-    pub machine: Counts,
-    /// Times that the baton went to another thread.
-    pub switches: u64,
-}
-
-impl Coverage {
-    pub fn add<const SHIFT: u32>(&mut self, system: &System<SHIFT>) {
-        for event in EVENTS {
-            self.count(*event, system.vm.counters().get(*event));
-        }
-        for (reason, count) in &system.refusals {
-            *self.refusals.entry(reason.clone()).or_default() += count;
-        }
-        let counts = system.vm.machine().counts();
-        self.machine.tlb_hits += counts.tlb_hits;
-        self.machine.walks += counts.walks;
-        self.machine.table_hits += counts.table_hits;
-        self.machine.faults += counts.faults;
-        self.machine.flushed += counts.flushed;
-        self.machine.flushes += counts.flushes;
-        self.machine.need_reserve += counts.need_reserve;
-        self.machine.entered_around += counts.entered_around;
-        self.machine.raised_around += counts.raised_around;
-        self.machine.tables_retired += counts.tables_retired;
-        self.machine.nested += counts.nested;
-        self.machine.unnested += counts.unnested;
-    }
-
-    /// Fails if memory was never really short.
-    pub fn require_shortages(&self, least: u64) {
-        let single = std::env::var("VELLUM_SEED").is_ok();
-        assert!(
-            single || self.shortages >= least,
-            "memory was short {} times",
-            self.shortages
-        );
-    }
-
-    /// Fails if the core never refused for one of these reasons.
-    pub fn require_refusals(&self, reasons: &[&str]) {
-        for reason in reasons {
-            let met = self.refusals.contains_key(*reason) || std::env::var("VELLUM_SEED").is_ok();
-            assert!(met, "the runs never met the refusal {reason}");
-        }
-    }
-
-    fn count(&mut self, event: Event, more: u64) {
-        match self.events.iter_mut().find(|(known, _)| *known == event) {
-            Some((_, count)) => *count += more,
-            None => self.events.push((event, more)),
-        }
-    }
-
-    /// Fails if one of these was never met.
-    pub fn require(&self, events: &[Event]) {
-        println!("coverage: {self:?}");
-        if std::env::var("VELLUM_SEED").is_ok() {
-            return;
-        }
-        for event in events {
-            let met = self
-                .events
-                .iter()
-                .any(|(known, count)| known == event && *count > 0);
-            assert!(
-                met,
-                "the runs never met {event:?}: they prove nothing about it"
-            );
-        }
-        let m = self.machine;
-        for (what, count) in [
-            ("stale-able TLB hits", m.tlb_hits),
-            ("remembered tables", m.table_hits),
-            ("flushes", m.flushed),
-            ("short reserves", m.need_reserve),
-            ("neighbours mapped", m.entered_around),
-            ("neighbours raised", m.raised_around),
-            ("retired tables", m.tables_retired),
-        ] {
-            assert!(count > 0, "the runs never met {what}");
-        }
-    }
-
-    /// Fails if a submap's page tables were seldom shown, or never withdrawn.
-    pub fn require_nesting(&self, least: u64) {
-        let (nested, unnested) = (self.machine.nested, self.machine.unnested);
-        let single = std::env::var("VELLUM_SEED").is_ok();
-        assert!(
-            single || nested >= least && unnested >= least,
-            "{nested} tables were nested, {unnested} unnested"
-        );
-    }
-}
-
-pub const EVENTS: &[Event] = &[
-    Event::VirtualCopy,
-    Event::DelayedCopy,
-    Event::Push,
-    Event::Fault,
-    Event::CowFault,
-    Event::ZeroFill,
-    Event::ZeroRead,
-    Event::Lookup,
-    Event::Hit,
-    Event::Reactivation,
-    Event::Shadow,
-    Event::Collapse,
-    Event::Bypass,
-    Event::Clip,
-    Event::Coalesce,
-    Event::BusyWait,
-    Event::Retry,
-    Event::ForkCopy,
-    Event::Flatten,
-    Event::ChainStep,
-    Event::Through,
-    Event::Nested,
-    Event::CopyUp,
-    Event::Chunk,
-    Event::WillNeed,
-    Event::Reusable,
-    Event::SharedKill,
-    Event::ZeroWired,
-    Event::OverUserLimit,
-    Event::OverGlobalLimit,
-    Event::Purge,
-    Event::PurgedPage,
-    Event::Relief,
-    Event::Shortage,
-];
 
 /// Where a program's operations come from.
 pub type Mix = fn(&mut Random) -> Op;
@@ -172,7 +31,11 @@ pub fn run<const SHIFT: u32>(
             let outcome = catch(|| {
                 let outcome = system.step(*op)?;
                 system.check_quick()?;
+                if n % 8 == 7 {
+                    system.check_regions(n / 8 % system.tasks.len())?;
+                }
                 if n % 64 == 63 {
+                    system.discard_copy();
                     system.audit()?;
                 }
                 Ok(outcome)

@@ -5,17 +5,21 @@
 //! `library`, `share`, `care` do them.
 
 use super::care::Purged;
-use super::chains;
-use super::op::{Op, WINDOW};
-use super::reference::{Answer, Cell, Rules, Task};
+use super::carry::Held;
+use super::file::File;
+use super::kernel::{KERNEL_BYTES, Piece};
+use super::op::{Call, Op, WINDOW};
+use super::reference::{Cell, Rules, Span, Task};
 use super::share::Named;
+use super::verdict::{self, Answer, Verdict};
+use super::{argument, chains};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use vm::map::MapRef;
-use vm::map::protect::SetMax;
 use vm::sanitize::{UserAddr, UserSize};
 use vm::sim::{Access, SimMachine};
 use vm::vm::{BootMemory, Vm, WriteExecute};
-use vm::{KernReturn, Page, PageId, Pages, Protection, Range, VirtAddr};
+use vm::{KernReturn, Page, PageId, Pages, Protection, VirtAddr};
 
 /// What one operation came to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,10 +60,17 @@ pub struct System<const SHIFT: u32> {
     pub tasks: Vec<Pair<SHIFT>>,
     /// The memory entry that was made last.
     pub named: Option<Named<SHIFT>>,
+    /// The copy that is on its way.
+    pub held: Option<Held<SHIFT>>,
+    /// The file that was made last.
+    pub file: Option<File<SHIFT>>,
+    /// The kernel's memory.
+    pub pieces: Vec<Piece>,
     pub rules: Rules,
     pub setup: Setup,
-    /// Calls and accesses that were refused, by reason.
-    pub refusals: BTreeMap<String, u64>,
+    /// What is called now, and how often each call was answered how.
+    pub call: &'static str,
+    pub answers: BTreeMap<(&'static str, &'static str), u64>,
     /// A submap, and what its pages allow and hold.
     pub submap: Option<MapRef<Sim<SHIFT>>>,
     pub library: Vec<(Protection, Vec<u8>)>,
@@ -83,7 +94,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             pages: Box::leak(pages.into_boxed_slice()),
             usable: &[(PageId(1), Pages(setup.frames as u64 - 1))],
             reserve: Pages(8),
-            kernel_range: Range::new(VirtAddr(kernel), VirtAddr(kernel + (1 << 30))),
+            kernel_range: vm::Range::new(VirtAddr(kernel), VirtAddr(kernel + KERNEL_BYTES)),
             write_execute: setup.write_execute,
         };
         sync::host::enter(Some(0), None);
@@ -92,14 +103,19 @@ impl<const SHIFT: u32> System<SHIFT> {
             vm,
             tasks: Vec::new(),
             named: None,
+            held: None,
+            file: None,
+            pieces: Vec::new(),
             rules,
             setup,
-            refusals: BTreeMap::new(),
+            call: "object_create",
+            answers: BTreeMap::new(),
             submap: None,
             library: Vec::new(),
             doubts: Vec::new(),
         };
         system.new_library();
+        system.new_file(4).expect("memory for a file");
         let map = system.new_map();
         system.tasks.push(Pair {
             map,
@@ -117,111 +133,63 @@ impl<const SHIFT: u32> System<SHIFT> {
         self.vm.map_create(min, max).expect("memory for a map")
     }
 
-    pub fn user(&self, at: u64, pages: u64) -> (UserAddr, UserSize) {
-        (UserAddr(at << SHIFT), UserSize(pages << SHIFT))
-    }
-
     /// Does `op` on both sides.
     pub fn step(&mut self, op: Op) -> Result<Outcome, Failure> {
         let count = self.tasks.len();
-        let pick = |task| pick(task, count);
-        let first = self.rules.first;
-        match op {
-            Op::Allocate {
-                task,
-                at,
-                pages,
-                place,
-            } => self.allocate(pick(task), first + at, pages, place),
-            Op::EnterSubmap {
-                task,
-                at,
-                from,
-                pages,
-                place,
-            } => self.enter_submap(pick(task), first + at, (from, pages), place),
-            Op::Deallocate { task, at, pages } => self.deallocate(pick(task), first + at, pages),
-            Op::Protect {
-                task,
-                at,
-                pages,
+        let n = pick(op.task, count);
+        let span = argument::span(self.rules, &self.tasks[n].model, op.at, op.size);
+        self.call = op.call.name();
+        match op.call {
+            Call::Allocate { flags } => self.allocate(n, span, flags),
+            Call::Map(asked) => self.map(n, span, asked),
+            Call::EnterSubmap { from, overwrite } => self.enter_submap(n, span, from, overwrite),
+            Call::Deallocate => self.deallocate(n, span),
+            Call::Protect {
                 protection,
                 set_maximum,
-            } => {
-                let set = if set_maximum { SetMax::Yes } else { SetMax::No };
-                self.protect(pick(task), (first + at, pages), protection, set)
+            } => self.protect(n, span, protection, set_maximum),
+            Call::Inherit { inherit } => self.inherit(n, span, inherit),
+            Call::Wire { access } => self.wire(n, span, access),
+            Call::Unwire => self.unwire(n, span),
+            Call::Load { cpu } => self.touch(n, cpu, span.addr, Access::Read),
+            Call::Store { cpu, value } => self.touch(n, cpu, span.addr, Access::Write(value)),
+            Call::Copy { into, to } => {
+                let into = pick(into, count);
+                let task = &self.tasks[into].model;
+                let to = argument::span(self.rules, task, to, op.size).addr;
+                self.copy((n, span), (into, to))
             }
-            Op::Inherit {
-                task,
-                at,
-                pages,
-                inherit,
-            } => self.inherit(pick(task), first + at, pages, inherit),
-            Op::Wire {
-                task,
-                at,
-                pages,
-                access,
-            } => self.wire(pick(task), first + at, pages, access),
-            Op::Unwire { task, at, pages } => self.unwire(pick(task), first + at, pages),
-            Op::Read {
-                task,
-                cpu,
-                at,
-                spot,
-            } => self.touch(pick(task), cpu, first + at, spot, Access::Read),
-            Op::Write {
-                task,
-                cpu,
-                at,
-                spot,
-                value,
-            } => self.touch(pick(task), cpu, first + at, spot, Access::Write(value)),
-            Op::Copy {
-                task,
-                at,
-                pages,
-                skew,
-                into,
-                to,
-            } => {
-                let (source, target) = ((pick(task), first + at), (pick(into), first + to));
-                self.copy(source, target, pages, skew)
-            }
-            Op::Remap {
-                task,
-                at,
-                pages,
-                into,
-                copy,
-            } => self.remap((pick(task), first + at), pages, pick(into), copy),
-            Op::MakeEntry {
-                task,
-                at,
-                pages,
-                mode,
-            } => self.make_entry(pick(task), first + at, pages, mode),
-            Op::MapEntry {
-                task,
-                from,
-                pages,
-                copy,
-            } => self.map_entry(pick(task), from, pages, copy),
-            Op::Fork { task } => self.fork(pick(task)),
-            Op::Exit { task } => self.exit(pick(task)),
-            Op::Care {
-                task,
-                at,
-                pages,
-                care,
-            } => self.care(pick(task), first + at, pages, care),
-            Op::Regions { task } => {
-                let n = pick(task);
+            Call::CopyIn => self.copy_in(n, span),
+            Call::CopyOut => self.copy_out(n),
+            Call::CopyOverwrite => self.copy_overwrite(n, span.addr),
+            Call::Read { into } => self.read_out(n, span, pick(into, count)),
+            Call::KernelAllocate { guarded, byte } => self.kmem_alloc(span.size, guarded, byte),
+            Call::KernelFree {
+                which,
+                beside,
+                exact,
+            } => self.kmem_free(which, beside, (!exact).then_some(span)),
+            Call::Remap { into, copy } => self.remap(n, span, pick(into, count), copy),
+            Call::MakeEntry { mode, access } => self.make_entry(n, span, mode, access),
+            Call::MakeChild { from, access } => self.make_child(span.size, from, access),
+            Call::ControlEntry { control, state } => self.control_entry(control, state),
+            Call::MapEntry { from, copy } => self.map_entry(n, span.size, from, copy),
+            Call::NewFile { pages } => self.new_file(pages),
+            Call::MapFile(asked) => self.map_file(n, span, asked),
+            Call::WriteFile { page, from, value } => self.write_file(page, from, value),
+            Call::ReadFile => self.read_file(),
+            Call::ResizeFile { pages, less } => self.resize_file(pages, less),
+            Call::Fork => self.fork(n),
+            Call::Exit => self.exit(n),
+            Call::Care(care) => self.care(n, span, care),
+            Call::Query => self.query(n, span),
+            Call::Region => self.region(n, span.addr),
+            Call::Regions => {
                 self.check_regions(n)?;
                 chains::check(&self.vm, &self.tasks[n].map)?;
                 Ok(Outcome::Agreed)
             }
-            Op::Contents { task, cpu } => self.check_contents(pick(task), cpu),
+            Call::Contents { cpu } => self.check_contents(n, cpu),
         }
     }
 
@@ -233,23 +201,43 @@ impl<const SHIFT: u32> System<SHIFT> {
         task: usize,
         apply: impl FnOnce(&mut Pair<SHIFT>),
     ) -> Result<Outcome, Failure> {
-        if let Err(code) = answer {
-            *self.refusals.entry(code.name().to_string()).or_default() += 1;
-        }
+        let expected = expected.map(|()| verdict::NOTHING);
+        self.settle_range(answer, expected, task, |task, _| apply(task))
+    }
+
+    /// The same with the pages that the call is about.
+    pub fn settle_range(
+        &mut self,
+        answer: Answer,
+        expected: Verdict,
+        task: usize,
+        apply: impl FnOnce(&mut Pair<SHIFT>, Range<u64>),
+    ) -> Result<Outcome, Failure> {
         if answer == Err(KernReturn::RESOURCE_SHORTAGE)
             && self.setup.may_run_short
-            && expected != answer
+            && expected != Err(KernReturn::RESOURCE_SHORTAGE)
         {
             return Ok(Outcome::Short);
         }
-        if answer != expected {
+        if answer != expected.clone().map(drop) {
             return Err(format!("answered {answer:?}, the reference {expected:?}"));
         }
-        if answer.is_ok() {
-            apply(&mut self.tasks[task]);
+        self.count(answer.err());
+        if let Ok(range) = expected {
+            apply(&mut self.tasks[task], range);
         }
         self.notice_purges(Purged::IfShort)?;
         Ok(Outcome::Agreed)
+    }
+
+    /// Counts an answer of the call that is under way.
+    pub fn count(&mut self, code: Option<KernReturn>) {
+        self.count_as(code.map_or("SUCCESS", |code| code.name()));
+    }
+
+    /// The same for what is no code.
+    pub fn count_as(&mut self, answer: &'static str) {
+        *self.answers.entry((self.call, answer)).or_default() += 1;
     }
 
     fn fork(&mut self, n: usize) -> Result<Outcome, Failure> {
@@ -259,6 +247,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         self.observe(n);
         match self.vm.map_fork(&self.tasks[n].map) {
             Ok(map) => {
+                self.count(None);
                 self.notice_purges(Purged::IfShort)?;
                 let model = self.tasks[n].model.fork();
                 self.doubt_copies(n, &model);
@@ -278,7 +267,8 @@ impl<const SHIFT: u32> System<SHIFT> {
     fn exit(&mut self, n: usize) -> Result<Outcome, Failure> {
         if self.tasks.len() > 1 {
             let task = self.tasks.swap_remove(n);
-            task.model.leave(0, u64::MAX);
+            task.model.leave(0..u64::MAX);
+            self.count(None);
             self.vm.map_terminate(task.map);
         }
         Ok(Outcome::Agreed)
@@ -286,9 +276,15 @@ impl<const SHIFT: u32> System<SHIFT> {
 }
 
 impl<const SHIFT: u32> Pair<SHIFT> {
-    pub fn forget_frames(&mut self, at: u64, pages: u64) {
-        self.wired_frames
-            .retain(|page, _| *page < at || *page >= at + pages);
+    pub fn forget_frames(&mut self, range: Range<u64>) {
+        self.wired_frames.retain(|page, _| !range.contains(page));
+    }
+}
+
+impl Span {
+    /// As a program passes it.
+    pub fn user(self) -> (UserAddr, UserSize) {
+        (UserAddr(self.addr), UserSize(self.size))
     }
 }
 

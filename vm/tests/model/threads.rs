@@ -7,11 +7,11 @@
 //! nested and everybody looks at it.
 
 use super::chains;
+use super::coverage::Coverage;
 use super::library::library_from;
 use super::op::{LIBRARY, LIBRARY_AT};
 use super::random::Random;
 use super::reference::Rules;
-use super::run::Coverage;
 use super::system::{Setup, Sim, System};
 use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use vm::fault::FaultError;

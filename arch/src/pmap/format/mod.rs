@@ -105,6 +105,8 @@ pub trait PteFormat: Send + Sync + 'static {
     const ROOT_BITS: u32;
     /// The highest level whose entries may be blocks (large pages).
     const BLOCK_LEVEL: Level;
+    /// The level whose blocks programs may have as superpages: 1, or none.
+    const SUPERPAGE_LEVEL: Option<Level> = None;
     /// Whether an entry whose address changes must be absent, and the TLBs told so, in between.
     const BREAK_BEFORE_MAKE: bool;
     /// The bits of an entry that are a physical address.

@@ -93,6 +93,7 @@ impl PteFormat for X86_64 {
     const LEVELS: Level = 4;
     const ROOT_BITS: u32 = 9;
     const BLOCK_LEVEL: Level = 2;
+    const SUPERPAGE_LEVEL: Option<Level> = Some(1);
     const BREAK_BEFORE_MAKE: bool = false;
     const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
     const WIRED: u64 = WIRED;

@@ -19,6 +19,8 @@ trap! {
     host_info => HOST_INFO(host: Port, flavor: c_int, info: *mut c_int, count: *mut c_uint);
     host_statistics => HOST_STATISTICS64(host: Port, flavor: c_int, info: *mut c_int, count: *mut c_uint);
     host_statistics64 => HOST_STATISTICS64(host: Port, flavor: c_int, info: *mut c_int, count: *mut c_uint);
+    host_priv_statistics => HOST_STATISTICS64(host: Port, flavor: c_int, info: *mut c_int, count: *mut c_uint);
+    mach_zone_force_gc => MACH_ZONE_FORCE_GC(host: Port);
     // Fills `count` names of 80 bytes and records; answers in `count` how many there are.
     vellum_zone_info => MACH_ZONE_INFO(
         host: Port, names: *mut c_char, info: *mut ZoneInfo, count: *mut c_uint,
@@ -180,4 +182,116 @@ pub unsafe extern "C" fn mach_memory_info(
         },
         Err(code) => code.0,
     }
+}
+
+/// `mach_zone_name_t`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct ZoneName([c_char; NAME]);
+
+impl ZoneName {
+    /// The name up to its NUL.
+    fn text(&self) -> &[c_char] {
+        let end = self.0.iter().position(|letter| *letter == 0);
+        self.0.get(..end.unwrap_or(NAME)).unwrap_or(&self.0)
+    }
+}
+
+/// Calls `look` with the zones' names and records.
+fn with_zones<R>(
+    host: Port,
+    look: impl FnOnce(&[ZoneName], &[ZoneInfo]) -> R,
+) -> Result<R, KernReturn> {
+    let (mut names, mut info) = (core::ptr::null_mut(), core::ptr::null_mut());
+    let (mut count, mut same) = (0, 0);
+    // SAFETY: places of our own; the lists are ours with the answer.
+    let code = unsafe { mach_zone_info(host, &mut names, &mut count, &mut info, &mut same) };
+    KernReturn(code).ok()?;
+    let length = count as usize;
+    // SAFETY: that many names and records were written there.
+    let (all, records) = unsafe {
+        let all = core::slice::from_raw_parts(names.cast::<ZoneName>(), length);
+        (all, core::slice::from_raw_parts(info, length))
+    };
+    let answer = look(all, records);
+    for (address, bytes) in [(names.addr(), NAME), (info.addr(), ZONE)] {
+        let size = FIRST.max(count) as usize * bytes;
+        // SAFETY: the lists are ours, and nobody looks at them any more.
+        unsafe { mach_vm_deallocate(mach_task_self(), address as u64, size as u64) };
+    }
+    Ok(answer)
+}
+
+/// One zone by its name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mach_zone_info_for_zone(
+    host: Port,
+    name: ZoneName,
+    info: *mut ZoneInfo,
+) -> c_int {
+    let found = with_zones(host, |names, records| {
+        let mut zones = names.iter().zip(records);
+        let found = zones.find(|(other, _)| other.text() == name.text());
+        found.map(|(_, record)| *record)
+    });
+    match found {
+        Ok(Some(record)) => {
+            // SAFETY: the caller's place.
+            unsafe { *info = record };
+            KernReturn::SUCCESS.0
+        }
+        Ok(None) => KernReturn::INVALID_ARGUMENT.0,
+        Err(code) => code.0,
+    }
+}
+
+/// The zone that has the most memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mach_zone_info_for_largest_zone(
+    host: Port,
+    name: *mut ZoneName,
+    info: *mut ZoneInfo,
+) -> c_int {
+    let found = with_zones(host, |names, records| {
+        let zones = names.iter().zip(records);
+        let largest = zones.max_by_key(|(_, record)| record.cur_size);
+        largest.map(|(name, record)| (*name, *record))
+    });
+    match found {
+        Ok(Some(found)) => {
+            // SAFETY: the caller's places.
+            unsafe { (*name, *info) = found };
+            KernReturn::SUCCESS.0
+        }
+        Ok(None) => KernReturn::FAILURE.0,
+        Err(code) => code.0,
+    }
+}
+
+/// No zone keeps a log of its elements.
+fn no_log(host: Port) -> c_int {
+    if host == mach_host_self() {
+        KernReturn::NOT_SUPPORTED.0
+    } else {
+        KernReturn::INVALID_HOST.0
+    }
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn mach_zone_get_zlog_zones(
+    host: Port,
+    _names: *mut *mut ZoneName,
+    _count: *mut c_uint,
+) -> c_int {
+    no_log(host)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn mach_zone_get_btlog_records(
+    host: Port,
+    _name: ZoneName,
+    _records: *mut *mut u8,
+    _count: *mut c_uint,
+) -> c_int {
+    no_log(host)
 }

@@ -95,6 +95,15 @@ trap! {
     mach_vm_deferred_reclamation_buffer_allocate => MACH_VM_RECLAIM_ALLOCATE(
         task: Port, address: *mut u64, sampling_period: *mut u64, length: c_uint, max_length: c_uint,
     );
+    mach_vm_deferred_reclamation_buffer_flush => MACH_VM_RECLAIM_FLUSH(
+        task: Port, count: c_uint, reclaimed: *mut u64,
+    );
+    mach_vm_deferred_reclamation_buffer_update_reclaimable_bytes => MACH_VM_RECLAIM_UPDATE(
+        task: Port, reclaimable: u64,
+    );
+    mach_vm_deferred_reclamation_buffer_resize => MACH_VM_RECLAIM_RESIZE(
+        task: Port, length: c_uint, reclaimed: *mut u64,
+    );
     mach_vm_range_create => MACH_VM_RANGE_CREATE(
         task: Port, flavor: c_uint, recipes: *mut u8, count: c_uint,
     );

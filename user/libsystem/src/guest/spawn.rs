@@ -4,7 +4,7 @@
 
 use crate::{environment, errno, malloc, process};
 use abi::Errno;
-use abi::proc::{SPAWN_CLOSE, SPAWN_DUP2, SPAWN_OPEN, SpawnArgs, SpawnAttr, SpawnFileAction};
+use abi::spawn::{SPAWN_CLOSE, SPAWN_DUP2, SPAWN_OPEN, SpawnArgs, SpawnAttr, SpawnFileAction};
 use core::ffi::{c_char, c_int, c_short};
 use core::ptr::null_mut;
 

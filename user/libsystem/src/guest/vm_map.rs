@@ -24,6 +24,9 @@ trap! {
     mach_memory_entry_purgable_control => MEMORY_ENTRY_PURGABLE_CONTROL(
         entry: Port, control: c_int, state: *mut c_int,
     );
+    mach_memory_entry_access_tracking => MEMORY_ENTRY_ACCESS_TRACKING(
+        entry: Port, tracking: *mut c_int, reads: *mut c_uint, writes: *mut c_uint,
+    );
     mach_memory_entry_ownership => MEMORY_ENTRY_OWNERSHIP(
         entry: Port, owner: Port, ledger_tag: c_int, ledger_flags: c_int,
     );

@@ -19,6 +19,13 @@ kern_return_t host_statistics64(host_priv_t host, host_flavor_t flavor, host_inf
 /* The lists are new memory of the caller, who deallocates it. */
 kern_return_t mach_zone_info(host_priv_t host, mach_zone_name_array_t *names, mach_msg_type_number_t *names_count,
 			     mach_zone_info_array_t *info, mach_msg_type_number_t *info_count);
+kern_return_t mach_zone_info_for_zone(host_priv_t host, mach_zone_name_t name, mach_zone_info_t *info);
+kern_return_t mach_zone_info_for_largest_zone(host_priv_t host, mach_zone_name_t *name, mach_zone_info_t *info);
+kern_return_t mach_zone_force_gc(host_t host);
+/* No zone keeps a log: refused. */
+kern_return_t mach_zone_get_zlog_zones(host_priv_t host, mach_zone_name_array_t *names, mach_msg_type_number_t *count);
+kern_return_t mach_zone_get_btlog_records(host_priv_t host, mach_zone_name_t name, zone_btrecord_array_t *records,
+					  mach_msg_type_number_t *count);
 kern_return_t mach_memory_info(host_priv_t host, mach_zone_name_array_t *names, mach_msg_type_number_t *names_count,
 			       mach_zone_info_array_t *info, mach_msg_type_number_t *info_count,
 			       mach_memory_info_array_t *memory_info, mach_msg_type_number_t *memory_info_count);

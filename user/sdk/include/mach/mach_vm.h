@@ -56,6 +56,9 @@ kern_return_t mach_vm_page_range_query(vm_map_read_t task, mach_vm_offset_t addr
 				       mach_vm_address_t dispositions, mach_vm_size_t *count);
 kern_return_t mach_vm_deferred_reclamation_buffer_allocate(task_t task, mach_vm_address_t *address,
 							   uint64_t *sampling_period, uint32_t length, uint32_t max_length);
+kern_return_t mach_vm_deferred_reclamation_buffer_flush(task_t task, uint32_t count, mach_vm_size_t *reclaimed);
+kern_return_t mach_vm_deferred_reclamation_buffer_update_reclaimable_bytes(task_t task, mach_vm_size_t reclaimable);
+kern_return_t mach_vm_deferred_reclamation_buffer_resize(task_t task, uint32_t length, mach_vm_size_t *reclaimed);
 kern_return_t mach_vm_range_create(vm_map_t task, mach_vm_range_flavor_t flavor, mach_vm_range_recipes_raw_t recipes,
 				   mach_msg_type_number_t count);
 kern_return_t mach_vm_wire(host_priv_t host, vm_map_t task, mach_vm_address_t address, mach_vm_size_t size,

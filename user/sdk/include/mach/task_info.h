@@ -33,6 +33,15 @@ struct task_events_info {
 typedef struct task_events_info task_events_info_data_t;
 #define TASK_EVENTS_INFO_COUNT ((mach_msg_type_number_t)(sizeof(task_events_info_data_t) / sizeof(natural_t)))
 
+#define TASK_THREAD_TIMES_INFO 3
+struct task_thread_times_info {
+	time_value_t user_time;
+	time_value_t system_time;
+};
+typedef struct task_thread_times_info task_thread_times_info_data_t;
+typedef struct task_thread_times_info *task_thread_times_info_t;
+#define TASK_THREAD_TIMES_INFO_COUNT ((mach_msg_type_number_t)(sizeof(task_thread_times_info_data_t) / sizeof(natural_t)))
+
 #define TASK_BASIC_INFO_32 4
 #define TASK_BASIC2_INFO_32 6
 struct task_basic_info_32 {
@@ -86,6 +95,8 @@ typedef struct mach_task_basic_info *mach_task_basic_info_t;
 #define MACH_TASK_BASIC_INFO_COUNT ((mach_msg_type_number_t)(sizeof(mach_task_basic_info_data_t) / sizeof(natural_t)))
 
 #define TASK_VM_INFO 22
+#define TASK_VM_INFO_PURGEABLE 23 /* the same, with the volatile memory */
+#define TASK_VM_INFO_PURGEABLE_ACCOUNT 27
 struct task_vm_info {
 	mach_vm_size_t virtual_size;
 	integer_t region_count;

@@ -27,6 +27,9 @@ typedef mach_zone_info_t *mach_zone_info_array_t;
 #define GET_MZI_COLLECTABLE_BYTES(val) ((val) >> 1)
 #define GET_MZI_COLLECTABLE_FLAG(val) ((val) & 1)
 
+typedef struct zone_btrecord zone_btrecord_t;
+typedef zone_btrecord_t *zone_btrecord_array_t;
+
 typedef struct mach_memory_info {
 	uint64_t flags;
 	uint64_t site;

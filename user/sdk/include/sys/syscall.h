@@ -41,6 +41,7 @@
 #define SYS_mincore                78
 #define SYS_getpgrp                81
 #define SYS_setpgid                82
+#define SYS_swapon                 85
 #define SYS_dup2                   90
 #define SYS_fcntl                  92
 #define SYS_fsync                  95
@@ -70,6 +71,8 @@
 #define SYS_shm_open               266
 #define SYS_shm_unlink             267
 #define SYS_sysctlbyname           274
+#define SYS_shared_region_check_np 294
+#define SYS_vm_pressure_monitor    296
 #define SYS_mlockall               324
 #define SYS_munlockall             325
 #define SYS_issetugid              327
@@ -85,9 +88,15 @@
 #define SYS_bsdthread_terminate    361
 #define SYS_bsdthread_register     366
 #define SYS_thread_selfid          372
+#define SYS_kas_info               439
+#define SYS_memorystatus_control   440
+#define SYS_memorystatus_get_level 453
 #define SYS_mremap_encrypted       489
 #define SYS_getentropy             500
 #define SYS_ulock_wait             515
 #define SYS_ulock_wake             516
+#define SYS_memorystatus_available_memory 534
+#define SYS_shared_region_map_and_slide_2_np 536
+#define SYS_map_with_linking_np    550
 
 #endif

@@ -64,7 +64,16 @@ unsafe extern "C" {
         offset: i64,
     ) -> *mut c_void;
     pub fn mprotect(address: *mut c_void, length: usize, protection: c_int) -> c_int;
+    pub fn munmap(address: *mut c_void, length: usize) -> c_int;
+    pub fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
     pub fn minherit(address: *mut c_void, length: usize, inheritance: c_int) -> c_int;
+    pub fn pthread_create(
+        thread: *mut *mut c_void,
+        attributes: *const c_void,
+        start: extern "C" fn(*mut c_void) -> *mut c_void,
+        argument: *mut c_void,
+    ) -> c_int;
+    pub fn pthread_join(thread: *mut c_void, result: *mut *mut c_void) -> c_int;
     pub fn shm_unlink(name: *const c_char) -> c_int;
     pub fn vellum_unix(number: c_uint, args: *const [u64; 6], result: *mut u64) -> c_int;
     pub fn vellum_mach(number: c_uint, args: *const [u64; 6]) -> c_int;

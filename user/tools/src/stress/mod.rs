@@ -7,6 +7,7 @@
 
 pub mod calls;
 pub mod outcome;
+pub mod storm;
 pub mod value;
 
 /// Random numbers: each call has its own stream.

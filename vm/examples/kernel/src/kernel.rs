@@ -17,6 +17,7 @@ pub const fn program(seed: u64, steps: u32) -> Program {
         steps,
         kernel_window: KERNEL,
         user_window: USER,
+        run: None,
         notes: Notes::Hardware,
     }
 }

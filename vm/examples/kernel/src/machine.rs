@@ -12,8 +12,8 @@ use crate::reverse::Slot;
 use crate::tables::{Frame, Reserve, Tables, USER};
 use sync::{Rank, SpinLock, rank};
 use vm::{
-    FrameSource, Machine, Mapping, NotEntered, PageArray, PageId, Pages, Protection, Range, RefMod,
-    Shortage, TlbBatch, VirtAddr, Wired,
+    Account, FrameSource, Machine, Mapping, NotEntered, PageArray, PageId, Pages, Peaks,
+    Protection, Range, RefMod, Residence, Shortage, TlbBatch, VirtAddr, Wired,
 };
 use zalloc::ChunkMemory;
 
@@ -238,8 +238,16 @@ impl Machine for Sv39 {
         }
     }
 
-    fn pmap_resident(&self, pmap: &Pmap) -> Pages {
-        self.tables().resident(pmap.root)
+    fn pmap_residence(&self, pmap: &Pmap) -> Residence {
+        self.tables().residence(pmap.root)
+    }
+
+    fn pmap_charge(&self, pmap: &Pmap, change: i64) {
+        self.tables().charge(pmap.root, change);
+    }
+
+    fn pmap_peaks(&self, pmap: &Pmap) -> Peaks {
+        self.tables().peaks(pmap.root)
     }
 
     fn pmap_tables(&self, pmap: &Pmap) -> Pages {
@@ -277,6 +285,10 @@ impl Machine for Sv39 {
                 batch.flush_mut().add(tables.address(slot))
             });
         }
+    }
+
+    fn page_account(&self, page: PageId, account: Account) {
+        self.tables().account(page, account);
     }
 
     fn page_mappings(&self, page: PageId) -> usize {

@@ -8,7 +8,10 @@ use crate::pte::{self, ENTRIES, PAGE, Pte, ROOT, Side};
 use crate::ram::Ram;
 use crate::reverse::Slot;
 use core::sync::atomic::Ordering::Relaxed;
-use vm::{Mapping, NeedReserve, PageId, Pages, Protection, Range, RefMod, VirtAddr, Wired};
+use vm::{
+    Account, Ledger, Mapping, NeedReserve, PageId, Pages, Peaks, Protection, Range, RefMod,
+    Residence, VirtAddr, Wired,
+};
 
 /// Programs' addresses: the lower half of Sv39, from above the kernel's window on RAM.
 pub const USER: Range = Range::new(VirtAddr(4 << 30), VirtAddr(1 << 38));
@@ -25,12 +28,14 @@ pub struct Frame {
     pub first: Option<Slot>,
     /// A page: what mappings that are gone had noted.
     pub noted: RefMod,
+    /// A page: what it counts as where it is mapped.
+    account: Account,
     /// A leaf table: the frame of its links, its root, the address of its first entry.
     pub links: Option<PageId>,
     root: Option<PageId>,
     base: u64,
     /// A root: mapped pages, and frames of tables.
-    resident: u64,
+    ledger: Ledger,
     tables: u64,
 }
 
@@ -193,7 +198,7 @@ impl Tables {
             self.update(slot, new.noting(old.refmod()));
         } else {
             self.remove(slot);
-            self.insert(slot, new);
+            self.insert(slot, new, mapping.account);
         }
         Ok(())
     }
@@ -204,7 +209,9 @@ impl Tables {
         let Ok(slot) = self.walk(root, at) else {
             return;
         };
-        if protection.is_empty() || self.entry(slot).is_valid() {
+        let record = self.record(page);
+        let differs = record.first.is_some() && record.account != mapping.account;
+        if differs || protection.is_empty() || self.entry(slot).is_valid() {
             return;
         }
         let mapping = Mapping {
@@ -213,16 +220,38 @@ impl Tables {
             ..mapping
         };
         let new = Pte::page(self.ram.physical(page), mapping, Side::User);
-        self.insert(slot, new.forgetting(RefMod::all()));
+        self.insert(slot, new.forgetting(RefMod::all()), mapping.account);
     }
 
     /// Fills an empty slot, and puts it into its page's chain.
-    fn insert(&mut self, slot: Slot, entry: Pte) {
+    fn insert(&mut self, slot: Slot, entry: Pte, account: Account) {
         self.update(slot, entry);
         if entry.is_tracked() {
-            self.link(self.ram.frame(entry.frame()), slot);
+            let page = self.ram.frame(entry.frame());
+            if self.record(page).first.is_none() {
+                self.record(page).account = account;
+            }
+            self.link(page, slot);
         }
-        self.count(slot).resident += 1;
+        let account = self.account_of(entry);
+        self.count(slot).ledger.enter(account);
+    }
+
+    /// What an entry's page counts as, if the page knows the entry.
+    fn account_of(&mut self, entry: Pte) -> Option<Account> {
+        let page = self.ram.frame(entry.frame());
+        entry.is_tracked().then(|| self.record(page).account)
+    }
+
+    /// A page counts as something else in all its mappings.
+    pub fn account(&mut self, page: PageId, account: Account) {
+        let old = core::mem::replace(&mut self.record(page).account, account);
+        self.each(page, |tables, slot| {
+            let root = tables.count(slot);
+            let frames = Pages(root.tables);
+            root.ledger.leave(Some(old), frames);
+            root.ledger.enter(Some(account));
+        });
     }
 
     /// Empties a slot, and takes it out of its page's chain. What was noted stays with the page.
@@ -232,7 +261,10 @@ impl Tables {
             return;
         }
         self.update(slot, Pte::NONE);
-        self.count(slot).resident -= 1;
+        let account = self.account_of(old);
+        let root = self.count(slot);
+        let tables = Pages(root.tables);
+        root.ledger.leave(account, tables);
         if old.is_tracked() {
             let page = self.ram.frame(old.frame());
             self.unlink(page, slot);
@@ -331,8 +363,20 @@ impl Tables {
     }
 
     /// Mapped pages of a root.
-    pub fn resident(&self, root: PageId) -> Pages {
-        Pages(self.frames[root.0 as usize].resident)
+    pub fn residence(&self, root: PageId) -> Residence {
+        self.frames[root.0 as usize].ledger.residence()
+    }
+
+    /// What a root's owner is charged for changes.
+    pub fn charge(&mut self, root: PageId, change: i64) {
+        let root = self.record(root);
+        root.ledger.charge(change, Pages(root.tables));
+    }
+
+    /// The most there ever were.
+    pub fn peaks(&mut self, root: PageId) -> Peaks {
+        let root = self.record(root);
+        root.ledger.peaks(Pages(root.tables))
     }
 
     /// Frames of a root's tables.

@@ -84,7 +84,7 @@ fn the_tables_conform() {
             "{met:?}"
         );
         assert!(
-            met.stayed > 2 && met.destroyed > 2 && met.most_mappers > 5,
+            met.accounted > 5 && met.stayed > 2 && met.destroyed > 2 && met.most_mappers > 5,
             "{met:?}"
         );
         vm.audit().expect("the audit");

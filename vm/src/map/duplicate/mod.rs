@@ -176,7 +176,7 @@ impl<M: Machine> Vm<M> {
         spare: &mut Spare<M>,
     ) -> Result<(), Unplanned<M>> {
         state
-            .clip(self, map, range, spare)
+            .clip(self, map, state.whole(range), spare)
             .map_err(|stop| match stop {
                 Stop::Entries(count) => Unplanned::Splits(count),
                 Stop::Code(code) => Unplanned::Code(code),
@@ -219,6 +219,9 @@ impl<M: Machine> Vm<M> {
                 }
             }
         });
+        if state.superpages {
+            self.cut_twins(range, &mut twins, hands.batch);
+        }
         hands.batch.flush_now(self.machine());
         if hands.delayed {
             self.settle_copies(state, &twins.tree, how);
@@ -296,6 +299,9 @@ impl<M: Machine> Vm<M> {
 
     /// The object that an entry and its twin shall share.
     fn plan_share(&self, entry: &Entry<M>) -> Result<Option<ObjRef<M>>, Unplanned<M>> {
+        if entry.is_superpage() {
+            return Err(Unplanned::Code(KernReturn::NOT_SUPPORTED));
+        }
         let Some(object) = entry.object.as_ref().filter(|_| !entry.needs_copy) else {
             let new = self.new_object(ObjectKind::Anonymous, entry.pages());
             return Ok(Some(new.map_err(Unplanned::Code)?));

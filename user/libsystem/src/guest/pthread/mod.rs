@@ -258,6 +258,18 @@ pub unsafe extern "C" fn pthread_threadid_np(of: *mut Thread, to: *mut u64) -> c
     0
 }
 
+/// The index of the CPU that ran the caller when the kernel was asked.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pthread_cpu_number_np(to: *mut usize) -> c_int {
+    if to.is_null() {
+        return Errno::EINVAL.0;
+    }
+    let number = mach!(CPU_NUMBER) as usize;
+    // SAFETY: the caller's place.
+    unsafe { *to = number };
+    0
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn pthread_yield_np() {
     crate::time::sched_yield();

@@ -150,6 +150,8 @@ fn object_lines(object: &Object, page_size: u64) -> Vec<String> {
         " kernel"
     } else if has(VM_OBJECT_UNCACHED) {
         " uncached"
+    } else if has(VM_OBJECT_CONTIGUOUS) {
+        " superpage"
     } else {
         ""
     };

@@ -1,18 +1,22 @@
 //! The audit: everything that is counted is counted again, from the bottom up.
 //!
-//! Owns: the checks of the invariants that hold whenever no operation is under way.
+//! Owns: the checks of the invariants that hold whenever no operation is under way; those of sums are in
+//! `counts`.
 //! Does not own: repair; a difference is a bug and is reported by the invariant's number.
 //! Locks: one at a time, as they are needed. It must be quiet: no thread changes memory meanwhile.
+
+mod counts;
 
 use crate::addr::{Range, VirtAddr};
 use crate::machine::Machine;
 use crate::map::Map;
 use crate::map::entry::Entry;
-use crate::map::submap::{Counted, Naming};
+use crate::map::submap::Counted;
 use crate::object::shadow::{Below, next_shown};
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, Object, ObjectState};
 use crate::page::PageState;
+use crate::residence::ACCOUNTS;
 use crate::vm::Vm;
 use abi::Protection;
 use core::sync::atomic::Ordering::Relaxed;
@@ -53,6 +57,8 @@ struct Audit {
     purgeable: u64,
     /// Mappings that were found in page tables.
     mapped: u64,
+    /// Mappings of pages, by what the pages count as.
+    accounts: [u64; ACCOUNTS],
     error: Option<AuditError>,
 }
 
@@ -73,6 +79,7 @@ impl<M: Machine> Vm<M> {
             report: AuditReport::default(),
             purgeable: 0,
             mapped: 0,
+            accounts: [0; ACCOUNTS],
             error: None,
         };
         self.registry
@@ -123,6 +130,9 @@ impl<M: Machine> Vm<M> {
                 if let Some(pmap) = self.shown_by(map) {
                     self.audit_mappings((pmap, Via::Entry), entry, object, audit);
                 }
+            }
+            if entry.is_superpage() && !self.is_whole_superpage(entry) {
+                audit.fail("I-SUPER-1: a superpage is not whole", entry.start.0);
             }
             if let Some(submap) = &entry.submap {
                 self.audit_submap(map, entry, submap, audit);
@@ -279,6 +289,9 @@ impl<M: Machine> Vm<M> {
             }
             let mappings = self.machine().page_mappings(page) as u64;
             audit.report.mappings = audit.report.mappings.saturating_add(mappings);
+            if let Some(count) = audit.accounts.get_mut(record.account() as usize) {
+                *count = count.saturating_add(mappings);
+            }
         }
         if pages != state.slots.len() {
             audit.fail("I-OBJ-6: slots and their count differ", object.serial);
@@ -369,80 +382,6 @@ impl<M: Machine> Vm<M> {
         let page = state.slots.get(index).page();
         page.is_some_and(|page| self.frames.pages().get(page).wirings() != 0)
     }
-
-    fn audit_counts(&self, audit: &Audit) -> Result<(), AuditError> {
-        let free = self.frames.audit().map_err(|what| wrong(what, 0))?;
-        let queues = self.queues.counts();
-        let queued = [
-            queues.active,
-            queues.inactive,
-            queues.speculative,
-            queues.wired,
-        ]
-        .iter()
-        .fold(0u64, |sum, pages| sum.saturating_add(pages.0));
-        if queued != audit.report.pages {
-            return Err(wrong(
-                "I-COUNT-1: pages of objects and of queues differ",
-                queued,
-            ));
-        }
-        if audit.mapped != audit.report.mappings {
-            return Err(wrong(
-                "I-PTE-3: reverse maps and page tables differ",
-                audit.mapped,
-            ));
-        }
-        if !self.purge_queues.survey().1 {
-            return Err(wrong(
-                "I-PURGE-1: a volatile object is not what it should be",
-                0,
-            ));
-        }
-        let mut known = 0u64;
-        self.purge_queues.lock().each(|record| {
-            let own = record.home().and_then(|object| object.purge_record());
-            known = known.saturating_add(u64::from(own.is_some_and(|own| own.ptr_eq(record))));
-        });
-        if known != audit.purgeable {
-            return Err(wrong(
-                "I-PURGE-2: purgeable objects and those that are charged differ",
-                known,
-            ));
-        }
-        if !self.owners_live() {
-            return Err(wrong("I-PURGE-2: an owner has ended", 0));
-        }
-        let kernel = self.frames.kernel_count();
-        let pages = self.frames.pages();
-        let mut own = 0u64;
-        for page in pages.ids() {
-            let state = pages.get(page).state();
-            if matches!(state, PageState::Kernel | PageState::Boot) {
-                own = own.saturating_add(1);
-            }
-        }
-        if own != kernel.0 {
-            return Err(wrong(
-                "I-COUNT-1: the kernel's frames and their count differ",
-                own,
-            ));
-        }
-        let sum = free.0.saturating_add(queued).saturating_add(kernel.0);
-        if sum != self.total_pages().0 {
-            return Err(wrong(
-                "I-COUNT-1: the counts do not add up to all frames",
-                sum,
-            ));
-        }
-        if self.zone_registry().audit().is_err() {
-            return Err(wrong(
-                "I-ZONE-1: a zone's elements and its counts differ",
-                0,
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// How an object was reached.
@@ -459,17 +398,6 @@ enum Via {
     Entry,
     /// An entry of a submap that the map shows.
     Submap,
-}
-
-impl Naming {
-    /// What this audit has counted so far.
-    fn counted(&self, epoch: u32) -> Counted {
-        if self.audit.epoch == epoch {
-            self.audit
-        } else {
-            Counted::default()
-        }
-    }
 }
 
 fn each_of_chain<M: Machine>(object: &ObjRef<M>, each: &mut impl FnMut(&Object<M>)) {
