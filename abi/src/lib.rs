@@ -8,6 +8,7 @@
 pub mod errno;
 pub mod host_info;
 pub mod kern_return;
+pub mod lock_statistics;
 pub mod memory_entry;
 pub mod objects;
 pub mod proc;

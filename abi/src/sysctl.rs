@@ -16,6 +16,8 @@ pub const CTL_META: i32 = 0;
 pub const CTL_KERN: i32 = 1;
 /// `vm`.
 pub const CTL_VM: i32 = 2;
+/// `debug`.
+pub const CTL_DEBUG: i32 = 5;
 /// `hw`.
 pub const CTL_HW: i32 = 6;
 /// `machdep`.
@@ -117,12 +119,12 @@ pub struct Leaf {
 }
 
 macro_rules! leaves {
-    ($($id:ident = $name:literal, [$($oid:literal),*], $type:ident, $format:literal, $text:literal;)*) => {
+    ($($(#[$gate:meta])* $id:ident = $name:literal, [$($oid:literal),*], $type:ident, $format:literal, $text:literal;)*) => {
         /// The leaves by name.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-        pub enum Id { $(#[doc = $text] $id,)* }
+        pub enum Id { $($(#[$gate])* #[doc = $text] $id,)* }
         /// All leaves, sorted by oid: the one after an oid is the first that is greater word by word.
-        pub const LEAVES: &[Leaf] = &[$(Leaf {
+        pub const LEAVES: &[Leaf] = &[$($(#[$gate])* Leaf {
             id: Id::$id,
             name: $name,
             oid: &[$($oid),*],
@@ -166,6 +168,8 @@ leaves! {
     OverGlobalLimit = "vm.add_wire_count_over_global_limit", [2, 115], CTLTYPE_INT, "I", "Wirings refused because of the machine's limit";
     OverUserLimit = "vm.add_wire_count_over_user_limit", [2, 116], CTLTYPE_INT, "I", "Wirings refused because of a task's limit";
     CpuFaults = "vm.cpu_faults", [2, 117], CTLTYPE_QUAD, "QU", "Faults on each processor that runs";
+    #[cfg(feature = "lock-statistics")]
+    LockStatistics = "debug.lock_statistics", [5, 101], CTLTYPE_OPAQUE, "S,lock_statistics", "Locks: how often taken, found held, held longest";
     Machine = "hw.machine", [6, 1], CTLTYPE_STRING, "A", "The machine's architecture";
     Model = "hw.model", [6, 2], CTLTYPE_STRING, "A", "The machine's model";
     Ncpu = "hw.ncpu", [6, 3], CTLTYPE_INT, "I", "Processors";
@@ -183,6 +187,8 @@ pub const NODES: &[(&str, &[i32])] = &[
     ("kern", &[CTL_KERN]),
     ("kern.proc", &[CTL_KERN, KERN_PROC]),
     ("vm", &[CTL_VM]),
+    #[cfg(feature = "lock-statistics")]
+    ("debug", &[CTL_DEBUG]),
     ("hw", &[CTL_HW]),
     ("machdep", &[CTL_MACHDEP]),
     ("machdep.cpu", &[CTL_MACHDEP, 102]),

@@ -56,7 +56,7 @@ plain!(
     abi::region::RegionBasicInfo64, abi::region::RegionExtendedInfo, abi::region::RegionTopInfo,
     abi::region::RegionSubmapInfo64, abi::region::VmStatistics64, abi::region::ZoneInfo,
     abi::objects::VmEntryRecord, abi::objects::VmObjectRecord, abi::objects::VmPageRun,
-    abi::sysctl::XswUsage, abi::sysctl::LoadAvg, abi::thread::PthreadRegistration,
+    abi::sysctl::XswUsage, abi::sysctl::LoadAvg, abi::lock_statistics::LockStatistics, abi::thread::PthreadRegistration,
 );
 
 /// Reads a record.

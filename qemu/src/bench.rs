@@ -1,21 +1,25 @@
 //! `bench`: the benchmarks in guest instructions, beside the best of Linux's columns.
 //!
-//! Owns: the boot under icount, the table, the JSON file.
-//! Does not own: the benchmarks (`qemu/peers/bench`), Linux's figures (`qemu/peers/linux`).
+//! Owns: the machine, the table, the JSON file.
+//! Does not own: the benchmarks (`qemu/peers/bench`), Linux's figures (`qemu/peers/linux`), the boot (`boot`), what
+//! several CPUs gain (`smp`).
 
-use crate::build::{self, kernel};
+pub mod boot;
+mod first_light;
+mod locks;
+pub mod rounds;
+pub mod smp;
+
+use crate::build::kernel::Flavor;
 use crate::cli::{BenchOptions, Peer};
 use crate::failure::{Context, Failure};
-use crate::guest::{Event, Guest};
-use crate::machine::{Arch, Clock, Console, Granule, Machine};
-use crate::outcome::{Heard, LastWord, Outcome};
-use crate::progress::Spinner;
-use crate::record::{Item, Record};
-use crate::{project, run};
+use crate::machine::{Arch, Clock, Machine};
+use crate::project;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Linux was measured with this much RAM.
 const MEMORY: &str = "512M";
@@ -27,7 +31,7 @@ const LINUX_STEPS: [&str; 5] = ["fetch", "build", "main", "bootcount", "figures"
 
 /// One measured figure.
 #[derive(Clone, Debug, PartialEq)]
-struct Figure {
+pub struct Figure {
     name: String,
     value: f64,
     unit: String,
@@ -52,13 +56,21 @@ pub fn run(options: &BenchOptions) -> Result<u8, Failure> {
     if options.peer == Some(Peer::Linux) {
         return linux(options);
     }
+    if options.name.as_deref() == Some(smp::NAME) {
+        return smp::run(options);
+    }
+    if options.locks {
+        return Err(Failure::not_started(
+            "--locks counts what several CPUs do; say `cargo vellum bench smp --locks`",
+        ));
+    }
     let mut all = Vec::new();
     for arch in Arch::ALL {
         if options.arch.is_some_and(|asked| asked != arch) {
             continue;
         }
         let mut best = linux_best(arch)?;
-        let figures = measure(arch, options.name.as_deref())?;
+        let figures = measure(arch, options.name.as_deref().unwrap_or_default())?;
         best.retain(|name, _| {
             figures
                 .iter()
@@ -75,19 +87,21 @@ pub fn run(options: &BenchOptions) -> Result<u8, Failure> {
         }));
     }
     if let Some(path) = &options.json {
-        let text =
-            serde_json::to_string_pretty(&all).context("cannot write the figures as JSON")?;
-        std::fs::write(path, text + "\n")
-            .context(format_args!("cannot write {}", path.display()))?;
+        write_json(path, &all)?;
     }
     Ok(0)
 }
 
+fn write_json(path: &Path, figures: &[serde_json::Value]) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(figures).context("cannot write the figures as JSON")?;
+    std::fs::write(path, text + "\n").context(format_args!("cannot write {}", path.display()))
+}
+
 /// Runs the script that makes the peer's figures, with its output for the person.
 fn linux(options: &BenchOptions) -> Result<u8, Failure> {
-    if options.name.is_some() || options.json.is_some() {
+    if options.name.is_some() || options.json.is_some() || options.locks {
         return Err(Failure::not_started(
-            "--peer linux makes all figures in its own files; leave NAME and --json out",
+            "--peer linux makes all figures in its own files; leave NAME, --json and --locks out",
         ));
     }
     let script = project::root().join("qemu/peers/linux/run.sh");
@@ -102,76 +116,32 @@ fn linux(options: &BenchOptions) -> Result<u8, Failure> {
         .unwrap_or(1))
 }
 
-/// Boots the benchmarks and collects their figures.
-fn measure(arch: Arch, name: Option<&str>) -> Result<Vec<Figure>, Failure> {
-    let machine = Machine {
-        arch,
-        memory: MEMORY.parse().map_err(Failure::plain)?,
-        smp: 1,
-        cpu: "max".into(),
-        granule: if arch == Arch::Aarch64 {
-            Granule::Large
-        } else {
-            Granule::Small
-        },
-        clock: Clock::Instructions,
-        program: project::program("VELLUM_QEMU", arch.qemu()),
-    };
-    let (image, mut archive) = build::everything(arch, machine.granule, kernel::Flavor::Release)?;
-    archive.file(
-        "/etc/exec",
-        0o644,
-        format!("bench {}\n", name.unwrap_or_default()),
-    )?;
-    let folder = project::run_folder()?;
-    let archive = run::write_archive(&archive, folder.path())?;
-    let _spinner = Spinner::start(&format!("benchmarks on {arch}"));
-    let command = machine.command(
-        &image,
-        &archive,
-        "console=record mode=exec seed=1",
-        Console::Records,
-        folder.path(),
-    );
-    let mut guest = Guest::start(command, folder.path())?;
-    let deadline = Instant::now() + LIMIT;
-    let mut output = Vec::new();
-    let (mut heard, mut status, mut last_word) = (Heard::No, None, None);
-    let mut figures = Vec::new();
-    let outcome = loop {
-        match guest.next(Some(deadline))? {
-            Event::Item(item) => {
-                heard = Heard::Yes;
-                match item {
-                    Item::Data(bytes) => output.extend(bytes),
-                    Item::Record(Record::Exit { status: ended }) => status = Some(ended),
-                    Item::Record(Record::Panic { msg }) => last_word = Some(LastWord::Panic(msg)),
-                    Item::Record(Record::Fail { msg }) => last_word = Some(LastWord::Unfit(msg)),
-                    Item::Record(Record::Bench { name, value, unit }) => {
-                        figures.push(Figure { name, value, unit })
-                    }
-                    Item::Record(_) | Item::Broken(_) => {}
-                }
-            }
-            Event::Ended(exit) => break Outcome::of(&exit, last_word, heard),
-            Event::Deadline => break Outcome::Hang("the benchmarks".into(), LIMIT.as_secs()),
-        }
-    };
-    let text = String::from_utf8_lossy(&output);
-    figures.extend(text.lines().filter_map(figure));
-    match (outcome, status) {
-        (Outcome::Orderly, Some(0)) if !figures.is_empty() => Ok(figures),
-        (Outcome::Orderly, status) => {
-            let status = status.map_or("no status".into(), |status| format!("status {status}"));
-            Err(Failure::plain(format_args!(
-                "the benchmarks on {arch} gave {status} and {} figures:\n{text}",
-                figures.len()
-            )))
-        }
-        (outcome, _) => Err(Failure::machine(format_args!(
-            "benchmarks on {arch}: {outcome}\n{text}"
-        ))),
+/// Boots the benchmarks and collects their figures; `groups` are names with spaces between, or nothing for all.
+fn measure(arch: Arch, groups: &str) -> Result<Vec<Figure>, Failure> {
+    let machine = machine(arch, MEMORY, 1, Clock::Instructions)?;
+    let said = boot::run(&machine, Flavor::Release, &format!("bench {groups}"), LIMIT)?;
+    let mut figures = said.figures;
+    figures.extend(said.text.lines().filter_map(figure));
+    if figures.is_empty() {
+        return Err(Failure::plain(format_args!(
+            "the benchmarks on {arch} gave no figures:\n{}",
+            said.text
+        )));
     }
+    Ok(figures)
+}
+
+/// A machine that benchmarks run on, with every feature that QEMU has.
+pub fn machine(arch: Arch, memory: &str, cpus: u32, clock: Clock) -> Result<Machine, Failure> {
+    Ok(Machine {
+        arch,
+        memory: memory.parse().map_err(Failure::plain)?,
+        smp: cpus,
+        cpu: "max".into(),
+        granule: Machine::granule(arch, None)?,
+        clock,
+        program: project::program("VELLUM_QEMU", arch.qemu()),
+    })
 }
 
 /// The figure of a line `bench NAME VALUE UNIT`.

@@ -47,7 +47,11 @@ fn checks() -> Vec<(String, Command)> {
     checks.push(("lints, host".into(), lints(&["--all-targets"])));
     for arch in Arch::ALL {
         let target = ["--target", arch.kernel_target(), "--package", "kernel"];
-        for (name, features) in [("kernel", ""), ("kernel with its tests", "ktest")] {
+        for (name, features) in [
+            ("kernel", ""),
+            ("kernel with its tests", "ktest"),
+            ("kernel that counts its locks", "lock-statistics"),
+        ] {
             checks.push((
                 format!("lints, {name} for {arch}"),
                 lints(&[&target[..], &["--features", features]].concat()),

@@ -36,7 +36,8 @@ pub enum Command {
     /// Compile C against the SDK to a Mach-O program for the guest
     #[command(after_help = CC_HELP)]
     Cc(CcOptions),
-    /// Run the benchmarks, in guest instructions, beside Linux's figures
+    /// Run the benchmarks, in guest instructions, beside Linux's figures; `bench smp`: what several CPUs gain
+    #[command(after_help = BENCH_HELP)]
     Bench(BenchOptions),
     /// Say what this machine has and what it lacks
     Doctor(DoctorOptions),
@@ -51,6 +52,11 @@ pub enum Command {
 const TEST_HELP: &str = "\
 Exit code: 0 all passed, 1 a test failed, 125 the machine failed before it could plan its tests, 126 it never started.
 Every failure names its seed and the one command that repeats it.";
+
+const BENCH_HELP: &str = "\
+`bench smp` boots with 1, 2 and 4 CPUs on the host's clock and prints what as many workers as CPUs gain over one, \
+beside the gain of a loop that never faults in the same boot; then what one CPU pays in instructions since first \
+light. Its rates are those of this host at this time; only the ratios mean something, and only if the loop gains.";
 
 const CC_HELP: &str = "\
 Put the program into the guest with: cargo vellum run --add PROG:/bin/PROG --exec PROG";
@@ -164,7 +170,7 @@ pub struct TestOptions {
 /// Options of `bench`.
 #[derive(Args)]
 pub struct BenchOptions {
-    /// Run only groups of benchmarks of this name
+    /// Run only the group of benchmarks of this name; `smp` is what several CPUs gain, in wall time
     pub name: Option<String>,
     /// Architecture [default: both]
     #[arg(long, value_name = "A")]
@@ -172,6 +178,9 @@ pub struct BenchOptions {
     /// Also write the figures to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// With `smp`: build a kernel that counts its locks and print how often they were taken and found held
+    #[arg(long)]
+    pub locks: bool,
     /// Instead of our figures make those of another kernel again
     #[arg(long, value_name = "KERNEL")]
     pub peer: Option<Peer>,

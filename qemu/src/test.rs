@@ -2,13 +2,15 @@
 //!
 //! Owns: which machines, the totals, the exit code.
 //! Does not own: boots (`session`), judgement (`judge`), formats (`report`), cargo's tests (`host`), `vm` in
-//! another kernel (`embed`).
+//! another kernel (`embed`), what a second CPU gains (`scaling`).
 
 pub mod embed;
 pub mod host;
 pub mod judge;
 pub mod report;
+mod scaling;
 pub mod session;
+mod step;
 
 use crate::build::{self, kernel};
 use crate::cli::TestOptions;
@@ -49,7 +51,10 @@ pub fn run(options: &TestOptions) -> Result<u8, Failure> {
     let mut suites = Vec::new();
     let mut machine_failed = false;
     if options.all {
-        total = total.plus(host::run()?).plus(embed::run()?);
+        total = total
+            .plus(host::run()?)
+            .plus(embed::run()?)
+            .plus(scaling::run()?);
     }
     for (machine, choice) in runs(options, &choice)? {
         match suite(&machine, &choice, options.format) {

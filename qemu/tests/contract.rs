@@ -202,6 +202,11 @@ fn without_machine() -> Vec<Trial> {
             "256M",
         ),
         usage(
+            "bench_counts_locks_of_several_cpus_only",
+            &["bench", "fork", "--locks"],
+            "bench smp --locks",
+        ),
+        usage(
             "x86_64_has_no_16k_granule",
             &["run", "--granule", "16k", "--exec", "true"],
             "4 KiB only",

@@ -20,6 +20,7 @@ use zalloc::ChunkMemory;
 // SAFETY: every call is the hardware's own, which keeps the promise.
 unsafe impl<F: PteFormat, H: Hardware> Platform for Paging<F, H> {
     const MAX_CPUS: usize = H::MAX_CPUS;
+    const LOOKS: u32 = H::LOOKS;
 
     #[inline(always)]
     fn preempt_disable() {
@@ -57,6 +58,9 @@ unsafe impl<F: PteFormat, H: Hardware> Platform for Paging<F, H> {
     }
     fn wakeup(event: Event) {
         H::wakeup(event);
+    }
+    fn now() -> u64 {
+        H::now()
     }
     fn with_ranks(f: impl FnOnce(&RankStack)) {
         H::with_ranks(f);

@@ -6,6 +6,8 @@
 
 mod file;
 mod information;
+#[cfg(feature = "lock-statistics")]
+mod locks;
 mod memory;
 mod name;
 mod process;

@@ -1,7 +1,7 @@
 //! `sysctl`: what the kernel knows, by name or number.
 //!
 //! Owns: the values, and the way they are handed out. Does not own: which leaves exist
-//! (`abi::sysctl`). All leaves are read only.
+//! (`abi::sysctl`), the counts of locks (`locks`). All other leaves are read only.
 
 use super::{Answer, Call, DONE};
 use crate::clock;
@@ -139,6 +139,9 @@ fn value(id: Id) -> Value {
         Id::GlobalNoUserWireAmount => Value::quad(vm().global_no_user_wire_amount()),
         Id::OverGlobalLimit => Value::int(vm().counters().get(Event::OverGlobalLimit)),
         Id::OverUserLimit => Value::int(vm().counters().get(Event::OverUserLimit)),
+        // Its rows are more than a value; `leaf` has handed them out.
+        #[cfg(feature = "lock-statistics")]
+        Id::LockStatistics => Value::new(&[]),
         Id::Machine => Value::text(format_args!("{}", arch::cpu::NAME)),
         Id::Model => Value::text(format_args!("QEMU")),
         Id::CpuFaults => Value::quads((0..run::cpu_count()).map(|cpu| vm().counters().get_on(cpu, Event::Fault))),
@@ -152,7 +155,7 @@ fn value(id: Id) -> Value {
 }
 
 /// Where an answer goes: the program's buffer and the word with its length.
-struct Out {
+pub struct Out {
     buffer: u64,
     length_at: u64,
 }
@@ -160,7 +163,7 @@ struct Out {
 impl Out {
     /// Hands out a whole answer. `ENOMEM` if the buffer is too small; the length needed is told in
     /// any case.
-    fn give(&self, answer: &[u8]) -> Answer {
+    pub fn give(&self, answer: &[u8]) -> Answer {
         if self.length_at == 0 {
             return DONE;
         }
@@ -216,6 +219,10 @@ fn read_name(into: &mut [u8; NAME], from: u64, length: u64) -> Result<&str, Errn
 
 fn leaf(out: &Out, leaf: Option<&'static Leaf>, new: u64) -> Answer {
     let leaf = leaf.ok_or(Errno::ENOENT)?;
+    #[cfg(feature = "lock-statistics")]
+    if leaf.id == Id::LockStatistics {
+        return super::locks::statistics(out, new);
+    }
     if new != 0 {
         return Err(Errno::EPERM.into());
     }

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 pub enum Flavor {
     /// Optimised, without its tests.
     Release,
+    /// Optimised, and every lock counts: for counts, not for times.
+    Locks,
     /// The same code with assertions and the in-kernel tests.
     Tests,
 }
@@ -25,7 +27,7 @@ pub enum Flavor {
 impl Flavor {
     fn profile(self) -> &'static str {
         match self {
-            Flavor::Release => "release",
+            Flavor::Release | Flavor::Locks => "release",
             Flavor::Tests => "ktest",
         }
     }
@@ -43,8 +45,10 @@ pub fn build(
     if arch == Arch::Aarch64 && granule == Granule::Small {
         features.push("granule-4k");
     }
-    if flavor == Flavor::Tests {
-        features.push("ktest");
+    match flavor {
+        Flavor::Release => {}
+        Flavor::Locks => features.push("lock-statistics"),
+        Flavor::Tests => features.push("ktest"),
     }
     let mut command = cargo("build");
     command.args([

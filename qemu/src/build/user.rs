@@ -23,8 +23,9 @@ pub struct Program {
 }
 
 /// The folders of C programs (one file, one program), and where they go in the guest.
-const C_FOLDERS: [(&str, &str, Wanted); 2] = [
+const C_FOLDERS: [(&str, &str, Wanted); 3] = [
     ("user/demos", "/bin", Wanted::Always),
+    ("user/bench", "/bin", Wanted::Always),
     ("user/tests", "/tests", Wanted::ForTests),
 ];
 /// The benchmark: all C files of a folder are one program.

@@ -4,6 +4,7 @@
 //! Does not own: the example (`vm/examples/kernel`), its host tests (cargo's).
 
 use super::report::Counts;
+use super::step::Fate;
 use crate::build::cargo::cargo;
 use crate::failure::{Context, Failure};
 use crate::guest::{Event, Exit, Guest};
@@ -27,14 +28,6 @@ const LINES: &str = "vm/examples/kernel/lines.txt";
 /// What it prints last.
 const VERDICT: &str = "example kernel: passed";
 
-/// How a step ended.
-enum Fate {
-    Passed,
-    Skipped(String),
-    /// Why, and what was printed.
-    Failed(String, String),
-}
-
 /// Runs both steps, prints a line for each and gives the counts.
 pub fn run() -> Result<Counts, Failure> {
     let mut counts = Counts::default();
@@ -51,20 +44,7 @@ pub fn run() -> Result<Counts, Failure> {
         } else {
             Fate::Skipped(format!("Rust's library for {TARGET} is not installed"))
         };
-        match fate {
-            Fate::Passed => {
-                println!("{name} ... ok");
-                counts.passed += 1;
-            }
-            Fate::Skipped(why) => {
-                println!("{name} ... ignored, {why}");
-                counts.skipped += 1;
-            }
-            Fate::Failed(why, printed) => {
-                println!("{printed}\n{name} ... FAILED: {why}");
-                counts.failed += 1;
-            }
-        }
+        fate.report(name, &mut counts);
     }
     Ok(counts)
 }
@@ -93,7 +73,7 @@ fn libraries() -> Result<Fate, Failure> {
 
 fn example() -> Result<Fate, Failure> {
     let built = build(&["--package", "example-kernel", "--profile", "ktest"])?;
-    let Fate::Passed = built else {
+    let Fate::Passed(_) = built else {
         return Ok(built);
     };
     let there = Command::new(QEMU).arg("--version").output();
@@ -107,7 +87,7 @@ fn example() -> Result<Fate, Failure> {
         std::fs::read_to_string(&lines).context(format_args!("cannot read {}", lines.display()))?;
     let (printed, exit) = boot()?;
     Ok(match judge(&printed, &lines, exit) {
-        Ok(()) => Fate::Passed,
+        Ok(()) => Fate::Passed(None),
         Err(why) => Fate::Failed(why, printed),
     })
 }
@@ -126,7 +106,7 @@ fn build(arguments: &[&str]) -> Result<Fate, Failure> {
         return Err(Failure::interrupted());
     }
     Ok(if output.status.success() {
-        Fate::Passed
+        Fate::Passed(None)
     } else {
         let printed = String::from_utf8_lossy(&output.stderr).into_owned();
         Fate::Failed(format!("cargo ended with {}", output.status), printed)

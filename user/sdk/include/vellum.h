@@ -22,6 +22,15 @@ struct vellum_zone_info {
 /* Fills names of 80 bytes and records; count is the room on entry and the number of zones on return. */
 kern_return_t vellum_zone_info(host_t host, char *names, struct vellum_zone_info *info, unsigned *count);
 
+/* The locks of one rank, as sysctlbyname("debug.lock_statistics") answers an array of; only kernels that count their
+ * locks have that name. Writing anything to it forgets the counts. */
+struct vellum_lock_statistics {
+	char name[40];
+	uint64_t acquisitions;
+	uint64_t contended;
+	uint64_t longest; /* nanoseconds */
+};
+
 /* What an entry of a map shows. The answer of vellum_vm_objects is one vellum_vm_entry, `objects` times a
  * vellum_vm_object, from the top of the chain to its end, and `runs` times a vellum_vm_run, object after object. */
 struct vellum_vm_entry {

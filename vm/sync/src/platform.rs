@@ -29,6 +29,9 @@ pub struct InterruptState(pub usize);
 pub unsafe trait Platform: 'static {
     /// One more than the highest CPU number.
     const MAX_CPUS: usize;
+    /// How often who finds a sleeping lock held looks again, with [`Platform::relax`] between, before it sleeps.
+    /// 0 where threads take turns and looking does not help.
+    const LOOKS: u32 = 0;
 
     /// Forbids that another thread takes this CPU. Nests.
     fn preempt_disable();

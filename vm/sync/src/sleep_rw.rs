@@ -6,7 +6,8 @@
 //!
 //! Two events name the waiters: the lock's address for writers, the address plus one for readers. A
 //! waiter makes itself known in `state` first, says `assert_wait`, and looks at `state` once more; who
-//! lets go changes `state` first and wakes afterwards. One of the two always sees the other.
+//! lets go changes `state` first and wakes afterwards. One of the two always sees the other. Where the platform
+//! says so ([`Platform::LOOKS`]) a waiter looks for a while before it makes itself known.
 
 use crate::atomic::{AtomicU64, Ordering};
 use crate::platform::{Event, Platform};
@@ -194,8 +195,32 @@ impl<P: Platform, R: Rank, T: ?Sized> SleepRwLock<P, R, T> {
         Event(Event::of(&self.state).0 + 1)
     }
 
+    /// Looks for a while whether the lock comes free: most holders are soon done, and a sleep is two switches and a
+    /// call to an idle CPU. `enter` is the state with the caller in, or `None` while it may not enter. Who sleeps is
+    /// not overtaken.
+    fn look(&self, enter: impl Fn(u64) -> Option<u64>) -> bool {
+        for _ in 0..P::LOOKS {
+            let state = self.state.load(Ordering::Relaxed);
+            if state & (WAITING_MASK | READERS_SLEEP) != 0 {
+                return false;
+            }
+            if enter(state).is_some_and(|next| {
+                self.state
+                    .compare_exchange(state, next, Ordering::Acquire, Ordering::Relaxed)
+                    .is_ok()
+            }) {
+                return true;
+            }
+            P::relax();
+        }
+        false
+    }
+
     #[cold]
     fn wait_shared(&self) {
+        if self.look(|state| (state & WRITER == 0).then_some(state + READER)) {
+            return;
+        }
         loop {
             let state = self.state.load(Ordering::Relaxed);
             if state & (WRITER | WAITING_MASK) == 0 {
@@ -238,6 +263,9 @@ impl<P: Platform, R: Rank, T: ?Sized> SleepRwLock<P, R, T> {
 
     #[cold]
     fn wait_exclusive(&self) {
+        if self.look(|state| is_free(state).then_some(state | WRITER)) {
+            return;
+        }
         self.state.fetch_add(WAITING, Ordering::Relaxed);
         loop {
             let state = self.state.load(Ordering::Relaxed);

@@ -33,6 +33,7 @@ shuttle::thread_local! {
 // SAFETY: `cpu` is never used to reach data here.
 unsafe impl Platform for Explored {
     const MAX_CPUS: usize = 1;
+    const LOOKS: u32 = 2;
     fn preempt_disable() {
         DEPTH.with(|depth| depth.set(depth.get() + 1));
     }
