@@ -179,7 +179,7 @@ static int destroyed, rounds;
 static void destroy(void *value)
 {
 	CHECK(pthread_getspecific(key) == NULL);
-	destroyed += (int)(long)value;
+	__atomic_fetch_add(&destroyed, (int)(long)value, __ATOMIC_SEQ_CST); /* destructors of several threads at once */
 }
 
 static void set_again(void *value)
