@@ -162,6 +162,10 @@ pub struct TestOptions {
     /// Let threads lose their CPU after a random time of N microseconds at most, by the seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub jitter: Option<u64>,
+    /// Also whether faults of two threads gain 0.8 of what a loop gains from a second CPU: wall time, so on an idle
+    /// host with two cores or more
+    #[arg(long)]
+    pub scaling: bool,
     /// Also the host's tests, aarch64 with the 4 KiB granule, and several CPUs: everything
     #[arg(long, conflicts_with_all = ["filter", "arch", "list", "format", "isolate", "granule", "smp", "icount", "jitter"])]
     pub all: bool,

@@ -51,10 +51,10 @@ pub fn run(options: &TestOptions) -> Result<u8, Failure> {
     let mut suites = Vec::new();
     let mut machine_failed = false;
     if options.all {
-        total = total
-            .plus(host::run()?)
-            .plus(embed::run()?)
-            .plus(scaling::run()?);
+        total = total.plus(host::run()?).plus(embed::run()?);
+    }
+    if options.scaling {
+        total = total.plus(scaling::run()?);
     }
     for (machine, choice) in runs(options, &choice)? {
         match suite(&machine, &choice, options.format) {
