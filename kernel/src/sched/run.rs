@@ -262,7 +262,7 @@ pub fn yield_now() {
 pub(super) fn notice(books: &mut Queues, woken: Option<Priority>) {
     if woken.is_some() {
         call_others(books);
-        arm_tick(books);
+        arm_tick(books, current());
     }
 }
 
@@ -275,18 +275,20 @@ fn call_others(books: &mut Queues) {
 }
 
 /// Runs the tick while somebody waits for a turn.
-fn arm_tick(books: &Queues) {
+fn arm_tick(books: &Queues, running: &Thread) {
     let here = here();
-    if here.tick.load(Relaxed) == NEVER && (books.best(cpu::id()).is_some() || shares(books)) {
+    if here.tick.load(Relaxed) == NEVER
+        && (books.best(cpu::id()).is_some() || shares(books, running))
+    {
         let tick = timer::now() + turn::length();
         here.tick.store(tick, Relaxed);
         program(tick);
     }
 }
 
-/// Whether this CPU runs a thread that another CPU's threads may want to replace.
-fn shares(books: &Queues) -> bool {
-    books.up().is_several() && !is_idle(current())
+/// Whether this CPU runs, or is about to run, a thread that may have to give way to one that another CPU queued.
+fn shares(books: &Queues, running: &Thread) -> bool {
+    books.up().is_several() && !is_idle(running)
 }
 
 /// The timer must come at `deadline` or before.
@@ -314,7 +316,7 @@ pub fn timer_interrupt() {
             here.turn_over.store(true, Relaxed);
             preempt::request_ast();
         }
-        arm_tick(&books);
+        arm_tick(&books, current());
     }
     let next = books.next_deadline().unwrap_or(NEVER);
     program(next.min(here.tick.load(Relaxed)));
@@ -327,12 +329,13 @@ pub(super) fn pick(books: &mut Queues) -> &'static Thread {
         Some(id) => THREADS[usize::from(id.0)].load(Ordering::Acquire),
         None => here.idle.load(Relaxed),
     };
-    arm_tick(books);
-    here.fresh.store(true, Relaxed);
-    here.turn_over.store(false, Relaxed);
     // SAFETY: a thread in the books is in THREADS with a reference of its own until it is reaped,
     // which happens only after it has ended; idle threads live for ever.
-    unsafe { &*next }
+    let next = unsafe { &*next };
+    arm_tick(books, next);
+    here.fresh.store(true, Relaxed);
+    here.turn_over.store(false, Relaxed);
+    next
 }
 
 /// Gives the CPU to whom it belongs now. Interrupts masked, preemption disabled once.

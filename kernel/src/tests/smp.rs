@@ -14,6 +14,7 @@ tests!("smp":
     as_many_threads_run_at_once_as_there_are_cpus,
     a_baton_goes_round_the_cpus,
     a_busy_cpu_is_called_for_a_more_important_thread,
+    no_busy_thread_keeps_its_cpu,
 );
 
 const SECOND: u64 = 1_000_000_000;
@@ -157,4 +158,41 @@ fn a_busy_cpu_is_called_for_a_more_important_thread(_: &mut Rig<'_>) -> Outcome 
         same!(ran, (1 << count) - 1);
         Ok(())
     })
+}
+
+struct Crowd {
+    /// Threads that have lost their CPU often enough.
+    done: AtomicUsize,
+    count: usize,
+}
+
+/// One busy thread more than CPUs: each of them loses its CPU again and again, also who took one that was idle.
+fn no_busy_thread_keeps_its_cpu(_: &mut Rig<'_>) -> Outcome {
+    const TURNS: u64 = 4;
+    let crowd = Crowd {
+        done: AtomicUsize::new(0),
+        count: several()? + 1,
+    };
+    let work = |crowd: &Crowd, _| {
+        let patience = arch::timer::now() + 10 * SECOND;
+        let mut counted = false;
+        while crowd.done.load(SeqCst) < crowd.count {
+            if !counted && run::current().switches() >= TURNS {
+                counted = true;
+                crowd.done.fetch_add(1, SeqCst);
+            }
+            if arch::timer::now() > patience {
+                return;
+            }
+            arch::cpu::relax();
+        }
+    };
+    with_threads(&crowd, crowd.count, Priority::USER, work, || Ok(()))?;
+    let done = crowd.done.load(SeqCst);
+    check!(
+        done == crowd.count,
+        "{done} of {} gave way {TURNS} times",
+        crowd.count
+    );
+    Ok(())
 }
