@@ -357,9 +357,11 @@ impl<M: Machine> Vm<M> {
         let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
         let deeper = self.below_again(state, offset)?;
         let end = state.size.saturating_sub(offset);
-        if deeper.is_none() && front.slots.next(end).is_none() {
-            // What lies beyond the original's end stays beyond.
-            front.size = front.size.min(end);
+        if deeper.is_none() {
+            // What lies beyond the original's end, and was not cut off it, stays beyond.
+            let last = front.slots.range(0, u64::MAX).last();
+            let own = last.map_or(0, |(index, _)| index.saturating_add(1));
+            front.size = front.size.min(end.max(own));
         }
         (front.receives, front.line, state.copy) = (false, 0, None);
         front.shadow = deeper;
