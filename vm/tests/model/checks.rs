@@ -17,7 +17,8 @@ const NAMES: [&str; 6] = [
 ];
 
 /// What there is of pages and their places. A page that is pushed into a copy object before the operation
-/// fails is no trace: it shows there what showed before.
+/// fails is no trace: it shows there what showed before. Nor is a copy object that was linked between the
+/// original and an older one: it stays until somebody looks at that one.
 const PUSHED: [&str; 3] = ["pages of programs", "vm object slots", "vm object nodes"];
 
 /// What must be the same before and after an operation that failed.
@@ -26,6 +27,8 @@ pub struct Trace {
     counts: Vec<(&'static str, u64)>,
     /// Pages that were pushed so far.
     pushes: u64,
+    /// Copies that were put off so far.
+    delayed: u64,
 }
 
 impl Trace {
@@ -33,9 +36,14 @@ impl Trace {
     /// whenever somebody looks.
     pub fn more_than(&self, before: &Trace) -> Vec<(&'static str, u64, u64)> {
         let pushed = self.pushes.saturating_sub(before.pushes);
+        let delayed = self.delayed.saturating_sub(before.delayed);
         let pairs = self.counts.iter().zip(&before.counts);
         let more = pairs.filter(|(now, before)| {
-            let grown = if PUSHED.contains(&now.0) { pushed } else { 0 };
+            let grown = match now.0 {
+                "vm objects" => delayed,
+                name if PUSHED.contains(&name) => pushed,
+                _ => 0,
+            };
             now.1 > before.1.saturating_add(grown)
         });
         more.map(|(now, before)| (now.0, before.1, now.1)).collect()
@@ -100,6 +108,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         Trace {
             counts,
             pushes: self.vm.counters().get(Event::Push),
+            delayed: self.vm.counters().get(Event::DelayedCopy),
         }
     }
 
