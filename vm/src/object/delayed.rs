@@ -307,17 +307,27 @@ impl<M: Machine> Vm<M> {
             };
             if state.slots.get(at) == Slot::Empty {
                 let fill = |machine: &M, to| machine.copy_page(page, to);
-                self.add_page(
-                    copy.kind.content(),
-                    &mut state.slots,
-                    state.number,
-                    at,
-                    fill,
-                )?;
-                self.counters.count(Event::Push);
+                self.add_pushed(copy.kind, state, at, fill)?;
             }
             return Ok(());
         }
+    }
+
+    /// A page more for a locked copy object. If that has a copy object itself, it is owed to that one.
+    pub(super) fn add_pushed(
+        &self,
+        kind: ObjectKind,
+        state: &mut ObjectState<M>,
+        at: u64,
+        fill: impl FnOnce(&M, PageId),
+    ) -> Result<(), NoMemory> {
+        let (slots, number) = (&mut state.slots, state.number);
+        let page = self.add_page(kind.content(), slots, number, at, fill)?;
+        if state.copy.is_some() {
+            self.frames.pages().get(page).set_owed();
+        }
+        self.counters.count(Event::Push);
+        Ok(())
     }
 
     /// Gives a copy object all that it shows from its original, and ends their connection: nothing is

@@ -194,12 +194,9 @@ impl<M: Machine> Vm<M> {
                 return Err(Before::More);
             }
             made = made.saturating_add(1);
-            let (slots, number) = (&mut front.slots, front.number);
             let zero = |machine: &M, page: PageId| machine.zero_page(page);
-            let content = super::ObjectKind::Anonymous.content();
-            let added = self.add_page(content, slots, number, there, zero);
+            let added = self.add_pushed(super::ObjectKind::Anonymous, front, there, zero);
             added.map_err(|NoMemory| Before::Memory)?;
-            self.counters.count(Event::Push);
         }
         Ok(())
     }
