@@ -292,6 +292,7 @@ pub fn stat_of(node: &Node) -> Stat64 {
         rdev: match &node.body {
             Body::Device(Device::Null) => 0x0300_0002,
             Body::Device(Device::Zero) => 0x0300_0003,
+            Body::Device(Device::Block(number)) => 0x0100_0000 | i32::from(*number),
             Body::Device(_) => 0x0200_0000,
             _ => 0,
         },
