@@ -1,19 +1,20 @@
 //! Block devices: RAM disks and virtio disks, by frames and by bytes.
 
+use super::frames::{Memory, pattern};
 use super::rig::{Rig, page};
 use super::threads::{with_bound_threads, with_threads};
 use super::{Outcome, Unmet, check, same, tests};
 use crate::block::rule::{Fate, Rule, Rules, Where};
-use crate::block::{self, BLOCK, BlockDevice, Operation, Part, Why, bytes, inject, virtio};
-use crate::memory::vm;
+use crate::block::{
+    self, BLOCK, BlockDevice, Operation, Part, Why, bytes, inject, special, virtio,
+};
 use crate::random;
 use crate::sched::queues::Priority;
 use crate::sched::run;
-use abi::test_disk;
+use abi::{Errno, test_disk};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use vm::{Guard, Machine, PageId, VirtAddr};
 
 tests!("block":
     rd0_holds_the_loaders_module,
@@ -26,95 +27,12 @@ tests!("block":
     a_virtio_disk_has_what_the_host_put_there,
     the_host_finds_what_a_virtio_disk_was_given,
     long_and_scattered_requests_of_a_virtio_disk,
+    a_special_file_ends_where_its_device_does,
     requests_that_make_no_sense_fail,
     injected_errors_strike_and_end,
     a_request_without_an_answer_fails_in_time,
     smp_an_answer_wakes_the_cpu_that_waits,
 );
-
-/// Pages of the kernel's own, for requests.
-struct Memory {
-    at: VirtAddr,
-    pages: u64,
-}
-
-impl Memory {
-    fn new(pages: u64) -> Outcome<Self> {
-        let at = vm().kmem_alloc(pages * page(), Guard::None, 0)?;
-        Ok(Self { at, pages })
-    }
-
-    fn page(&self, index: u64) -> PageId {
-        let machine = vm().machine();
-        let at = VirtAddr(self.at.0 + index * page());
-        match machine.pmap_extract(machine.kernel_pmap(), at) {
-            Some((page, _)) => page,
-            None => unreachable!("kmem_alloc maps what it gives"),
-        }
-    }
-
-    /// All of it, page by page.
-    fn whole(&self) -> Vec<Part> {
-        let whole = |index| self.part(index, 0, page());
-        (0..self.pages).map(whole).collect()
-    }
-
-    fn part(&self, index: u64, offset: u64, length: u64) -> Part {
-        Part {
-            page: self.page(index),
-            offset: offset as u32,
-            length: length as u32,
-        }
-    }
-
-    /// The pieces of `length` bytes from `at`, page by page: page, offset in it, where in the bytes.
-    fn pieces(
-        &self,
-        at: u64,
-        length: usize,
-    ) -> impl Iterator<Item = (PageId, usize, core::ops::Range<usize>)> {
-        let mut done = 0;
-        core::iter::from_fn(move || {
-            let here = at + done as u64;
-            let offset = (here % page()) as usize;
-            let count = (length - done).min(page() as usize - offset);
-            let range = done..done + count;
-            done += count;
-            (count > 0).then(|| (self.page(here / page()), offset, range))
-        })
-    }
-
-    fn set(&self, at: u64, from: &[u8]) {
-        for (page, offset, range) in self.pieces(at, from.len()) {
-            vm().machine().write_page(page, offset, &from[range]);
-        }
-    }
-
-    fn get(&self, at: u64, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        for (page, offset, range) in self.pieces(at, length) {
-            vm().machine().read_page(page, offset, &mut bytes[range]);
-        }
-        bytes
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // What `kmem_alloc` gave can be freed.
-        let _ = vm().kmem_free(self.at, self.pages * page());
-    }
-}
-
-/// Bytes that nothing else has: of a number.
-fn pattern(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed;
-    let next = || {
-        state = random::mix(state);
-        state as u8
-    };
-    core::iter::repeat_with(next).take(length).collect()
-}
 
 fn find(name: &str) -> Outcome<&'static dyn BlockDevice> {
     block::find(name).ok_or_else(|| Unmet::skipped(format_args!("this machine has no {name}")))
@@ -411,6 +329,28 @@ fn smp_an_answer_wakes_the_cpu_that_waits(_: &mut Rig<'_>) -> Outcome {
     for (index, done) in sleepers.done.iter().enumerate() {
         same!(done.load(SeqCst), if index < cpus { READS } else { 0 });
     }
+    Ok(())
+}
+
+fn a_special_file_ends_where_its_device_does(_: &mut Rig<'_>) -> Outcome {
+    for (number, name) in special::numbers().filter(|(_, name)| ["rd1", "vd0"].contains(name)) {
+        let disk = find(name)?;
+        let end = disk.bytes();
+        same!(special::write(number, end - 3, b"last"), Ok(3));
+        same!(special::write(number, end, b"!"), Err(Errno::ENOSPC));
+        same!(special::write(number, end, b""), Ok(0));
+        let mut bytes = [0; 8];
+        same!(special::read(number, end - 3, &mut bytes), Ok(3));
+        same!(&bytes[..3], b"las");
+        same!(special::read(number, end, &mut bytes), Ok(0));
+        same!(special::read(number, u64::MAX, &mut bytes), Ok(0));
+        let before = disk.statistics().flushes;
+        same!(special::flush(number), Ok(()));
+        same!(disk.statistics().flushes, before + 1);
+        rule(disk, Operation::Read, Where::After(0), Fate::Fails)?;
+        same!(special::read(number, 0, &mut bytes), Err(Errno::EIO));
+    }
+    same!(special::read(200, 0, &mut [0]), Err(Errno::ENXIO));
     Ok(())
 }
 
