@@ -13,7 +13,8 @@ pub use descriptors::{Files, MAXIMUM as MAXIMUM_FILES, OnExec};
 pub use open::{OpenFile, What};
 pub use store::ObjectStore;
 
-use crate::shared::Shared;
+use crate::block::special;
+use crate::shared::{Shared, try_bytes};
 use crate::vfs::path::Path;
 use crate::vfs::{Device, Tree, Vnode};
 use abi::Errno;
@@ -56,6 +57,12 @@ pub fn furnish() -> Result<(), Errno> {
         (b"/dev/urandom", Device::Random),
     ] {
         make(path, Vnode::device(device, now)?)?;
+    }
+    for (number, name) in special::numbers() {
+        let mut path = try_bytes(b"/dev/")?;
+        path.try_reserve(name.len()).map_err(|_| Errno::ENOMEM)?;
+        path.extend_from_slice(name.as_bytes());
+        make(&path, Vnode::device(Device::Block(number), now)?)?;
     }
     Ok(())
 }

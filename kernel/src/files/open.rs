@@ -7,6 +7,7 @@
 use super::pipe::{Blocks, End, Side};
 use super::shm::Segment;
 use super::{Node, now};
+use crate::block::special;
 use crate::console::tty;
 use crate::shared::{NoMemory, Shared};
 use crate::syscall::Failure;
@@ -150,6 +151,9 @@ impl OpenFile {
             What::Shared(_) => Err(Errno::ENXIO.into()),
             What::Node(node) => match &node.body {
                 Body::File(_) => Ok(node.read(at.unwrap_or_else(|| self.offset()), into)?),
+                Body::Device(Device::Block(number)) => {
+                    Ok(special::read(*number, at.unwrap_or_else(|| self.offset()), into)?)
+                }
                 Body::Device(device) => read_device(*device, into, self.blocks()),
                 Body::Directory(_) => Err(Errno::EISDIR.into()),
                 Body::Link(_) => Err(Errno::EINVAL.into()),
@@ -211,6 +215,14 @@ impl OpenFile {
                     tty::write(from);
                     Ok(from.len())
                 }
+                Body::Device(Device::Block(number)) => {
+                    let begin = at.unwrap_or_else(|| self.offset());
+                    let count = special::write(*number, begin, from)?;
+                    if at.is_none() {
+                        self.seek(begin + count as u64);
+                    }
+                    Ok(count)
+                }
                 Body::Device(_) => Ok(from.len()),
                 Body::Directory(_) => Err(Errno::EISDIR.into()),
                 Body::Link(_) => Err(Errno::EINVAL.into()),
@@ -234,5 +246,7 @@ fn read_device(device: Device, into: &mut [u8], blocks: Blocks) -> Result<usize,
             Err(Errno::EAGAIN.into())
         }
         Device::Console | Device::Tty => tty::read(into),
+        // It has an offset: `special`.
+        Device::Block(_) => Err(Errno::ENXIO.into()),
     }
 }

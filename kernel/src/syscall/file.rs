@@ -1,6 +1,7 @@
 //! Calls on descriptors.
 
 use super::{Answer, Call, DONE, Failure};
+use crate::block::special;
 use crate::console::tty;
 use crate::files::open::{OpenFile, What};
 use crate::files::pipe::pipe as new_pipe;
@@ -292,6 +293,7 @@ pub fn stat_of(node: &Node) -> Stat64 {
         rdev: match &node.body {
             Body::Device(Device::Null) => 0x0300_0002,
             Body::Device(Device::Zero) => 0x0300_0003,
+            Body::Device(Device::Block(number)) => 0x0100_0000 | i32::from(*number),
             Body::Device(_) => 0x0200_0000,
             _ => 0,
         },
@@ -344,9 +346,13 @@ pub fn ftruncate(call: &mut Call<'_>) -> Answer {
     DONE
 }
 
-/// `fsync(fd)`: there is no disk yet to be behind.
+/// `fsync(fd)`: only block devices have something to be behind.
 pub fn fsync(call: &mut Call<'_>) -> Answer {
-    call.task.files.get(call.args[0])?.node().ok_or(Errno::ENOTSUP)?;
+    let file = call.task.files.get(call.args[0])?;
+    let node = file.node().ok_or(Errno::ENOTSUP)?;
+    if let Body::Device(Device::Block(number)) = &node.body {
+        special::flush(*number)?;
+    }
     DONE
 }
 
@@ -363,6 +369,7 @@ pub fn fchdir(call: &mut Call<'_>) -> Answer {
 
 const DT_CHR: u8 = 2;
 const DT_DIR: u8 = 4;
+const DT_BLK: u8 = 6;
 const DT_REG: u8 = 8;
 const DT_LNK: u8 = 10;
 
@@ -392,6 +399,7 @@ pub fn getdirentries(call: &mut Call<'_>) -> Answer {
             Body::File(_) => DT_REG,
             Body::Directory(_) => DT_DIR,
             Body::Link(_) => DT_LNK,
+            Body::Device(Device::Block(_)) => DT_BLK,
             Body::Device(_) => DT_CHR,
         };
         record[DIRENT_NAME_OFFSET..DIRENT_NAME_OFFSET + name.len()].copy_from_slice(name);

@@ -15,11 +15,13 @@
 )]
 
 mod balance;
+mod block;
 mod copies;
 mod exec;
 mod fault;
 mod files;
 mod fork;
+mod frames;
 mod hardware;
 mod kmem;
 mod map;
@@ -67,6 +69,7 @@ macro_rules! tests {
 use tests;
 
 static MODULES: &[&[Test]] = &[
+    block::TESTS,
     copies::TESTS,
     exec::TESTS,
     fault::TESTS,

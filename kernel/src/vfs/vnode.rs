@@ -8,7 +8,7 @@ use super::tree::ROOT_NUMBER;
 use super::{DirectoryRank, FileRank, PlaceRank};
 use crate::shared::{NoMemory, Shared, try_bytes, try_push};
 use abi::Errno;
-use abi::stat::mode::{S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG};
+use abi::stat::mode::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use sync::{SleepRwLock, SpinLock};
@@ -26,6 +26,8 @@ pub enum Device {
     Tty,
     /// Random bytes.
     Random,
+    /// A block device, by the number that `block::special` gives it.
+    Block(u8),
 }
 
 /// The largest file, in bytes.
@@ -147,6 +149,7 @@ impl<S: Store> Vnode<S> {
             Body::File(_) => S_IFREG,
             Body::Directory(_) => S_IFDIR,
             Body::Link(_) => S_IFLNK,
+            Body::Device(Device::Block(_)) => S_IFBLK,
             Body::Device(_) => S_IFCHR,
         };
         kind | (self.permissions.load(Relaxed) as u16 & 0o7777)
