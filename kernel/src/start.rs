@@ -53,12 +53,12 @@ fn first_thread() {
     if let Err(error) = files::init() {
         boot::report::fail(format_args!("file tree: {}", error.text()));
     }
+    if let Err(error) = files::furnish().and_then(|()| Ok(tty::start()?)) {
+        boot::report::fail(format_args!("devices: {}", error.text()));
+    }
     match info.initrd {
         Some(range) => unpack_root(info, range),
         None => boot::report::fail(format_args!("no root archive: pass one with -initrd")),
-    }
-    if let Err(error) = files::furnish().and_then(|()| Ok(tty::start()?)) {
-        boot::report::fail(format_args!("devices: {}", error.text()));
     }
     cpus::start_all(info);
     init::begin(info);

@@ -4,18 +4,20 @@
 //! own: names (`vfs`), bytes (`vm` objects), the terminal (`console::tty`).
 
 mod descriptors;
+pub mod device;
 pub mod open;
 pub mod pipe;
 pub mod shm;
 pub mod store;
 
 pub use descriptors::{Files, MAXIMUM as MAXIMUM_FILES, OnExec};
+pub use device::Device;
 pub use open::{OpenFile, What};
 pub use store::ObjectStore;
 
 use crate::shared::Shared;
-use crate::vfs::path::Path;
-use crate::vfs::{Device, Tree, Vnode};
+use crate::vfs::path::{Parent, Path};
+use crate::vfs::{Access, MemoryFs, New, System, Tree, Vnode, attributes};
 use abi::Errno;
 use spin::Once;
 
@@ -32,44 +34,55 @@ pub fn tree() -> &'static Tree<ObjectStore> {
     }
 }
 
-pub use crate::clock::seconds as now;
-
-/// Makes an empty tree.
+/// Makes an empty tree in memory.
 pub fn init() -> Result<(), Errno> {
-    let tree = Tree::new(now())?;
+    let root = MemoryFs::new("tmpfs", 0o755)?;
+    let tree = Tree::new(System::Memory(root), b"root", Access::ReadWrite)?;
     TREE.call_once(|| tree);
     Ok(())
 }
 
-/// Makes what every tree has: `/dev` with its devices, `/tmp`.
+/// Mounts what every tree has in memory: `/dev` with its devices, `/tmp`.
 pub fn furnish() -> Result<(), Errno> {
-    let now = now();
-    for (path, mode) in [(&b"/dev"[..], 0o755), (b"/tmp", 0o1777)] {
-        make(path, Vnode::directory(mode, now)?)?;
+    for (path, kind, permissions) in [(&b"/dev"[..], "devfs", 0o755), (b"/tmp", "tmpfs", 0o1777)] {
+        make(path, attributes::What::Directory, permissions)?;
+        let memory = MemoryFs::new(kind, permissions)?;
+        tree().mount(&tree().at(path)?, System::Memory(memory), kind.as_bytes(), Access::ReadWrite)?;
     }
-    for (path, device) in [
-        (&b"/dev/null"[..], Device::Null),
-        (b"/dev/zero", Device::Zero),
-        (b"/dev/console", Device::Console),
-        (b"/dev/tty", Device::Tty),
-        (b"/dev/random", Device::Random),
-        (b"/dev/urandom", Device::Random),
-    ] {
-        make(path, Vnode::device(device, now)?)?;
+    for (path, device) in device::ALL {
+        make(path, attributes::What::Device(device.kind(), device.number()), 0o666)?;
     }
     Ok(())
 }
 
 /// Makes it unless it exists.
-fn make(path: &[u8], node: Node) -> Result<(), Errno> {
-    let parent = tree().resolve_parent(tree().root(), Path::new(path)?)?;
-    match tree().create(&parent, &node, now()) {
+fn make(path: &[u8], what: attributes::What<'_>, permissions: u16) -> Result<(), Errno> {
+    match create(path, &New::of_root(what, permissions)) {
         Err(Errno::EEXIST) => Ok(()),
-        result => result,
+        result => result.map(drop),
     }
+}
+
+/// The place of a path of the kernel's own.
+pub fn parent(path: &[u8]) -> Result<Parent<'_, ObjectStore>, Errno> {
+    tree().resolve_parent(tree().root(), Path::new(path)?)
+}
+
+/// Makes a file at a path of the kernel's own.
+pub fn create(path: &[u8], new: &New<'_>) -> Result<Node, Errno> {
+    tree().make(&parent(path)?, new)
 }
 
 /// Opens a path of the kernel's own.
 pub fn open(path: &[u8], flags: u32) -> Result<Shared<OpenFile>, Errno> {
     Ok(OpenFile::new(What::Node(tree().at(path)?), flags)?)
+}
+
+/// Lets go of all vnodes that nobody uses.
+pub fn drain() {
+    let mut index = 0;
+    while let Some(mount) = tree().mount_at(index) {
+        mount.drain();
+        index += 1;
+    }
 }

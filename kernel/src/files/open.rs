@@ -6,12 +6,11 @@
 
 use super::pipe::{Blocks, End, Side};
 use super::shm::Segment;
-use super::{Node, now};
-use crate::console::tty;
+use super::{Device, Node};
 use crate::shared::{NoMemory, Shared};
 use crate::syscall::Failure;
 use crate::user_memory::{get_bytes, put_bytes};
-use crate::vfs::{Body, Device};
+use crate::vfs::{Body, retire};
 use abi::Errno;
 use abi::syscall::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_WRONLY};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -85,7 +84,11 @@ impl OpenFile {
 
     /// Whether it is the terminal.
     pub fn is_terminal(&self) -> bool {
-        self.node().is_some_and(|node| matches!(node.body, Body::Device(Device::Console | Device::Tty)))
+        let device = self.node().and_then(|node| match node.body {
+            Body::Device(number) => Device::of(number).ok(),
+            _ => None,
+        });
+        device.is_some_and(Device::is_terminal)
     }
 
     /// Where the next read or write happens, in bytes.
@@ -150,9 +153,9 @@ impl OpenFile {
             What::Shared(_) => Err(Errno::ENXIO.into()),
             What::Node(node) => match &node.body {
                 Body::File(_) => Ok(node.read(at.unwrap_or_else(|| self.offset()), into)?),
-                Body::Device(device) => read_device(*device, into, self.blocks()),
+                Body::Device(number) => Device::of(*number)?.read(into, self.blocks()),
                 Body::Directory(_) => Err(Errno::EISDIR.into()),
-                Body::Link(_) => Err(Errno::EINVAL.into()),
+                Body::Link(_) | Body::Other => Err(Errno::EINVAL.into()),
             },
         }
     }
@@ -201,38 +204,25 @@ impl OpenFile {
                 Body::File(_) => {
                     let appends = at.is_none() && self.flags() & O_APPEND != 0;
                     let place = if appends { None } else { Some(at.unwrap_or_else(|| self.offset())) };
-                    let begin = node.write(place, from, now())?;
+                    let begin = node.write(place, from)?;
                     if at.is_none() {
                         self.seek(begin + from.len() as u64);
                     }
                     Ok(from.len())
                 }
-                Body::Device(Device::Console | Device::Tty) => {
-                    tty::write(from);
-                    Ok(from.len())
-                }
-                Body::Device(_) => Ok(from.len()),
+                Body::Device(number) => Ok(Device::of(*number)?.write(from)),
                 Body::Directory(_) => Err(Errno::EISDIR.into()),
-                Body::Link(_) => Err(Errno::EINVAL.into()),
+                Body::Link(_) | Body::Other => Err(Errno::EINVAL.into()),
             },
         }
     }
 }
 
-fn read_device(device: Device, into: &mut [u8], blocks: Blocks) -> Result<usize, Failure> {
-    match device {
-        Device::Null => Ok(0),
-        Device::Zero => {
-            into.fill(0);
-            Ok(into.len())
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if let What::Node(node) = &self.what {
+            // A file without names goes with its last user, which this may be.
+            retire(node, 1);
         }
-        Device::Random => {
-            crate::random::fill(into);
-            Ok(into.len())
-        }
-        Device::Console | Device::Tty if blocks == Blocks::No && tty::available() == 0 => {
-            Err(Errno::EAGAIN.into())
-        }
-        Device::Console | Device::Tty => tty::read(into),
     }
 }

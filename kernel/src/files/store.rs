@@ -6,7 +6,8 @@ use super::Node;
 use crate::memory::vm;
 use crate::platform::Machine;
 use crate::shared::NoMemory;
-use crate::vfs::{Store, Vnode};
+use crate::vfs::attributes::Timespec;
+use crate::vfs::{MemoryFs, Store, Vnode};
 use crate::zones;
 use abi::Errno;
 use core::mem::ManuallyDrop;
@@ -41,9 +42,18 @@ impl Drop for FileObject {
 impl Store for ObjectStore {
     type Platform = Machine;
     type Object = FileObject;
+    type Disk = MemoryFs<Self>;
 
     fn keep(node: Vnode<Self>) -> Result<Node, NoMemory> {
         zones::vnode(node)
+    }
+
+    fn now() -> Timespec {
+        crate::clock::timespec()
+    }
+
+    fn page_size() -> u64 {
+        vm().page_size()
     }
 
     fn create() -> Result<FileObject, Errno> {
@@ -61,5 +71,21 @@ impl Store for ObjectStore {
 
     fn write(object: &FileObject, offset: u64, from: &[u8]) -> Result<(), Errno> {
         vm().object_write(object.object(), offset, from).map_err(|_| Errno::ENOSPC)
+    }
+
+    fn sync(_: &FileObject) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn is_alone(_: &FileObject) -> bool {
+        true
+    }
+
+    fn resident(object: &FileObject) -> u64 {
+        vm().object_resident(object.object()).0 * vm().page_size()
+    }
+
+    fn free_pages() -> u64 {
+        u64::from(vm().statistics().free_count)
     }
 }

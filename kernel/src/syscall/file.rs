@@ -4,15 +4,16 @@ use super::{Answer, Call, DONE, Failure};
 use crate::console::tty;
 use crate::files::open::{OpenFile, What};
 use crate::files::pipe::pipe as new_pipe;
-use crate::files::{MAXIMUM_FILES, Node, OnExec, now, tree};
+use crate::files::{MAXIMUM_FILES, Node, OnExec, tree};
 use crate::shared::Shared;
 use crate::signals;
 use crate::task::Task;
 use crate::user_memory::{PathText, get, put, put_bytes, put_optional};
 use crate::vfs::path::MustBeDirectory;
-use crate::vfs::{Body, Device, Path, Vnode, Walk};
+use crate::vfs::attributes::masked;
+use crate::vfs::{Body, New, Path, Vnode, Walk, attributes};
 use abi::Errno;
-use abi::stat::{DIRENT_NAME_OFFSET, Stat64, Timespec, mode};
+use abi::stat::{DIRENT_NAME_OFFSET, Stat64, mode};
 use abi::syscall::signal::SIGPIPE;
 use abi::syscall::{O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_TRUNC};
 use abi::termios::FIONREAD;
@@ -129,7 +130,7 @@ pub fn open_path(task: &Task, path: &[u8], flags: u32, mode: u16) -> Result<Shar
     let writes = flags & O_ACCMODE != 0;
     match &node.body {
         Body::Directory(_) if writes || flags & O_CREAT != 0 => return Err(Errno::EISDIR),
-        Body::File(_) if flags & O_TRUNC != 0 && writes => node.truncate(0, now())?,
+        Body::File(_) if flags & O_TRUNC != 0 && writes => node.truncate(0)?,
         Body::Directory(_) => {}
         _ if flags & O_DIRECTORY != 0 => return Err(Errno::ENOTDIR),
         _ => {}
@@ -142,12 +143,20 @@ fn create(task: &Task, from: &Node, path: Path<'_>, mode: u16) -> Result<Node, E
     if parent.must_be_directory == MustBeDirectory::Yes {
         return Err(Errno::EISDIR);
     }
-    let mask = task.file_mask.load(Relaxed) as u16;
-    let node = Vnode::file(mode & !mask, now())?;
-    match tree().create(&parent, &node, now()) {
+    let new = new_file(task, attributes::What::File, mode);
+    match tree().make(&parent, &new) {
         // Somebody else made it meanwhile.
         Err(Errno::EEXIST) => tree().resolve(from, path, Walk::Follow),
-        result => result.map(|()| node),
+        result => result,
+    }
+}
+
+/// A file that a task makes: its own, with what its mask leaves of the mode.
+pub fn new_file<'a>(task: &Task, what: attributes::What<'a>, mode: u16) -> New<'a> {
+    New {
+        what,
+        permissions: masked(mode, task.file_mask.load(Relaxed) as u16),
+        user: task.user(),
     }
 }
 
@@ -278,39 +287,32 @@ pub fn lseek(call: &mut Call<'_>) -> Answer {
 }
 
 /// What `stat` says of a vnode.
-pub fn stat_of(node: &Node) -> Stat64 {
-    let size = node.size();
-    let time = Timespec {
-        sec: node.modified(),
-        nsec: 0,
-    };
-    Stat64 {
-        dev: 1,
-        mode: node.mode(),
-        nlink: node.links() as u16,
+pub fn stat_of(node: &Node) -> Result<Stat64, Errno> {
+    let attributes = node.attributes()?;
+    Ok(Stat64 {
+        dev: node.mount().number as i32,
+        mode: attributes.kind.mode() | attributes.permissions,
+        nlink: attributes.links as u16,
         ino: node.number,
-        rdev: match &node.body {
-            Body::Device(Device::Null) => 0x0300_0002,
-            Body::Device(Device::Zero) => 0x0300_0003,
-            Body::Device(_) => 0x0200_0000,
-            _ => 0,
-        },
-        atime: time,
-        mtime: time,
-        ctime: time,
-        birthtime: time,
-        size: size as i64,
-        blocks: size.div_ceil(512) as i64,
+        uid: attributes.user,
+        gid: attributes.group,
+        rdev: attributes.device.0 as i32,
+        atime: attributes.accessed,
+        mtime: attributes.modified,
+        ctime: attributes.changed,
+        birthtime: attributes.born,
+        size: attributes.size as i64,
+        blocks: attributes.blocks as i64,
         blksize: crate::memory::vm().page_size() as i32,
         ..Stat64::default()
-    }
+    })
 }
 
 /// `fstat(fd, *stat)`.
 pub fn fstat(call: &mut Call<'_>) -> Answer {
     let file = call.task.files.get(call.args[0])?;
     let stat = match &file.what {
-        What::Node(node) => stat_of(node),
+        What::Node(node) => stat_of(node)?,
         What::Pipe(end) => Stat64 {
             mode: mode::S_IFIFO | 0o600,
             nlink: 1,
@@ -337,16 +339,17 @@ pub fn ftruncate(call: &mut Call<'_>) -> Answer {
         return Err(Errno::EINVAL.into());
     }
     match &file.what {
-        What::Node(node) => node.truncate(length, now())?,
+        What::Node(node) => node.truncate(length)?,
         What::Shared(segment) => segment.set_size(length)?,
         What::Pipe(_) => return Err(Errno::EINVAL.into()),
     }
     DONE
 }
 
-/// `fsync(fd)`: there is no disk yet to be behind.
+/// `fsync(fd)`.
 pub fn fsync(call: &mut Call<'_>) -> Answer {
-    call.task.files.get(call.args[0])?.node().ok_or(Errno::ENOTSUP)?;
+    let file = call.task.files.get(call.args[0])?;
+    Vnode::sync(file.node().ok_or(Errno::ENOTSUP)?)?;
     DONE
 }
 
@@ -354,17 +357,12 @@ pub fn fsync(call: &mut Call<'_>) -> Answer {
 pub fn fchdir(call: &mut Call<'_>) -> Answer {
     let file = call.task.files.get(call.args[0])?;
     let node = file.node().ok_or(Errno::ENOTDIR)?;
-    if !matches!(node.body, Body::Directory(_)) {
+    if !node.is_directory() {
         return Err(Errno::ENOTDIR.into());
     }
     call.task.set_directory(Some(node.clone()));
     DONE
 }
-
-const DT_CHR: u8 = 2;
-const DT_DIR: u8 = 4;
-const DT_REG: u8 = 8;
-const DT_LNK: u8 = 10;
 
 /// `getdirentries64(fd, to, length, *position)`: whole records only.
 pub fn getdirentries(call: &mut Call<'_>) -> Answer {
@@ -378,33 +376,31 @@ pub fn getdirentries(call: &mut Call<'_>) -> Answer {
     let mut at = start;
     let mut done = 0;
     let mut result = Ok(());
-    Vnode::list(node, start, |entry, name, next| {
+    let listed = tree().list(node, start, |entry| {
         let mut record = [0; 288];
+        let name = entry.name;
         let size = (DIRENT_NAME_OFFSET + name.len() + 1).next_multiple_of(8);
         if done + size as u64 > length {
             return false;
         }
         record[..8].copy_from_slice(&entry.number.to_le_bytes());
-        record[8..16].copy_from_slice(&next.to_le_bytes());
+        record[8..16].copy_from_slice(&entry.next.to_le_bytes());
         record[16..18].copy_from_slice(&(size as u16).to_le_bytes());
         record[18..20].copy_from_slice(&(name.len() as u16).to_le_bytes());
-        record[20] = match entry.body {
-            Body::File(_) => DT_REG,
-            Body::Directory(_) => DT_DIR,
-            Body::Link(_) => DT_LNK,
-            Body::Device(_) => DT_CHR,
-        };
+        record[20] = entry.kind.entry();
         record[DIRENT_NAME_OFFSET..DIRENT_NAME_OFFSET + name.len()].copy_from_slice(name);
         result = to.checked_add(done).ok_or(Errno::EFAULT).and_then(|to| put_bytes(to, &record[..size]));
         if result.is_err() {
             return false;
         }
         done += size as u64;
-        at = next;
+        at = entry.next;
         true
-    })
-    .map_err(|_| Errno::EINVAL)?;
-    result?;
+    });
+    match listed {
+        Err(Errno::ENOTDIR) => return Err(Errno::EINVAL.into()),
+        listed => listed.and(result)?,
+    }
     put_optional(position, &(start as i64))?;
     file.seek(at);
     Ok((done, 0))

@@ -1,11 +1,11 @@
 //! Calls on paths.
 
 use super::{Answer, Call, DONE};
-use super::file::stat_of;
-use crate::files::{Node, now, tree};
+use super::file::{new_file, stat_of};
+use crate::files::{Node, tree};
 use crate::task::Task;
 use crate::user_memory::{PathText, put, put_bytes};
-use crate::vfs::{Body, Path, Vnode, Walk};
+use crate::vfs::{Body, Path, Walk, What};
 use abi::Errno;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -18,13 +18,13 @@ pub fn resolve(task: &Task, path: u64, walk: Walk) -> Result<Node, Errno> {
 
 /// `stat(path, *stat)`.
 pub fn stat(call: &mut Call<'_>) -> Answer {
-    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::Follow)?))?;
+    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::Follow)?)?)?;
     DONE
 }
 
 /// `lstat(path, *stat)`.
 pub fn lstat(call: &mut Call<'_>) -> Answer {
-    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::NoFollow)?))?;
+    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::NoFollow)?)?)?;
     DONE
 }
 
@@ -44,7 +44,7 @@ pub fn access(call: &mut Call<'_>) -> Answer {
 /// `chdir(path)`.
 pub fn chdir(call: &mut Call<'_>) -> Answer {
     let node = resolve(call.task, call.args[0], Walk::Follow)?;
-    if !matches!(node.body, Body::Directory(_)) {
+    if !node.is_directory() {
         return Err(Errno::ENOTDIR.into());
     }
     call.task.set_directory(Some(node));
@@ -53,7 +53,7 @@ pub fn chdir(call: &mut Call<'_>) -> Answer {
 
 /// `chmod(path, mode)`.
 pub fn chmod(call: &mut Call<'_>) -> Answer {
-    resolve(call.task, call.args[0], Walk::Follow)?.set_permissions(call.args[1] as u16);
+    resolve(call.task, call.args[0], Walk::Follow)?.set_permissions(call.args[1] as u16)?;
     DONE
 }
 
@@ -66,7 +66,7 @@ pub fn umask(call: &mut Call<'_>) -> Answer {
 /// `truncate(path, length)`.
 pub fn truncate(call: &mut Call<'_>) -> Answer {
     let length = u64::try_from(call.args[1] as i64).map_err(|_| Errno::EINVAL)?;
-    resolve(call.task, call.args[0], Walk::Follow)?.truncate(length, now())?;
+    resolve(call.task, call.args[0], Walk::Follow)?.truncate(length)?;
     DONE
 }
 
@@ -86,9 +86,7 @@ pub fn mkdir(call: &mut Call<'_>) -> Answer {
     let path = PathText::get(call.args[0])?;
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
     let parent = tree().resolve_parent(&from, Path::new(path.bytes())?)?;
-    let mask = call.task.file_mask.load(Relaxed) as u16;
-    let node = Vnode::directory(call.args[1] as u16 & !mask, now())?;
-    tree().create(&parent, &node, now())?;
+    tree().make(&parent, &new_file(call.task, What::Directory, call.args[1] as u16))?;
     DONE
 }
 
@@ -96,7 +94,7 @@ pub fn mkdir(call: &mut Call<'_>) -> Answer {
 pub fn rmdir(call: &mut Call<'_>) -> Answer {
     let path = PathText::get(call.args[0])?;
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
-    tree().remove_directory(&tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    tree().remove_directory(&tree().resolve_parent(&from, Path::new(path.bytes())?)?)?;
     DONE
 }
 
@@ -104,7 +102,7 @@ pub fn rmdir(call: &mut Call<'_>) -> Answer {
 pub fn unlink(call: &mut Call<'_>) -> Answer {
     let path = PathText::get(call.args[0])?;
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
-    tree().unlink(&tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    tree().unlink(&tree().resolve_parent(&from, Path::new(path.bytes())?)?)?;
     DONE
 }
 
@@ -113,7 +111,7 @@ pub fn link(call: &mut Call<'_>) -> Answer {
     let node = resolve(call.task, call.args[0], Walk::Follow)?;
     let path = PathText::get(call.args[1])?;
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
-    tree().link(&node, &tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    tree().link(&node, &tree().resolve_parent(&from, Path::new(path.bytes())?)?)?;
     DONE
 }
 
@@ -124,6 +122,6 @@ pub fn rename(call: &mut Call<'_>) -> Answer {
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
     let old = tree().resolve_parent(&from, Path::new(old.bytes())?)?;
     let new = tree().resolve_parent(&from, Path::new(new.bytes())?)?;
-    tree().rename(&old, &new, now())?;
+    tree().rename(&old, &new)?;
     DONE
 }

@@ -4,13 +4,12 @@ use super::programs;
 use super::rig::Rig;
 use super::{Outcome, Unmet, check, same, tests};
 use crate::files::pipe::pipe;
-use crate::files::store::ObjectStore;
-use crate::files::{now, tree};
+use crate::files::{self, tree};
 use crate::init;
 use crate::memory::vm;
 use crate::platform::Machine;
 use crate::task::life;
-use crate::vfs::{Path, Vnode};
+use crate::vfs::{New, What, retire};
 use abi::syscall::signal::SIGKILL;
 use alloc::vec::Vec;
 use vm::Frames;
@@ -161,18 +160,23 @@ fn in_use() -> [u64; 3] {
 
 fn a_vnode_lies_in_its_zone(_: &mut Rig<'_>) -> Outcome {
     let [tasks, threads, vnodes] = in_use();
-    let file = Vnode::<ObjectStore>::file(0o644, now())?;
-    let directory = Vnode::<ObjectStore>::directory(0o755, now())?;
-    let again = file.clone();
-    same!(in_use(), [tasks, threads, vnodes + 2]);
-    drop((file, directory));
+    let parent = files::parent(b"/tmp/zones")?;
+    let file = tree().make(&parent, &New::of_root(What::File, 0o644))?;
     same!(in_use(), [tasks, threads, vnodes + 1]);
-    drop(again);
+    // It stays when nobody has it, until there is a sweep.
+    drop(file);
+    same!(in_use(), [tasks, threads, vnodes + 1]);
+    files::drain();
     same!(in_use(), [tasks, threads, vnodes]);
-    let parent = tree().resolve_parent(tree().root(), Path::new(b"/tmp/zones")?)?;
-    tree().create(&parent, &Vnode::file(0o644, now())?, now())?;
+    let file = tree().at(b"/tmp/zones")?;
     same!(in_use(), [tasks, threads, vnodes + 1]);
-    tree().unlink(&parent, now())?;
+    tree().unlink(&parent)?;
+    same!(in_use(), [tasks, threads, vnodes + 1]);
+    retire(&file, 1);
+    drop(file);
+    same!(in_use(), [tasks, threads, vnodes]);
+    tree().make(&parent, &New::of_root(What::File, 0o644))?;
+    tree().unlink(&parent)?;
     same!(in_use(), [tasks, threads, vnodes]);
     Ok(())
 }

@@ -2,12 +2,11 @@
 //!
 //! Owns: directories made on the way, files filled. Does not own: the archive's format (`cpio`).
 
+use super::attributes::{Change, New, Timespec, What};
 use super::path::Path;
 use super::store::Store;
 use super::tree::Tree;
-use super::vnode::{Body, Vnode};
 use crate::cpio;
-use crate::shared::Shared;
 use abi::Errno;
 use abi::stat::mode::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
 
@@ -38,7 +37,6 @@ pub fn unpack<S: Store>(tree: &Tree<S>, archive: &[u8]) -> Result<usize, UnpackE
 }
 
 fn place<S: Store>(tree: &Tree<S>, entry: &cpio::Entry<'_>) -> Result<(), Errno> {
-    let now = i64::from(entry.modified);
     let name = entry.name.strip_prefix(b"./").unwrap_or(entry.name);
     let trimmed = name
         .iter()
@@ -46,65 +44,57 @@ fn place<S: Store>(tree: &Tree<S>, entry: &cpio::Entry<'_>) -> Result<(), Errno>
         .unwrap_or(name.len());
     let name = &name[trimmed..];
     if name.is_empty() || name == b"." {
-        tree.root().set_permissions(entry.mode);
-        return Ok(());
+        return tree.root().set_permissions(entry.mode);
     }
-    let directory = make_parents(tree, name, now)?;
-    let path = Path::new(name)?;
-    let parent = tree.resolve_parent(tree.root(), path)?;
-    debug_assert!(directory.same(&parent.directory));
-    let node = match entry.mode & S_IFMT {
-        S_IFDIR => match parent.directory.lookup(parent.name) {
-            Ok(there) if matches!(there.body, Body::Directory(_)) => {
-                there.set_permissions(entry.mode);
-                return Ok(());
-            }
-            _ => Vnode::directory(entry.mode, now)?,
-        },
-        S_IFREG => {
-            let file = Vnode::file(entry.mode, now)?;
-            file.write(Some(0), entry.data, now)?;
-            file
-        }
-        S_IFLNK => Vnode::link(entry.data, now)?,
+    make_parents(tree, name)?;
+    let parent = tree.resolve_parent(tree.root(), Path::new(name)?)?;
+    let what = match entry.mode & S_IFMT {
+        S_IFDIR => What::Directory,
+        S_IFREG => What::File,
+        S_IFLNK => What::Link(entry.data),
         _ => return Ok(()), // devices and pipes are the kernel's own to make
     };
-    match tree.create(&parent, &node, now) {
-        Err(Errno::EEXIST) => {
-            tree.unlink(&parent, now)?;
-            tree.create(&parent, &node, now)
-        }
-        result => result,
+    let new = New::of_root(what, entry.mode);
+    let node = match tree.make(&parent, &new) {
+        Err(Errno::EEXIST) => match tree.lookup(&parent.directory, parent.name)? {
+            there if there.is_directory() && what == What::Directory => {
+                return there.set_permissions(entry.mode);
+            }
+            _ => {
+                tree.unlink(&parent)?;
+                tree.make(&parent, &new)?
+            }
+        },
+        made => made?,
+    };
+    if what == What::File {
+        node.write(Some(0), entry.data)?;
     }
+    let time = Timespec {
+        sec: i64::from(entry.modified),
+        nsec: 0,
+    };
+    node.change(&Change {
+        accessed: Some(time),
+        modified: Some(time),
+        changed: Some(time),
+        ..Change::default()
+    })
 }
 
 /// Makes the directories before the path's last name.
-fn make_parents<S: Store>(
-    tree: &Tree<S>,
-    name: &[u8],
-    now: i64,
-) -> Result<Shared<Vnode<S>>, Errno> {
-    let mut directory = tree.root().clone();
+fn make_parents<S: Store>(tree: &Tree<S>, name: &[u8]) -> Result<(), Errno> {
     let end = name.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-    for (at, _) in name[..end]
-        .iter()
-        .chain(b"/")
-        .enumerate()
-        .filter(|&(_, &byte)| byte == b'/')
-    {
-        if at == 0 {
-            continue;
-        }
-        directory = match tree.at(&name[..at]) {
-            Ok(there) => there,
+    let slashes = name[..end].iter().chain(b"/").enumerate();
+    for (at, _) in slashes.filter(|&(at, &byte)| byte == b'/' && at > 0) {
+        match tree.at(&name[..at]) {
+            Ok(_) => {}
             Err(Errno::ENOENT) => {
                 let parent = tree.resolve_parent(tree.root(), Path::new(&name[..at])?)?;
-                let made = Vnode::directory(0o755, now)?;
-                tree.create(&parent, &made, now)?;
-                made
+                tree.make(&parent, &New::of_root(What::Directory, 0o755))?;
             }
             Err(error) => return Err(error),
-        };
+        }
     }
-    Ok(directory)
+    Ok(())
 }

@@ -1,0 +1,162 @@
+//! Regular files: bytes and their end.
+//!
+//! Owns: a file's size, reading, writing, cutting. Does not own: the bytes (a [`Store`]'s object, where
+//! mappings meet `read` and `write`), blocks of a disk (`file_system`).
+//!
+//! A program can write through a mapping what lies between the end of a file and the end of its last
+//! page. Nobody may find that in the file: whatever makes a file longer first writes zeros there.
+
+use super::store::Store;
+use super::vnode::{Body, Vnode};
+use super::{FileRank, Mount};
+use crate::shared::Shared;
+use abi::Errno;
+use core::sync::atomic::{AtomicU64, Ordering};
+use sync::SleepRwLock;
+
+/// The largest file, in bytes.
+pub const MAXIMUM_FILE: u64 = 1 << 40;
+
+/// A file's contents and their length.
+pub struct File<S: Store> {
+    /// The bytes.
+    pub object: Shared<S::Object>,
+    size: AtomicU64,
+    /// Shared by who reads, alone for who changes bytes or size.
+    lock: SleepRwLock<S::Platform, FileRank, ()>,
+}
+
+impl<S: Store> File<S> {
+    pub(super) fn new(object: Shared<S::Object>, size: u64) -> Self {
+        Self {
+            object,
+            size: AtomicU64::new(size),
+            lock: SleepRwLock::new(()),
+        }
+    }
+
+    /// Bytes.
+    pub fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
+    }
+
+    /// Makes the file longer. Its lock is held alone.
+    fn grow(&self, size: u64, new: u64, written_from: u64) -> Result<(), Errno> {
+        S::resize(&self.object, new)?;
+        let page = S::page_size();
+        let end = size.next_multiple_of(page).min(written_from).min(new);
+        let zeros = [0; 256];
+        let mut at = size;
+        while at < end {
+            let count = (end - at).min(zeros.len() as u64);
+            if let Err(error) = S::write(&self.object, at, &zeros[..count as usize]) {
+                // What was smaller before fits again.
+                let _ = S::resize(&self.object, size);
+                return Err(error);
+            }
+            at += count;
+        }
+        self.size.store(new, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl<S: Store> Vnode<S> {
+    /// Reads a file from `offset`; answers how many bytes there were.
+    pub fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        let file = self.as_file()?;
+        let _lock = file.lock.read();
+        let count = file.size().saturating_sub(offset).min(into.len() as u64) as usize;
+        if count > 0 {
+            S::read(&file.object, offset, &mut into[..count])?;
+        }
+        Ok(count)
+    }
+
+    /// Writes all of `from` at `offset` (`None`: at the end); answers where it began.
+    pub fn write(&self, offset: Option<u64>, from: &[u8]) -> Result<u64, Errno> {
+        let file = self.as_file()?;
+        let _lock = file.lock.write();
+        let size = file.size();
+        let offset = offset.unwrap_or(size);
+        let end = offset.checked_add(from.len() as u64).ok_or(Errno::EFBIG)?;
+        if end > MAXIMUM_FILE {
+            return Err(Errno::EFBIG);
+        }
+        if from.is_empty() {
+            return Ok(offset);
+        }
+        if end > size {
+            file.grow(size, end, offset)?;
+        }
+        if let Err(error) = S::write(&file.object, offset, from) {
+            if end > size {
+                // Nothing was written that anybody asked for: the file is what it was.
+                file.size.store(size, Ordering::Release);
+                let _ = S::resize(&file.object, size);
+            }
+            return Err(error);
+        }
+        self.touch();
+        Ok(offset)
+    }
+
+    /// Sets a file's size. `EROFS`.
+    pub fn truncate(&self, length: u64) -> Result<(), Errno> {
+        let file = self.as_file()?;
+        self.mount().check_writable()?;
+        if length > MAXIMUM_FILE {
+            return Err(Errno::EFBIG);
+        }
+        let _lock = file.lock.write();
+        let size = file.size();
+        if length > size {
+            file.grow(size, length, length)?;
+        } else if length < size {
+            S::resize(&file.object, length)?;
+            file.size.store(length, Ordering::Release);
+            // No page of what is cut off is on its way any more.
+            self.system().resize(self.number, length)?;
+        }
+        self.touch();
+        Ok(())
+    }
+
+    /// Makes the file durable: first its bytes, then its size and what else is known of it.
+    pub fn sync(this: &Shared<Self>) -> Result<(), Errno> {
+        this.write_back()?;
+        this.system().sync(this.number)
+    }
+
+    /// Writes bytes and attributes to the file system, which may keep them for a while.
+    pub(super) fn write_back(&self) -> Result<(), Errno> {
+        let size = self.kept_size();
+        if let Body::File(file) = &self.body {
+            S::sync(&file.object)?;
+        }
+        self.write_attributes(size)
+    }
+
+    fn kept_size(&self) -> u64 {
+        match &self.body {
+            Body::File(file) => file.size(),
+            _ => 0,
+        }
+    }
+
+    /// Whether nobody has its bytes but itself.
+    pub(super) fn is_unmapped(&self) -> bool {
+        match &self.body {
+            Body::File(file) => S::is_alone(&file.object),
+            _ => true,
+        }
+    }
+}
+
+/// Gives a vnode up that has no name left, if nobody else has it: `mine` references are the caller's.
+/// What nobody finds now the next sweep does.
+pub fn retire<S: Store>(node: &Shared<Vnode<S>>, mine: usize) {
+    if node.links() == 0 {
+        Mount::forget(node, mine);
+    }
+}
