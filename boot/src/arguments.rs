@@ -48,6 +48,11 @@ pub struct Arguments {
     /// `jitter=N`: a thread's turn is no longer 10 ms but a random time of N microseconds at most (N > 0), by
     /// the seed: threads lose their CPU in other places each time.
     pub jitter: Option<u64>,
+    /// `ramdisk=64M`: the RAM disk `rd1` of this size, as [`bytes`] reads it. What is no size is said later and
+    /// hinders nothing.
+    pub ramdisk: Option<&'static str>,
+    /// `block_fail=RULES`: which requests of block devices fail; the kernel reads the rules.
+    pub block_fail: Option<&'static str>,
 }
 
 /// The first word that is not an argument: an unknown key, a bad value, or a key given twice.
@@ -65,7 +70,7 @@ impl Arguments {
     /// hexadecimal after `0x`.
     pub fn parse(line: &'static str) -> Result<Self, UnknownArgument<'static>> {
         let mut arguments = Self::default();
-        let mut seen = 0u8;
+        let mut seen = 0u16;
         for word in line.split_ascii_whitespace() {
             let bit = arguments.word(word).ok_or(UnknownArgument(word))?;
             if seen & bit != 0 {
@@ -90,7 +95,7 @@ impl Arguments {
     }
 
     /// Takes one word; answers a bit that stands for its key.
-    fn word(&mut self, word: &'static str) -> Option<u8> {
+    fn word(&mut self, word: &'static str) -> Option<u16> {
         let (key, value) = word.split_once('=')?;
         match key {
             "console" => {
@@ -135,6 +140,14 @@ impl Arguments {
                 self.jitter = Some(number(value).filter(|&longest| longest > 0)?);
                 Some(128)
             }
+            "ramdisk" => {
+                self.ramdisk = Some(text(value)?);
+                Some(256)
+            }
+            "block_fail" => {
+                self.block_fail = Some(text(value)?);
+                Some(512)
+            }
             _ => None,
         }
     }
@@ -156,6 +169,19 @@ fn number(value: &str) -> Option<u64> {
     u64::from_str_radix(digits, radix).ok()
 }
 
+/// A number of bytes: digits, and `K`, `M` or `G` for powers of 1024. `None` if it is none, or 0.
+pub fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G']);
+    let unit = match text.get(digits.len()..)? {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        "g" | "G" => 1 << 30,
+        _ => return None,
+    };
+    number(digits)?.checked_mul(unit).filter(|&bytes| bytes > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,7 +194,8 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let arguments = Arguments::parse(
-            "console=record mode=test seed=0x1f filter=cow skip=3 isolate=vm::fork kmem_fail=7 jitter=300",
+            "console=record mode=test seed=0x1f filter=cow skip=3 isolate=vm::fork kmem_fail=7 jitter=300 \
+             ramdisk=64M block_fail=rd1:read:1",
         )
         .unwrap();
         assert_eq!(
@@ -182,6 +209,8 @@ mod tests {
                 isolate: Some("vm::fork"),
                 kmem_fail: Some(7),
                 jitter: Some(300),
+                ramdisk: Some("64M"),
+                block_fail: Some("rd1:read:1"),
             }
         );
     }
@@ -202,6 +231,7 @@ mod tests {
             ("kmem_fail=0", "kmem_fail=0"),
             ("jitter=0", "jitter=0"),
             ("filter=", "filter="),
+            ("ramdisk=", "ramdisk="),
             ("seed=1 seed=2", "seed=2"),
         ] {
             assert_eq!(Arguments::parse(line), Err(UnknownArgument(word)), "{line}");
@@ -215,6 +245,27 @@ mod tests {
     #[test]
     fn a_value_may_contain_the_equals_sign() {
         assert_eq!(Arguments::parse("filter=a=b").unwrap().filter, Some("a=b"));
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(bytes("512"), Some(512));
+        assert_eq!(bytes("3k"), Some(3 << 10));
+        assert_eq!(bytes("64M"), Some(64 << 20));
+        assert_eq!(bytes("2G"), Some(2 << 30));
+        for wrong in [
+            "",
+            "M",
+            "0",
+            "0M",
+            "-1M",
+            "1T",
+            "1MM",
+            "6.5M",
+            "17179869184G",
+        ] {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

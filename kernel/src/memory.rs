@@ -71,6 +71,14 @@ pub fn init(info: &'static BootInfo) -> Result<(), &'static str> {
     let usable = &mut usable[..count];
     let storage = take(usable, storage_bytes(frames)).ok_or("no room for the frames' records")?;
     let array = take(usable, frames * size_of::<Page>() as u64).ok_or("no room for the page array")?;
+    if let Some(text) = info.arguments.ramdisk {
+        match take_ramdisk(usable, text) {
+            Ok(range) => {
+                RAMDISK.call_once(|| range);
+            }
+            Err(why) => crate::log!("ramdisk={text}: {why}; there is no rd1"),
+        }
+    }
     let array = direct_map(array) as *mut Page;
     for index in 0..frames as usize {
         // SAFETY: the array is RAM that `take` gave to us alone, long enough for `frames` records.
@@ -105,15 +113,25 @@ pub fn init(info: &'static BootInfo) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Gives the frames of `range` to the memory system: what the archive lay in.
-pub fn free_frames(range: PhysRange, info: &BootInfo) {
-    let first = info.memory.first().map_or(0, |range| range.start);
-    let start = range.start.next_multiple_of(PAGE_SIZE);
-    let pages = (range.end.saturating_sub(start)) / PAGE_SIZE;
-    if pages > 0 {
-        let index = (start - first) / PAGE_SIZE;
-        vm().release_boot_frames(PageId(index as u32), Pages(pages));
+/// The RAM of the disk that `ramdisk=` asked for.
+static RAMDISK: spin::Once<PhysRange> = spin::Once::new();
+
+/// The same, if it was asked for and there is room.
+pub fn ramdisk() -> Option<PhysRange> {
+    RAMDISK.get().copied()
+}
+
+/// Takes a RAM disk's memory, and leaves the machine what it needs.
+fn take_ramdisk(usable: &mut [PhysRange], text: &str) -> Result<PhysRange, &'static str> {
+    let bytes = boot::arguments::bytes(text).ok_or("no size such as 64M")?;
+    let bytes = bytes.checked_next_multiple_of(PAGE_SIZE).ok_or("no size such as 64M")?;
+    let all: u64 = usable.iter().map(|range| range.end - range.start).sum();
+    if all.checked_sub(bytes).is_none_or(|left| left < boot::MINIMUM_MEMORY) {
+        return Err("too little memory for that");
     }
+    let start = take(usable, bytes).ok_or("no piece of memory is so large")?;
+    let end = start + bytes;
+    Ok(PhysRange { start, end })
 }
 
 /// Takes bytes from the end of the largest range.

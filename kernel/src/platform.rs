@@ -30,6 +30,10 @@ ranks! {
     TaskStateRank = 7, "task state";
     /// The process table.
     TableRank = sync::rank::TASK, "process table";
+    /// Part of a block changes.
+    BlockBytesRank = 10, "partial blocks";
+    /// Block devices: requests, frames, rules.
+    BlockRank = 48, "block devices", INTERRUPT;
     /// Free kernel stacks.
     StackRank = 9, "kernel stacks";
     /// The scheduler's books.

@@ -8,7 +8,7 @@ use crate::files::{self, tree};
 use crate::sched::queues::Priority;
 use crate::sched::{Thread, Work, cpus, run, turn};
 use crate::vfs::unpack::{UnpackError, unpack};
-use crate::{clock, init, log, memory, panic, random, zones};
+use crate::{block, clock, init, log, memory, panic, random, zones};
 use arch::layout::direct_map;
 use boot::{BootInfo, PhysRange};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -53,23 +53,26 @@ fn first_thread() {
     if let Err(error) = files::init() {
         boot::report::fail(format_args!("file tree: {}", error.text()));
     }
+    // The archive stays where it is, as `rd0`.
+    if block::init(info).is_err() {
+        boot::report::fail(format_args!("block devices: no memory"));
+    }
     if let Err(error) = files::furnish().and_then(|()| Ok(tty::start()?)) {
         boot::report::fail(format_args!("devices: {}", error.text()));
     }
     match info.initrd {
-        Some(range) => unpack_root(info, range),
+        Some(range) => unpack_root(range),
         None => boot::report::fail(format_args!("no root archive: pass one with -initrd")),
     }
     cpus::start_all(info);
     init::begin(info);
 }
 
-/// Unpacks the archive and frees what it lay in.
-fn unpack_root(info: &BootInfo, range: PhysRange) {
+/// Unpacks the archive.
+fn unpack_root(range: PhysRange) {
     let start = direct_map(range.start) as *const u8;
     let length = range.end.saturating_sub(range.start) as usize;
-    // SAFETY: the direct map shows all RAM; the archive's frames belong to nobody until they are
-    // freed below, after the last use of the slice.
+    // SAFETY: the direct map shows all RAM; nobody writes the disk that the module is before its last use here.
     let archive = unsafe { core::slice::from_raw_parts(start, length) };
     match unpack(tree(), archive) {
         Ok(count) => log!("root: {count} files, {} KiB", length / 1024),
@@ -80,5 +83,4 @@ fn unpack_root(info: &BootInfo, range: PhysRange) {
             boot::report::fail(format_args!("the root archive: {}", error.text()))
         }
     }
-    memory::free_frames(range, info);
 }

@@ -1,8 +1,9 @@
 //! Devices: what a special file's number stands for.
 //!
-//! Owns: the numbers, Darwin's. Does not own: the terminal (`console::tty`), random numbers (`random`).
+//! Owns: the numbers, Darwin's. Does not own: the terminal (`console::tty`), random numbers (`random`), disks (`block`).
 
 use super::pipe::Blocks;
+use crate::block::special;
 use crate::console::tty;
 use crate::syscall::Failure;
 use crate::vfs::Kind;
@@ -24,7 +25,12 @@ pub enum Device {
     Random,
     /// The same.
     Urandom,
+    /// The block device of that number.
+    Block(u8),
 }
+
+/// The driver of all block devices.
+const BLOCK_MAJOR: u8 = 1;
 
 /// What `/dev` holds.
 pub const ALL: [(&[u8], Device); 6] = [
@@ -46,18 +52,22 @@ impl Device {
             Self::Zero => DeviceNumber::new(3, 3),
             Self::Random => DeviceNumber::new(17, 0),
             Self::Urandom => DeviceNumber::new(17, 1),
+            Self::Block(number) => DeviceNumber::new(BLOCK_MAJOR, number as u32),
         }
     }
 
     /// The device of a number. `ENXIO` if there is none.
     pub fn of(number: DeviceNumber) -> Result<Self, Errno> {
+        if number.major() == BLOCK_MAJOR {
+            return u8::try_from(number.minor()).map(Self::Block).map_err(|_| Errno::ENXIO);
+        }
         let found = ALL.iter().find(|(_, device)| device.number() == number);
         found.map(|&(_, device)| device).ok_or(Errno::ENXIO)
     }
 
     /// The type of its special file.
     pub fn kind(self) -> Kind {
-        Kind::Character
+        if matches!(self, Self::Block(_)) { Kind::Block } else { Kind::Character }
     }
 
     /// Whether it is the terminal.
@@ -65,8 +75,8 @@ impl Device {
         matches!(self, Self::Console | Self::Tty)
     }
 
-    /// Reads what it has.
-    pub fn read(self, into: &mut [u8], blocks: Blocks) -> Result<usize, Failure> {
+    /// Reads what it has, a block device from byte `at`.
+    pub fn read(self, at: u64, into: &mut [u8], blocks: Blocks) -> Result<usize, Failure> {
         match self {
             Self::Null => Ok(0),
             Self::Zero => {
@@ -79,14 +89,17 @@ impl Device {
             }
             Self::Console | Self::Tty if blocks == Blocks::No && tty::available() == 0 => Err(Errno::EAGAIN.into()),
             Self::Console | Self::Tty => tty::read(into),
+            Self::Block(number) => Ok(special::read(number, at, into)?),
         }
     }
 
-    /// Writes all of it.
-    pub fn write(self, from: &[u8]) -> usize {
-        if self.is_terminal() {
-            tty::write(from);
+    /// Writes all of it, to a block device from byte `at` on and as far as there is room.
+    pub fn write(self, at: u64, from: &[u8]) -> Result<usize, Failure> {
+        match self {
+            Self::Console | Self::Tty => tty::write(from),
+            Self::Block(number) => return Ok(special::write(number, at, from)?),
+            _ => {}
         }
-        from.len()
+        Ok(from.len())
     }
 }

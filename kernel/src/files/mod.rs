@@ -15,7 +15,8 @@ pub use device::Device;
 pub use open::{OpenFile, What};
 pub use store::ObjectStore;
 
-use crate::shared::Shared;
+use crate::block::special;
+use crate::shared::{Shared, try_bytes};
 use crate::vfs::path::{Parent, Path};
 use crate::vfs::{Access, MemoryFs, New, System, Tree, Vnode, attributes};
 use abi::Errno;
@@ -51,6 +52,13 @@ pub fn furnish() -> Result<(), Errno> {
     }
     for (path, device) in device::ALL {
         make(path, attributes::What::Device(device.kind(), device.number()), 0o666)?;
+    }
+    for (number, name) in special::numbers() {
+        let mut path = try_bytes(b"/dev/")?;
+        path.try_reserve(name.len()).map_err(|_| Errno::ENOMEM)?;
+        path.extend_from_slice(name.as_bytes());
+        let device = Device::Block(number);
+        make(&path, attributes::What::Device(device.kind(), device.number()), 0o640)?;
     }
     Ok(())
 }

@@ -153,7 +153,9 @@ impl OpenFile {
             What::Shared(_) => Err(Errno::ENXIO.into()),
             What::Node(node) => match &node.body {
                 Body::File(_) => Ok(node.read(at.unwrap_or_else(|| self.offset()), into)?),
-                Body::Device(number) => Device::of(*number)?.read(into, self.blocks()),
+                Body::Device(number) => {
+                    Device::of(*number)?.read(at.unwrap_or_else(|| self.offset()), into, self.blocks())
+                },
                 Body::Directory(_) => Err(Errno::EISDIR.into()),
                 Body::Link(_) | Body::Other => Err(Errno::EINVAL.into()),
             },
@@ -210,7 +212,14 @@ impl OpenFile {
                     }
                     Ok(from.len())
                 }
-                Body::Device(number) => Ok(Device::of(*number)?.write(from)),
+                Body::Device(number) => {
+                    let begin = at.unwrap_or_else(|| self.offset());
+                    let count = Device::of(*number)?.write(begin, from)?;
+                    if at.is_none() {
+                        self.seek(begin + count as u64);
+                    }
+                    Ok(count)
+                }
                 Body::Directory(_) => Err(Errno::EISDIR.into()),
                 Body::Link(_) | Body::Other => Err(Errno::EINVAL.into()),
             },

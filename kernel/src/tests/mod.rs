@@ -15,6 +15,7 @@
 )]
 
 mod balance;
+mod block;
 mod copies;
 mod exec;
 mod fault;
@@ -67,6 +68,7 @@ macro_rules! tests {
 use tests;
 
 static MODULES: &[&[Test]] = &[
+    block::TESTS,
     copies::TESTS,
     exec::TESTS,
     fault::TESTS,

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// What a boot to the plan takes on an idle host.
 const NOMINAL_BOOT: Duration = Duration::from_millis(500);
 
+/// The size of the RAM disk that the tests of block devices write on.
+const RAM_DISK: &str = "1M";
+
 /// How long nothing may be heard.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -284,6 +287,7 @@ impl Session {
             "console=record".into(),
             "mode=test".into(),
             format!("seed={}", self.choice.seed),
+            format!("ramdisk={RAM_DISK}"),
         ];
         match isolate {
             Some(name) => words.push(format!("isolate={name}")),

@@ -1,0 +1,332 @@
+//! Block devices: RAM disks and virtio disks, by frames and by bytes.
+
+use super::rig::{Rig, page};
+use super::threads::with_threads;
+use super::{Outcome, Unmet, check, same, tests};
+use crate::block::rule::{Fate, Rule, Rules, Where};
+use crate::block::{self, BLOCK, BlockDevice, Operation, Part, Why, bytes, inject};
+use crate::memory::vm;
+use crate::random;
+use crate::sched::queues::Priority;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use vm::{Guard, Machine, PageId, VirtAddr};
+
+tests!("block":
+    rd0_holds_the_loaders_module,
+    a_ram_disk_keeps_what_is_written,
+    a_ram_disk_serves_several_threads,
+    bytes_of_a_ram_disk_need_no_alignment,
+    requests_that_make_no_sense_fail,
+    injected_errors_strike_and_end,
+);
+
+/// Pages of the kernel's own, for requests.
+struct Memory {
+    at: VirtAddr,
+    pages: u64,
+}
+
+impl Memory {
+    fn new(pages: u64) -> Outcome<Self> {
+        let at = vm().kmem_alloc(pages * page(), Guard::None, 0)?;
+        Ok(Self { at, pages })
+    }
+
+    fn page(&self, index: u64) -> PageId {
+        let machine = vm().machine();
+        let at = VirtAddr(self.at.0 + index * page());
+        match machine.pmap_extract(machine.kernel_pmap(), at) {
+            Some((page, _)) => page,
+            None => unreachable!("kmem_alloc maps what it gives"),
+        }
+    }
+
+    /// All of it, page by page.
+    fn whole(&self) -> Vec<Part> {
+        let whole = |index| self.part(index, 0, page());
+        (0..self.pages).map(whole).collect()
+    }
+
+    fn part(&self, index: u64, offset: u64, length: u64) -> Part {
+        Part {
+            page: self.page(index),
+            offset: offset as u32,
+            length: length as u32,
+        }
+    }
+
+    fn set(&self, at: u64, from: &[u8]) {
+        for (index, byte) in (at..).zip(from) {
+            vm().machine().write_page(
+                self.page(index / page()),
+                (index % page()) as usize,
+                &[*byte],
+            );
+        }
+    }
+
+    fn get(&self, at: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        for (index, byte) in (at..).zip(&mut bytes) {
+            vm().machine().read_page(
+                self.page(index / page()),
+                (index % page()) as usize,
+                core::slice::from_mut(byte),
+            );
+        }
+        bytes
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // What `kmem_alloc` gave can be freed.
+        let _ = vm().kmem_free(self.at, self.pages * page());
+    }
+}
+
+/// Bytes that nothing else has: of a number.
+fn pattern(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed;
+    let next = || {
+        state = random::mix(state);
+        state as u8
+    };
+    core::iter::repeat_with(next).take(length).collect()
+}
+
+fn find(name: &str) -> Outcome<&'static dyn BlockDevice> {
+    block::find(name).ok_or_else(|| Unmet::skipped(format_args!("this machine has no {name}")))
+}
+
+fn rd0_holds_the_loaders_module(_: &mut Rig<'_>) -> Outcome {
+    let disk = block::find("rd0").ok_or_else(|| Unmet::failed("there is no rd0"))?;
+    let mut magic = [0; 6];
+    bytes::read(disk, 0, &mut magic).map_err(Unmet::failed)?;
+    same!(&magic, b"070701");
+    check!(disk.bytes().is_multiple_of(BLOCK) && disk.bytes() > 64 * 1024);
+    // It can be written, in memory, and nobody needs the archive any more.
+    bytes::write(disk, 1, b"!").map_err(Unmet::failed)?;
+    bytes::read(disk, 0, &mut magic).map_err(Unmet::failed)?;
+    same!(&magic, b"0!0701");
+    bytes::write(disk, 0, b"070701").map_err(Unmet::failed)
+}
+
+fn a_ram_disk_keeps_what_is_written(rig: &mut Rig<'_>) -> Outcome {
+    keeps_what_is_written(find("rd1")?, rig)
+}
+
+/// Patterns through whole pages and through odd parts, at the start, in the middle, at the end.
+fn keeps_what_is_written(disk: &dyn BlockDevice, rig: &mut Rig<'_>) -> Outcome {
+    let before = disk.statistics();
+    let memory = Memory::new(4)?;
+    let size = 4 * page();
+    for at in [
+        0,
+        7 * BLOCK,
+        disk.bytes() / 2 / BLOCK * BLOCK,
+        disk.bytes() - size,
+    ] {
+        let bytes = pattern(rig.below(u64::MAX), size as usize);
+        memory.set(0, &bytes);
+        disk.write(at, &memory.whole()).map_err(Unmet::failed)?;
+        memory.set(0, &vec![0; size as usize]);
+        disk.read(at, &memory.whole()).map_err(Unmet::failed)?;
+        same!(memory.get(0, size as usize) == bytes, true);
+        // The same blocks in odd parts and another order of frames.
+        let odd = [
+            memory.part(3, 3, 100),
+            memory.part(0, 1000, 1),
+            memory.part(2, 77, 923),
+        ];
+        disk.read(at, &odd).map_err(Unmet::failed)?;
+        same!(memory.get(3 * page() + 3, 100), bytes[..100]);
+        same!(memory.get(1000, 1), bytes[100..101]);
+        same!(memory.get(2 * page() + 77, 923), bytes[101..1024]);
+        memory.set(3 * page() + 3, &[1; 100]);
+        disk.write(at + BLOCK, &odd).map_err(Unmet::failed)?;
+        disk.read(at, &memory.whole()).map_err(Unmet::failed)?;
+        same!(memory.get(0, 512), bytes[..512]);
+        same!(memory.get(512, 100), [1; 100]);
+        same!(memory.get(612, 924), bytes[100..1024]);
+        same!(
+            memory.get(1536, size as usize - 1536) == bytes[1536..],
+            true
+        );
+    }
+    disk.flush().map_err(Unmet::failed)?;
+    let after = disk.statistics();
+    same!(after.writes - before.writes, 8);
+    same!(after.reads - before.reads, 12);
+    same!(
+        after.bytes_written - before.bytes_written,
+        4 * (size + 1024)
+    );
+    same!(after.bytes_read - before.bytes_read, 4 * (2 * size + 1024));
+    same!(after.flushes - before.flushes, 1);
+    same!(after.errors, before.errors);
+    Ok(())
+}
+
+struct Crowd {
+    disk: &'static dyn BlockDevice,
+    wrong: AtomicUsize,
+    seed: u64,
+}
+
+const THREADS: usize = 6;
+const ROUNDS: u64 = 12;
+
+fn a_ram_disk_serves_several_threads(rig: &mut Rig<'_>) -> Outcome {
+    serves_several_threads(find("rd1")?, rig)
+}
+
+/// Each thread has a part of the disk for itself; what it reads is what it wrote.
+fn serves_several_threads(disk: &'static dyn BlockDevice, rig: &mut Rig<'_>) -> Outcome {
+    let crowd = Crowd {
+        disk,
+        wrong: AtomicUsize::new(0),
+        seed: rig.below(u64::MAX),
+    };
+    let work = |crowd: &Crowd, index: usize| {
+        if work_alone(crowd, index as u64).is_err() {
+            crowd.wrong.fetch_add(1, SeqCst);
+        }
+    };
+    with_threads(&crowd, THREADS, Priority::USER, work, || Ok(()))?;
+    same!(crowd.wrong.load(SeqCst), 0);
+    Ok(())
+}
+
+fn work_alone(crowd: &Crowd, index: u64) -> Outcome {
+    let (disk, size) = (crowd.disk, 2 * page());
+    let memory = Memory::new(2)?;
+    let share = disk.bytes() / THREADS as u64 / BLOCK * BLOCK;
+    let mut state = random::mix(crowd.seed ^ index);
+    let mut written = Vec::new();
+    for _ in 0..ROUNDS {
+        state = random::mix(state);
+        let at = share * index + state % ((share - size) / BLOCK) * BLOCK;
+        let bytes = pattern(state, size as usize);
+        memory.set(0, &bytes);
+        disk.write(at, &memory.whole()).map_err(Unmet::failed)?;
+        written.push((at, bytes));
+        // What came later wins where they overlap: the last one is surely whole.
+        let Some((at, bytes)) = written.last() else {
+            continue;
+        };
+        memory.set(0, &vec![0; size as usize]);
+        disk.read(*at, &memory.whole()).map_err(Unmet::failed)?;
+        check!(memory.get(0, size as usize) == *bytes);
+    }
+    Ok(())
+}
+
+fn bytes_of_a_ram_disk_need_no_alignment(rig: &mut Rig<'_>) -> Outcome {
+    bytes_need_no_alignment(find("rd1")?, rig)
+}
+
+fn bytes_need_no_alignment(disk: &dyn BlockDevice, rig: &mut Rig<'_>) -> Outcome {
+    let size = 5 * page() as usize;
+    let mut model = pattern(rig.below(u64::MAX), size);
+    bytes::write(disk, 512, &model).map_err(Unmet::failed)?;
+    for _ in 0..40 {
+        let at = rig.below(size as u64 - 1) as usize;
+        let length = 1 + rig.below((size - at) as u64 - 1) as usize;
+        let piece = pattern(rig.below(u64::MAX), length);
+        bytes::write(disk, 512 + at as u64, &piece).map_err(Unmet::failed)?;
+        model[at..at + length].copy_from_slice(&piece);
+    }
+    let mut all = vec![0; size];
+    bytes::read(disk, 512, &mut all).map_err(Unmet::failed)?;
+    same!(all == model, true);
+    let at = 700;
+    let mut some = vec![0; 3000];
+    bytes::read(disk, 512 + at as u64, &mut some).map_err(Unmet::failed)?;
+    same!(some == model[at..at + 3000], true);
+    Ok(())
+}
+
+fn requests_that_make_no_sense_fail(_: &mut Rig<'_>) -> Outcome {
+    let memory = Memory::new(2)?;
+    for disk in block::all() {
+        let end = disk.bytes();
+        let before = disk.statistics();
+        let block = [memory.part(0, 0, BLOCK)];
+        let why = |result: Result<(), block::BlockError>| result.err().map(|error| error.why);
+        same!(why(disk.read(end, &block)), Some(Why::Beyond));
+        same!(why(disk.write(end, &block)), Some(Why::Beyond));
+        same!(
+            why(disk.read(end - BLOCK, &[block[0], block[0]])),
+            Some(Why::Beyond)
+        );
+        same!(why(disk.read(u64::MAX - 511, &block)), Some(Why::Beyond));
+        same!(why(disk.read(1, &block)), Some(Why::Unaligned));
+        same!(
+            why(disk.read(0, &[memory.part(0, 0, 511)])),
+            Some(Why::Unaligned)
+        );
+        same!(
+            why(disk.read(0, &[memory.part(0, page() - 1, BLOCK)])),
+            Some(Why::Unaligned)
+        );
+        same!(why(disk.read(0, &[])), None);
+        let Err(error) = disk.read(end, &block) else {
+            return Err(Unmet::failed("beyond the end"));
+        };
+        same!(
+            (error.device, error.operation, error.block),
+            (disk.name(), Operation::Read, end / BLOCK)
+        );
+        let after = disk.statistics();
+        same!(after.errors - before.errors, 8);
+        same!(after.bytes_read, before.bytes_read);
+    }
+    Ok(())
+}
+
+fn injected_errors_strike_and_end(_: &mut Rig<'_>) -> Outcome {
+    let outcome = injected_errors();
+    inject::set(Rules::NONE);
+    outcome
+}
+
+fn rule(disk: &dyn BlockDevice, operation: Operation, place: Where, fate: Fate) -> Outcome {
+    let mut rules = Rules::NONE;
+    let rule = Rule::new(disk.name(), operation, place, fate);
+    rule.and_then(|rule| rules.add(rule))
+        .ok_or_else(|| Unmet::failed("no rule"))?;
+    inject::set(rules);
+    Ok(())
+}
+
+fn injected_errors() -> Outcome {
+    let memory = Memory::new(1)?;
+    let why = |result: Result<(), block::BlockError>| result.err().map(|error| error.why);
+    for disk in block::all().filter(|disk| disk.name() != "rd0") {
+        let two = [memory.part(0, 0, 2 * BLOCK)];
+        rule(
+            disk,
+            Operation::Write,
+            Where::Bytes(4 * BLOCK, 5 * BLOCK),
+            Fate::Fails,
+        )?;
+        same!(why(disk.write(3 * BLOCK, &two)), Some(Why::Injected));
+        same!(why(disk.write(4 * BLOCK, &two)), Some(Why::Injected));
+        same!(why(disk.write(5 * BLOCK, &two)), None);
+        same!(why(disk.write(2 * BLOCK, &two)), None);
+        same!(why(disk.read(4 * BLOCK, &two)), None);
+        rule(disk, Operation::Read, Where::After(2), Fate::Fails)?;
+        let read = || why(disk.read(0, &two));
+        same!(
+            [read(), read(), read(), read()],
+            [None, None, Some(Why::Injected), None]
+        );
+        rule(disk, Operation::Flush, Where::After(0), Fate::Fails)?;
+        same!(why(disk.flush()), Some(Why::Injected));
+        same!(why(disk.flush()), None);
+    }
+    Ok(())
+}
