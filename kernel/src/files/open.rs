@@ -10,9 +10,9 @@ use super::{Device, Node};
 use crate::shared::{NoMemory, Shared};
 use crate::syscall::Failure;
 use crate::user_memory::{get_bytes, put_bytes};
-use crate::vfs::{Body, retire};
+use crate::vfs::{Body, Vnode, retire};
 use abi::Errno;
-use abi::syscall::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_WRONLY};
+use abi::syscall::{O_ACCMODE, O_APPEND, O_DSYNC, O_NONBLOCK, O_RDONLY, O_SYNC, O_WRONLY};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Bytes of the buffer on the stack.
@@ -106,11 +106,15 @@ impl OpenFile {
         if !self.is_readable() {
             return Err(Errno::EBADF.into());
         }
-        if length <= SMALL as u64 {
+        let read = if length <= SMALL as u64 {
             self.read_by(&mut [0; SMALL], to, length, at)
         } else {
             self.read_by(&mut [0; CHUNK], to, length, at)
+        }?;
+        if let Some(node) = self.node() {
+            node.note_read();
         }
+        Ok(read)
     }
 
     fn read_by(&self, buffer: &mut [u8], to: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
@@ -167,11 +171,17 @@ impl OpenFile {
         if !self.is_writable() {
             return Err(Errno::EBADF.into());
         }
-        if length <= SMALL as u64 {
+        let wrote = if length <= SMALL as u64 {
             self.write_by(&mut [0; SMALL], from, length, at)
         } else {
             self.write_by(&mut [0; CHUNK], from, length, at)
+        }?;
+        if self.flags() & (O_SYNC | O_DSYNC) != 0
+            && let Some(node) = self.node()
+        {
+            Vnode::sync(node)?;
         }
+        Ok(wrote)
     }
 
     fn write_by(&self, buffer: &mut [u8], from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {

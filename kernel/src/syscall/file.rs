@@ -15,12 +15,14 @@ use crate::vfs::{Body, New, Path, Vnode, Walk, attributes};
 use abi::Errno;
 use abi::stat::{DIRENT_NAME_OFFSET, Stat64, mode};
 use abi::syscall::signal::SIGPIPE;
-use abi::syscall::{O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_TRUNC};
+use abi::syscall::{
+    O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_SYNC, O_TRUNC,
+};
 use abi::termios::FIONREAD;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// What an open keeps of its flags.
-const KEPT: u32 = O_ACCMODE | O_APPEND | O_NONBLOCK;
+const KEPT: u32 = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC;
 /// The most parts of a vector.
 const IOV_MAX: u64 = 1024;
 
@@ -122,13 +124,19 @@ pub fn open_path(task: &Task, path: &[u8], flags: u32, mode: u16) -> Result<Shar
     if flags & O_ACCMODE == O_ACCMODE {
         return Err(Errno::EINVAL);
     }
-    let node = match tree().resolve(&from, path, Walk::Follow) {
+    let walk = if flags & O_NOFOLLOW == 0 { Walk::Follow } else { Walk::NoFollow };
+    let node = match tree().resolve(&from, path, walk) {
         Ok(_) if flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL => return Err(Errno::EEXIST),
         Err(Errno::ENOENT) if flags & O_CREAT != 0 => create(task, &from, path, mode)?,
         result => result?,
     };
     let writes = flags & O_ACCMODE != 0;
+    if writes && matches!(node.body, Body::File(_)) {
+        node.mount().check_writable()?;
+    }
     match &node.body {
+        Body::Link(_) => return Err(Errno::ELOOP),
+        Body::Other => return Err(Errno::ENOTSUP),
         Body::Directory(_) if writes || flags & O_CREAT != 0 => return Err(Errno::EISDIR),
         Body::File(_) if flags & O_TRUNC != 0 && writes => node.truncate(0)?,
         Body::Directory(_) => {}
@@ -205,6 +213,8 @@ const F_SETFD: u64 = 2;
 const F_GETFL: u64 = 3;
 const F_SETFL: u64 = 4;
 const F_GETPATH: u64 = 50;
+const F_FULLFSYNC: u64 = 51;
+const F_BARRIERFSYNC: u64 = 85;
 const F_DUPFD_CLOEXEC: u64 = 67;
 const FD_CLOEXEC: u64 = 1;
 
@@ -239,6 +249,10 @@ pub fn fcntl(call: &mut Call<'_>) -> Answer {
             let path = Vnode::path(node, &mut buffer[..abi::proc::MAXPATHLEN - 1]).ok_or(Errno::ENOENT)?;
             put_bytes(argument, path)?;
             put(argument + path.len() as u64, &0u8)?;
+            0
+        }
+        F_FULLFSYNC | F_BARRIERFSYNC => {
+            Vnode::sync(file.node().ok_or(Errno::EBADF)?)?;
             0
         }
         _ => return Err(Errno::EINVAL.into()),

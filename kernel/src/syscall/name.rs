@@ -5,7 +5,8 @@ use super::file::{new_file, stat_of};
 use crate::files::{Node, tree};
 use crate::task::Task;
 use crate::user_memory::{PathText, put, put_bytes};
-use crate::vfs::{Body, Path, Walk, What};
+use crate::vfs::attributes::DeviceNumber;
+use crate::vfs::{Body, Kind, Path, Walk, What};
 use abi::Errno;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -51,12 +52,6 @@ pub fn chdir(call: &mut Call<'_>) -> Answer {
     DONE
 }
 
-/// `chmod(path, mode)`.
-pub fn chmod(call: &mut Call<'_>) -> Answer {
-    resolve(call.task, call.args[0], Walk::Follow)?.set_permissions(call.args[1] as u16)?;
-    DONE
-}
-
 /// `umask(mask)`: answers the old one.
 pub fn umask(call: &mut Call<'_>) -> Answer {
     let old = call.task.file_mask.swap(call.args[0] as u32 & 0o777, Relaxed);
@@ -87,6 +82,35 @@ pub fn mkdir(call: &mut Call<'_>) -> Answer {
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
     let parent = tree().resolve_parent(&from, Path::new(path.bytes())?)?;
     tree().make(&parent, &new_file(call.task, What::Directory, call.args[1] as u16))?;
+    DONE
+}
+
+/// `symlink(target, path)`.
+pub fn symlink(call: &mut Call<'_>) -> Answer {
+    let target = PathText::get(call.args[0])?;
+    let path = PathText::get(call.args[1])?;
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    let parent = tree().resolve_parent(&from, Path::new(path.bytes())?)?;
+    const MODE: u16 = 0o777;
+    tree().make(&parent, &new_file(call.task, What::Link(target.bytes()), MODE))?;
+    DONE
+}
+
+/// `mknod(path, mode, device)`: devices and files; there are no pipes with names.
+pub fn mknod(call: &mut Call<'_>) -> Answer {
+    let path = PathText::get(call.args[0])?;
+    let mode = call.args[1] as u16;
+    let number = DeviceNumber(call.args[2] as u32);
+    let what = match Kind::of_mode(mode) {
+        Some(kind @ (Kind::Character | Kind::Block)) if call.task.is_root() => What::Device(kind, number),
+        Some(Kind::Character | Kind::Block) => return Err(Errno::EPERM.into()),
+        Some(Kind::File) => What::File,
+        Some(Kind::Pipe) => return Err(Errno::ENOTSUP.into()),
+        _ => return Err(Errno::EINVAL.into()),
+    };
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    let parent = tree().resolve_parent(&from, Path::new(path.bytes())?)?;
+    tree().make(&parent, &new_file(call.task, what, mode))?;
     DONE
 }
 
