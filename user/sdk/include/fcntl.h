@@ -35,7 +35,9 @@ __BEGIN_DECLS
 #define F_GETFL 3
 #define F_SETFL 4
 #define F_GETPATH 50
+#define F_FULLFSYNC 51
 #define F_DUPFD_CLOEXEC 67
+#define F_BARRIERFSYNC 85
 #define FD_CLOEXEC 1
 
 int open(const char *path, int flags, ...);
