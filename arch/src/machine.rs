@@ -103,7 +103,7 @@ pub unsafe fn machine<P: Pager<Machine<P>>>(plan: MachinePlan) -> Machine<P> {
 }
 
 /// The calling CPU joins the machine: from here on it is asked to forget translations.
-pub fn join(machine: &Machine) {
+pub fn join<P: Pager<Machine<P>>>(machine: &Machine<P>) {
     let _here = sync::NoPreempt::<Target>::new();
     #[cfg(target_arch = "x86_64")]
     tlb::join();

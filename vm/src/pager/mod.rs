@@ -62,7 +62,10 @@ pub enum PagerError {
 ///
 /// The value is a handle. It is dropped with the object's memory, long after [`Pager::terminate`], where
 /// spin locks may be held: its `Drop` gives up a counted reference, no more.
-pub trait Pager<M: Machine>: Send + Sync + 'static {
+///
+/// `M` is the machine that uses it; the trait does not ask that it is one, so that a machine may be generic over
+/// its pager.
+pub trait Pager<M>: Send + Sync + 'static {
     /// The object is made (`memory_object_init`); `object` is the number that `object_id` answers.
     fn initialize(&self, _object: u64) {}
 
@@ -72,7 +75,9 @@ pub trait Pager<M: Machine>: Send + Sync + 'static {
     ///
     /// # Errors
     /// What the task gets to feel that needs the first wanted page; nobody else.
-    fn data_request(&self, pages: &mut PageIn<'_, M>) -> Result<(), PagerError>;
+    fn data_request(&self, pages: &mut PageIn<'_, M>) -> Result<(), PagerError>
+    where
+        M: Machine;
 
     /// Writes the frames of a run (`memory_object_data_return`). Bytes beyond the end of the file are not
     /// the file's: a pager that stores whole blocks stores zeros in their place, for the file may become
@@ -81,7 +86,9 @@ pub trait Pager<M: Machine>: Send + Sync + 'static {
     ///
     /// # Errors
     /// The pages are dirty again then, and the next `object_sync` says why.
-    fn data_return(&self, pages: &mut PageOut<'_, M>) -> Result<(), PagerError>;
+    fn data_return(&self, pages: &mut PageOut<'_, M>) -> Result<(), PagerError>
+    where
+        M: Machine;
 
     /// All that was returned so far is to survive a power cut (`memory_object_synchronize`).
     ///
@@ -107,12 +114,18 @@ pub trait Pager<M: Machine>: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub enum NoPager {}
 
-impl<M: Machine> Pager<M> for NoPager {
-    fn data_request(&self, _: &mut PageIn<'_, M>) -> Result<(), PagerError> {
+impl<M> Pager<M> for NoPager {
+    fn data_request(&self, _: &mut PageIn<'_, M>) -> Result<(), PagerError>
+    where
+        M: Machine,
+    {
         match *self {}
     }
 
-    fn data_return(&self, _: &mut PageOut<'_, M>) -> Result<(), PagerError> {
+    fn data_return(&self, _: &mut PageOut<'_, M>) -> Result<(), PagerError>
+    where
+        M: Machine,
+    {
         match *self {}
     }
 }

@@ -66,8 +66,11 @@ impl<const SHIFT: u32> Rig<SHIFT> {
     }
 }
 
+/// Runs of pages: the first one, and how many.
+pub(super) type Runs = Vec<(u64, u64)>;
+
 /// Runs of pages that were read, and written, among what was asked.
-pub(super) fn moved<const SHIFT: u32>(asked: &[Asked]) -> (Vec<(u64, u64)>, Vec<(u64, u64)>) {
+pub(super) fn moved<const SHIFT: u32>(asked: &[Asked]) -> (Runs, Runs) {
     let (mut read, mut written) = (Vec::new(), Vec::new());
     for call in asked {
         match *call {
