@@ -15,6 +15,7 @@ use crate::object::purgable::{PurgeQueues, Record};
 use crate::object::tree::NodeZones;
 use crate::object::{ObjRef, Object, ObjectKind};
 use crate::page::{Content, Page, PageArray};
+use crate::pager::notice::Notices;
 use crate::pager::paging::{Paging, PagingBox};
 use crate::pager::request::Answer;
 use crate::queues::Queues;
@@ -78,6 +79,7 @@ pub struct Vm<M: Machine> {
     pub(crate) audits: AtomicU32,
     /// Pages of files that pagers have not got yet.
     pub(crate) dirty: AtomicU64,
+    pub(crate) notices: Notices<M>,
 }
 
 impl<M: Machine> Vm<M> {
@@ -145,6 +147,7 @@ impl<M: Machine> Vm<M> {
             random: AtomicU64::new(0),
             audits: AtomicU32::new(0),
             dirty: AtomicU64::new(0),
+            notices: Notices::new(),
         };
         let kernel_map = Map::new(vm.next_serial(), Translation::Kernel, memory.kernel_range);
         let kernel_map = vm.zones.maps.alloc_ref(&vm.frames, kernel_map);

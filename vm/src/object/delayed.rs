@@ -167,6 +167,7 @@ impl<M: Machine> Vm<M> {
                 None => {
                     state.refs = state.refs.saturating_add(1);
                     state.aliased = true;
+                    self.notice(source, &state);
                 }
                 // Its reference to the original becomes the new one's.
                 Some(front) => {

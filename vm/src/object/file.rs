@@ -110,6 +110,7 @@ impl<M: Machine> Vm<M> {
         let mut batch = self.frames.batch();
         self.release_object(object.0, &mut batch);
         self.frames.finish(batch);
+        self.tell_pagers();
     }
 
     /// A number that names the object; regions that show it carry it.

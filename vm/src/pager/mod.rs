@@ -11,6 +11,7 @@
 //! | `page_in` | an empty slot gets its page |
 //! | `ahead` | how much is read with the page that is wanted |
 //! | `dirty` | which pages the pager has not got yet |
+//! | `notice` | what a pager is told of its object |
 //! | `evict` | clean pages leave memory |
 //! | `page_out` | dirty pages go to the pager: `object_sync`, write-behind |
 //!
@@ -29,6 +30,7 @@
 mod ahead;
 mod dirty;
 mod evict;
+pub(crate) mod notice;
 pub(crate) mod page_in;
 mod page_out;
 pub(crate) mod paging;

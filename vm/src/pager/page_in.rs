@@ -9,6 +9,7 @@
 //! without a word, and the wanted page is asked for alone: a bad block ahead hurts nobody.
 
 use super::ahead::Ahead;
+use super::paging::Known;
 use super::run::{RUN, RunPages};
 use super::{PageIn, Pager};
 use crate::addr::{PageId, Pages};
@@ -190,7 +191,10 @@ impl<M: Machine> Vm<M> {
         spare: &mut RunPages,
     ) -> Result<Option<Busy>, FaultError> {
         let mut state = object.write();
-        if !is_missing(&state, index) || !state.pin() {
+        let Some(paging) = &object.paging else {
+            return Ok(None);
+        };
+        if !is_missing(&state, index) || !state.pin(&mut paging.known()) {
             return Ok(None);
         }
         let mut place = |state: &mut ObjectState<M>, index: u64| {
@@ -280,28 +284,27 @@ impl<M: Machine> Vm<M> {
         }
     }
 
-    /// Keeps the object from ending, with it locked alone: see [`Vm::unpin`].
+    /// A request is over: gives up its reference. No lock is held.
     pub(super) fn unpin(&self, object: &ObjRef<M>) {
+        // Without a reference more there are 2³¹ of them, and the object does not end anyway.
         let Ok(again) = object.try_ref() else { return };
-        let mut state = object.write();
-        state.handles = state.handles.saturating_sub(1);
-        drop(state);
+        if let Some(paging) = &object.paging {
+            let mut known = paging.known();
+            known.pins = known.pins.saturating_sub(1);
+        }
         self.give_object(again);
+        self.tell_pagers();
     }
 }
 
 impl<M: Machine> ObjectState<M> {
-    /// A reference for the time of a request. It counts as a handle: nothing maps the object by it.
-    /// Answers false if the object has ended.
-    pub(super) fn pin(&mut self) -> bool {
-        if self.refs == 0 {
-            return false;
-        }
-        let (refs, handles) = (self.refs.checked_add(1), self.handles.checked_add(1));
-        let (Some(refs), Some(handles)) = (refs, handles) else {
-            return false;
-        };
-        (self.refs, self.handles) = (refs, handles);
+    /// A reference for the time of a request: the object does not end meanwhile. Answers false if it has
+    /// ended.
+    pub(super) fn pin(&mut self, known: &mut Known<M>) -> bool {
+        let refs = self.refs.checked_add(1).filter(|_| self.refs != 0);
+        let Some(refs) = refs else { return false };
+        self.refs = refs;
+        known.pins = known.pins.saturating_add(1);
         true
     }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Cleaning {
     number: u64,
 }
 
-impl Known {
+impl<M: Machine> Known<M> {
     /// A run on its way that meets these pages and is not younger than `number`.
     fn meets(&self, (from, to): (u64, u64), number: u64) -> bool {
         let mut runs = self.cleaning.iter().flatten();
@@ -222,7 +222,7 @@ impl<M: Machine> Vm<M> {
         if end == first {
             return Next::Later(first);
         }
-        if !state.pin() {
+        if !state.pin(&mut known) {
             return Next::Nothing;
         }
         let number = known.begun.wrapping_add(1);

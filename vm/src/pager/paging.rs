@@ -6,10 +6,11 @@
 
 use super::PagerError;
 use super::ahead::ReadAhead;
+use super::notice::Told;
 use super::page_out::{Cleaning, RUNS};
 use crate::frames::Frames;
 use crate::machine::Machine;
-use crate::object::Object;
+use crate::object::{ObjRef, Object};
 use crate::ranks::PagingRank;
 use core::sync::atomic::AtomicU64;
 use sync::{SpinGuard, SpinLock};
@@ -20,11 +21,11 @@ pub struct Paging<M: Machine> {
     pub(crate) pager: M::Pager,
     /// Pages that the pager has not got yet: changed with the object locked alone.
     pub(super) dirty: AtomicU64,
-    known: SpinLock<M, PagingRank, Known>,
+    known: SpinLock<M, PagingRank, Known<M>>,
 }
 
 /// What changes.
-pub(crate) struct Known {
+pub(crate) struct Known<M: Machine> {
     /// The size in bytes.
     pub bytes: u64,
     pub ahead: ReadAhead,
@@ -34,6 +35,11 @@ pub(crate) struct Known {
     pub cleaning: [Option<Cleaning>; RUNS],
     /// Runs that have begun so far.
     pub begun: u64,
+    /// References for the time of a request.
+    pub pins: u32,
+    pub told: Told,
+    /// The next object whose pager is to be told something.
+    pub next: Option<ObjRef<M>>,
     /// A write has failed, and no `object_sync` has said so.
     pub error: Option<PagerError>,
 }
@@ -51,12 +57,15 @@ impl<M: Machine> Paging<M> {
                 behind: (0, 0),
                 cleaning: [None; RUNS],
                 begun: 0,
+                pins: 0,
+                told: Told::new(),
+                next: None,
                 error: None,
             }),
         }
     }
 
-    pub(crate) fn known(&self) -> SpinGuard<'_, M, PagingRank, Known> {
+    pub(crate) fn known(&self) -> SpinGuard<'_, M, PagingRank, Known<M>> {
         self.known.lock()
     }
 }

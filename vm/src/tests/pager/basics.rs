@@ -210,3 +210,27 @@ both! {
         rig.vm.object_release(file);
     }
 }
+
+both! {
+    /// A pager is told of the first mapping and the last, and of the end of its object.
+    fn a_pager_is_told(rig, 512) {
+        let page = 1u64 << SHIFT;
+        let (file, pager) = rig.paged(4 * page);
+        let task = rig.task();
+        let at = rig.map_paged(&task, &file, 4, CopyMode::Shared);
+        assert_eq!(pager.asked(), [Asked::Map]);
+        let private = rig.map_paged(&task, &file, 4, CopyMode::Private);
+        rig.deallocate(&task, at, 4);
+        assert_eq!(pager.asked(), []);
+        rig.deallocate(&task, private, 4);
+        assert_eq!(pager.asked(), [Asked::LastUnmap]);
+        rig.map_paged(&task, &file, 2, CopyMode::Private);
+        let child = rig.fork(&task);
+        rig.end(task);
+        assert_eq!(pager.asked(), [Asked::Map]);
+        rig.vm.object_release(file);
+        assert_eq!(pager.asked(), []);
+        rig.end(child);
+        assert_eq!(pager.asked(), [Asked::LastUnmap, Asked::Terminate]);
+    }
+}
