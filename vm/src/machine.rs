@@ -13,6 +13,7 @@
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::page::{PageArray, PageList};
+use crate::pager::Pager;
 use crate::residence::{Account, Peaks, Residence};
 use abi::Protection;
 
@@ -144,6 +145,8 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// ([`Machine::pmap_enter_superpage`]); `None`: the machine has none that programs could get.
     const SUPERPAGE_SIZE: Option<u64> = None;
 
+    /// Where files' pages come from and go to. [`NoPager`](crate::NoPager) if there are no files.
+    type Pager: Pager<Self>;
     /// An address space's page tables, with their own locks inside.
     type Pmap: Send + Sync;
     /// Table frames and reverse-map entries held for one operation.

@@ -103,6 +103,28 @@ impl<M: Machine> Queues<M> {
         queue.push_tail(self.pages, page);
     }
 
+    /// Puts a held page into the speculative queue.
+    pub(crate) fn speculate(&self, page: PageId) {
+        let mut queue = self.speculative.0.lock();
+        self.pages.get(page).set_state(PageState::Speculative);
+        queue.push_tail(self.pages, page);
+    }
+
+    /// Puts a speculative page into the active queue. The page's object is locked, shared or alone; of
+    /// several who find the page speculative, one does it and is told so.
+    pub(crate) fn promote(&self, page: PageId) -> bool {
+        let record = self.pages.get(page);
+        let mut queue = self.speculative.0.lock();
+        if record.state() != PageState::Speculative {
+            return false;
+        }
+        queue.remove(self.pages, page);
+        record.set_state(PageState::Held);
+        drop(queue);
+        self.activate(page);
+        true
+    }
+
     fn queue_of(&self, state: PageState, shard: usize) -> Option<&SpinLock<M, QueueRank, Counted>> {
         match state {
             PageState::Active => Some(&self.active[shard % SHARDS].0),

@@ -15,6 +15,9 @@ use crate::object::purgable::{PurgeQueues, Record};
 use crate::object::tree::NodeZones;
 use crate::object::{ObjRef, Object, ObjectKind};
 use crate::page::{Content, Page, PageArray};
+use crate::pager::notice::Notices;
+use crate::pager::paging::{Paging, PagingBox};
+use crate::pager::request::Answer;
 use crate::queues::Queues;
 use crate::registry::Registry;
 use abi::KernReturn;
@@ -53,6 +56,8 @@ pub(crate) struct VmZones<M: Machine> {
     pub nodes: NodeZones<M>,
     pub memory_entries: RefZone<MemoryEntry<M>, Frames<M>>,
     pub purgables: RefZone<Record<M>, Frames<M>>,
+    pub pagings: Zone<Paging<M>, Frames<M>>,
+    pub answers: RefZone<Answer<M>, Frames<M>>,
 }
 
 /// A memory system.
@@ -72,6 +77,9 @@ pub struct Vm<M: Machine> {
     /// The state of the random addresses' generator.
     pub(crate) random: AtomicU64,
     pub(crate) audits: AtomicU32,
+    /// Pages of files that pagers have not got yet.
+    pub(crate) dirty: AtomicU64,
+    pub(crate) notices: Notices<M>,
 }
 
 impl<M: Machine> Vm<M> {
@@ -101,6 +109,12 @@ impl<M: Machine> Vm<M> {
                 .map_err(out)?,
             purgables: zones
                 .zone(&frames, "vm purgeable objects", options())
+                .map_err(out)?,
+            pagings: zones
+                .zone(&frames, "vm paged objects", options())
+                .map_err(out)?,
+            answers: zones
+                .zone(&frames, "vm pager requests", options())
                 .map_err(out)?,
             nodes: NodeZones {
                 leaves: zones
@@ -132,6 +146,8 @@ impl<M: Machine> Vm<M> {
             serial: AtomicU64::new(0),
             random: AtomicU64::new(0),
             audits: AtomicU32::new(0),
+            dirty: AtomicU64::new(0),
+            notices: Notices::new(),
         };
         let kernel_map = Map::new(vm.next_serial(), Translation::Kernel, memory.kernel_range);
         let kernel_map = vm.zones.maps.alloc_ref(&vm.frames, kernel_map);
@@ -229,6 +245,17 @@ impl<M: Machine> Vm<M> {
     ) -> Result<ObjRef<M>, KernReturn> {
         let mut object = Object::new(ObjectKind::Uncached, self.next_serial(), size);
         object.cache = cache;
+        self.place_object(object)
+    }
+
+    /// The same for a file that a pager has.
+    pub(crate) fn new_paged(
+        &self,
+        paging: PagingBox<M>,
+        size: u64,
+    ) -> Result<ObjRef<M>, KernReturn> {
+        let mut object = Object::new(ObjectKind::Named, self.next_serial(), size);
+        object.paging = Some(paging);
         self.place_object(object)
     }
 

@@ -11,7 +11,7 @@ use crate::addr::{Range, VirtAddr};
 use crate::counters::Event;
 use crate::fault::FaultError;
 use crate::machine::{Machine, RefMod};
-use crate::object::shadow::next_shown;
+use crate::object::shadow::next_there;
 use crate::object::slot::Slot;
 use crate::page::PageState;
 use crate::sanitize::{
@@ -277,7 +277,7 @@ impl<M: Machine> Vm<M> {
 fn next_page_in<M: Machine>(entry: &Entry<M>, range: Range) -> Option<VirtAddr> {
     let object = entry.object.as_ref()?;
     let part = entry.range().intersect(range)?;
-    let index = next_shown(&object.read(), entry.index(part.start))?;
+    let index = next_there(object, entry.index(part.start))?;
     let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
     let at = VirtAddr(entry.start.0.saturating_add(inside));
     part.contains(at).then_some(at)

@@ -94,7 +94,7 @@ impl<M: Machine> Vm<M> {
             match wait {
                 None if done == Err(KernReturn::RESOURCE_SHORTAGE) && self.relieve() => {}
                 None => return done,
-                Some((object, index)) => object.wait_busy(index),
+                Some((object, index)) => self.wait_page(&object, index)?,
             }
         }
     }

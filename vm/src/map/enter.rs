@@ -270,6 +270,7 @@ impl<M: Machine> Vm<M> {
             let mut target = object.write();
             target.refs = target.refs.saturating_add(1);
             target.aliased = true;
+            self.notice(object, &target);
         }
         entry.needs_copy = new.copy == CopyMode::Private;
         entry.object = object;

@@ -140,9 +140,11 @@ impl<M: Machine> Vm<M> {
                 .refs
                 .checked_sub(1)
                 .expect("I-OBJ-1: an object has fewer references than it is given up");
+            self.notice(&object, &state);
             if state.refs != 0 {
                 return;
             }
+            self.forget_writes(&object, &mut state, (0, u64::MAX));
             if core::mem::take(&mut state.receives)
                 && let Some(shadow) = &state.shadow
             {

@@ -107,10 +107,7 @@ impl<M: Machine> Vm<M> {
                 Ok(copied) => return Ok(copied),
                 Err(CopyStop::Code(KernReturn::RESOURCE_SHORTAGE)) if self.relieve() => {}
                 Err(CopyStop::Code(code)) => return Err(code),
-                Err(CopyStop::Wait(object, index)) => {
-                    self.counters.count(Event::BusyWait);
-                    object.wait_busy(index);
-                }
+                Err(CopyStop::Wait(object, index)) => self.wait_page(&object, index)?,
             }
         }
     }

@@ -148,10 +148,7 @@ impl<M: Machine> Vm<M> {
                 Ok(twins) => return Ok(twins),
                 Err(Unplanned::Code(KernReturn::RESOURCE_SHORTAGE)) if self.relieve() => {}
                 Err(Unplanned::Code(code)) => return Err(code),
-                Err(Unplanned::Wait(object, index)) => {
-                    self.counters.count(Event::BusyWait);
-                    object.wait_busy(index);
-                }
+                Err(Unplanned::Wait(object, index)) => self.wait_page(&object, index)?,
                 Err(Unplanned::Again) => self.counters.count(Event::Retry),
                 Err(Unplanned::AtOnce) => at_once = true,
                 Err(Unplanned::Splits(count)) => spare.fill(self, count)?,
