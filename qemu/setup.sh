@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the project needs and a machine may lack: a C compiler and linker, the toolchain with its
-# targets, QEMU, clang. Silent and quick when everything is there. As root it installs what is
+# targets, QEMU, clang, mke2fs. Silent and quick when everything is there. As root it installs what is
 # missing and says so; otherwise it prints the command to type and ends with status 1.
 #
 #   setup.sh            check, and install as root
@@ -10,6 +10,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 mode=${1:-install}
+PATH=$PATH:/usr/sbin:/sbin    # mke2fs is an administrator's
 missing=    # lines to print
 packages=   # Debian packages to install
 need() {    # need PROGRAM PACKAGE... : the program must be in PATH
@@ -28,6 +29,7 @@ want() {    # want PROGRAM PACKAGE : the program is useful in PATH
 
 need cc gcc libc6-dev
 need clang clang
+need mke2fs e2fsprogs
 need qemu-system-x86_64 qemu-system-x86
 need qemu-system-aarch64 qemu-system-arm
 want qemu-system-riscv64 qemu-system-misc

@@ -12,7 +12,6 @@ extern crate std;
 
 pub mod block;
 pub mod console;
-pub mod cpio;
 pub mod macho;
 pub mod mmap;
 pub mod sched;

@@ -3,10 +3,10 @@
 //! Owns: type aliases and the ranks of this crate's own locks. Does not own: the locks.
 
 use sync::Rank;
-use vm::NoPager;
+use crate::files::FilePager;
 
 /// The machine, and the pager of its files.
-pub type Machine = arch::machine::Machine<NoPager>;
+pub type Machine = arch::machine::Machine<FilePager>;
 
 /// A spin lock.
 pub type SpinLock<R, T> = sync::SpinLock<Machine, R, T>;

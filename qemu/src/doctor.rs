@@ -5,8 +5,8 @@
 use crate::cli::DoctorOptions;
 use crate::failure::{Context, Failure};
 use crate::machine::Arch;
-use crate::project;
 use crate::test::embed;
+use crate::{image, project};
 use std::process::{Command, Stdio};
 
 /// One requirement: what it is, how to see it, how to fix it.
@@ -65,6 +65,7 @@ fn requirements() -> Vec<Requirement> {
     let mut all = vec![
         program("a C compiler and linker", "cc", "gcc libc6-dev"),
         program("clang, for C programs of the guest", "clang", "clang"),
+        mke2fs(),
     ];
     for arch in Arch::ALL {
         let package = match arch {
@@ -130,6 +131,18 @@ fn program(name: &str, program: &str, packages: &str) -> Requirement {
         name: name.into(),
         found: first_line(Command::new(program).arg("--version")),
         fix: format!("type: apt-get install --no-install-recommends {packages}"),
+        need: Need::Always,
+    }
+}
+
+/// What makes the root image; it says its version on standard error.
+fn mke2fs() -> Requirement {
+    let output = image::program("mke2fs").arg("-V").output().ok();
+    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    Requirement {
+        name: "mke2fs, for the root image".into(),
+        found: said.and_then(|said| said.lines().next().map(str::to_string)),
+        fix: "type: apt-get install --no-install-recommends e2fsprogs".into(),
         need: Need::Always,
     }
 }

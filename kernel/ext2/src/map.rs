@@ -6,12 +6,13 @@ use crate::attributes::{InodeNumber, Kind};
 use crate::block_map::{Found, Purpose};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
+use crate::unwritten::Any;
 use crate::volume::Volume;
 
 /// Whether holes get blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Allocate {
-    /// Holes stay holes.
+    /// Holes stay holes, and so do blocks whose bytes are not written yet.
     No,
     /// Every byte gets a place on the disk. The caller writes the whole of each block, then calls `written`.
     Yes,
@@ -72,7 +73,7 @@ impl Volume<'_> {
         let mut used = 0;
         while block < end {
             let found = match self.find_or_allocate(&mut inode, block, allocate, room(runs, used)) {
-                Ok(Some(found)) => found,
+                Ok(Some(found)) => self.as_seen(found, allocate),
                 Ok(None) => break,
                 Err(_) if used > 0 => break,
                 Err(error) => return Err(error),
@@ -116,6 +117,18 @@ impl Volume<'_> {
         let disk = self.ensure_block(inode, block, Purpose::Data, goal)?;
         self.put_inode(inode)?;
         Ok(Some(Found::Block(disk)))
+    }
+
+    /// A block whose bytes are not written yet holds what it held before: who reads the file gets zeros.
+    fn as_seen(&self, found: Found, allocate: Allocate) -> Found {
+        match found {
+            Found::Block(disk)
+                if allocate == Allocate::No && self.state.unwritten.contains(disk) == Any::Some =>
+            {
+                Found::Hole(1)
+            }
+            found => found,
+        }
     }
 
     /// Where a block of a file should lie: after the block before it, or in the inode's group.

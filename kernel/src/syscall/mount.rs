@@ -5,8 +5,8 @@
 
 use super::name::resolve;
 use super::{Answer, Call, DONE};
-use crate::files::{ObjectStore, tree};
-use crate::user_memory::{Plain, Text, put};
+use crate::files::{self, ObjectStore, tree};
+use crate::user_memory::{PathText, Plain, Text, get, put};
 use crate::vfs::{Access, MemoryFs, Mount, System, Walk};
 use abi::Errno;
 use abi::mount::{MFSTYPENAMELEN, MNT_FORCE, MNT_LOCAL, MNT_RDONLY, MNT_ROOTFS, Statfs64};
@@ -72,9 +72,10 @@ pub fn getfsstat(call: &mut Call<'_>) -> Answer {
     Ok((count, 0))
 }
 
-/// `mount(type, directory, flags, *data)`.
+/// `mount(type, directory, flags, *data)`: the data of a file system on a device is a pointer to the
+/// device's path.
 pub fn mount(call: &mut Call<'_>) -> Answer {
-    let [kind, directory, flags, ..] = call.args;
+    let [kind, directory, flags, data, ..] = call.args;
     if !call.task.is_root() {
         return Err(Errno::EPERM.into());
     }
@@ -88,6 +89,10 @@ pub fn mount(call: &mut Call<'_>) -> Answer {
         b"tmpfs" => {
             let system = System::Memory(MemoryFs::new("tmpfs", 0o755)?);
             tree().mount(&on, system, b"tmpfs", access)?;
+        }
+        b"ext2" => {
+            let device = PathText::get(get(data)?)?;
+            files::mount_device(&on, device.bytes(), access)?;
         }
         _ => return Err(Errno::ENODEV.into()),
     }

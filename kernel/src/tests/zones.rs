@@ -180,6 +180,7 @@ fn a_vnode_lies_in_its_zone(_: &mut Rig<'_>) -> Outcome {
 fn a_task_and_its_thread_lie_in_their_zones(rig: &mut Rig<'_>) -> Outcome {
     // What the program opens has its vnodes already.
     let _null = files::open(b"/dev/null", abi::syscall::O_RDONLY)?;
+    let _program = tree().at(b"/bin/sleep")?;
     let [tasks, threads, vnodes] = in_use();
     let (_read, write) = pipe()?;
     let pid = programs::start(rig, b"/bin/sleep", &[b"sleep", b"1000"], write)?;

@@ -39,26 +39,6 @@ impl<S: Store> File<S> {
     pub fn size(&self) -> u64 {
         self.size.load(Ordering::Acquire)
     }
-
-    /// Makes the file longer. Its lock is held alone.
-    fn grow(&self, size: u64, new: u64, written_from: u64) -> Result<(), Errno> {
-        S::resize(&self.object, new)?;
-        let page = S::page_size();
-        let end = size.next_multiple_of(page).min(written_from).min(new);
-        let zeros = [0; 256];
-        let mut at = size;
-        while at < end {
-            let count = (end - at).min(zeros.len() as u64);
-            if let Err(error) = S::write(&self.object, at, &zeros[..count as usize]) {
-                // What was smaller before fits again.
-                let _ = S::resize(&self.object, size);
-                return Err(error);
-            }
-            at += count;
-        }
-        self.size.store(new, Ordering::Release);
-        Ok(())
-    }
 }
 
 impl<S: Store> Vnode<S> {
@@ -87,18 +67,54 @@ impl<S: Store> Vnode<S> {
             return Ok(offset);
         }
         if end > size {
-            file.grow(size, end, offset)?;
+            self.grow(file, end, offset)?;
         }
-        if let Err(error) = S::write(&file.object, offset, from) {
+        let reserved = self
+            .system()
+            .reserve(self.number, offset, from.len() as u64);
+        if let Err(error) = reserved.and_then(|()| S::write(&file.object, offset, from)) {
             if end > size {
                 // Nothing was written that anybody asked for: the file is what it was.
-                file.size.store(size, Ordering::Release);
-                let _ = S::resize(&file.object, size);
+                self.shrink(file, size);
             }
             return Err(error);
         }
         self.touch();
         Ok(offset)
+    }
+
+    /// Makes a file longer, with zeros as far as nobody writes there: what is `written_from` some byte on is
+    /// the caller's to write. The file is locked alone.
+    fn grow(&self, file: &File<S>, new: u64, written_from: u64) -> Result<(), Errno> {
+        let size = file.size();
+        S::resize(&file.object, new)?;
+        if let Err(error) = self.system().resize(self.number, new) {
+            // What was smaller before fits again.
+            let _ = S::resize(&file.object, size);
+            return Err(error);
+        }
+        let end = size.next_multiple_of(S::page_size()).min(written_from);
+        let zeros = [0; 256];
+        let mut at = size;
+        while at < end {
+            let count = (end - at).min(zeros.len() as u64);
+            if let Err(error) = S::write(&file.object, at, &zeros[..count as usize]) {
+                self.shrink(file, size);
+                return Err(error);
+            }
+            at += count;
+        }
+        file.size.store(new, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes back what [`Vnode::grow`] did. The file is locked alone.
+    fn shrink(&self, file: &File<S>, size: u64) {
+        file.size.store(size, Ordering::Release);
+        // What was smaller before fits again. If the file system cannot have it smaller, it has zeros at its end
+        // that nobody sees, until the file is cut off or grows again.
+        let _ = S::resize(&file.object, size);
+        let _ = self.system().resize(self.number, size);
     }
 
     /// Sets a file's size. `EROFS`.
@@ -111,7 +127,7 @@ impl<S: Store> Vnode<S> {
         let _lock = file.lock.write();
         let size = file.size();
         if length > size {
-            file.grow(size, length, length)?;
+            self.grow(file, length, length)?;
         } else if length < size {
             S::resize(&file.object, length)?;
             file.size.store(length, Ordering::Release);

@@ -72,6 +72,9 @@ pub trait FileSystem<S: Store>: Send + Sync {
     fn bytes(&self, inode: &Shared<Inode<S>>, size: u64) -> Result<Shared<S::Object>, Errno>;
     /// Sets a file's size. What is cut off is in no cache any more.
     fn resize(&self, number: u64, size: u64) -> Result<(), Errno>;
+    /// Gives bytes below the file's end a place where they have none, before they are written: whoever
+    /// writes learns now that there is no room. `ENOSPC`.
+    fn reserve(&self, number: u64, at: u64, bytes: u64) -> Result<(), Errno>;
     /// Frees a file that has no name left, and that nobody uses.
     fn release(&self, number: u64);
     /// Makes one file durable: its bytes are written already.

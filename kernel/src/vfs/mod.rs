@@ -26,7 +26,6 @@ mod names;
 pub mod path;
 pub mod store;
 pub mod tree;
-pub mod unpack;
 pub mod vnode;
 
 pub use attributes::{Attributes, Change, Kind, New, What};

@@ -207,6 +207,11 @@ impl<S: Store> Mount<S> {
         Ok(fresh)
     }
 
+    /// The vnode of a file, if it has one.
+    pub fn find(&self, number: u64) -> Option<Shared<Vnode<S>>> {
+        self.vnodes.lock().find(number).cloned()
+    }
+
     pub(super) fn enter_inode(&self) {
         self.inodes.fetch_add(1, Ordering::Relaxed);
     }
@@ -278,10 +283,7 @@ impl<S: Store> Mount<S> {
                 return;
             }
             // The table's reference and this listing's.
-            if node.references() > 2 || !node.is_unmapped() && node.links() > 0 {
-                return;
-            }
-            if node.links() > 0 && !self.is_read_only() && node.write_back().is_err() {
+            if node.references() > 2 || node.links() > 0 && node.write_back().is_err() {
                 return;
             }
             let mut vnodes = self.vnodes.lock();

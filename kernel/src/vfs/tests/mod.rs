@@ -10,10 +10,8 @@ use super::memory::MemoryFs;
 use super::mount::{Access, System};
 use super::path::{Path, Walk};
 use super::store::Store;
-use super::unpack::{UnpackError, unpack};
 use super::vnode::{Body, Inode, Vnode};
 use super::{Mount, Tree};
-use crate::cpio::tests::append;
 use crate::shared::{NoMemory, Shared};
 use abi::Errno;
 use std::string::String;
@@ -167,6 +165,9 @@ impl FileSystem<Memory> for Watched {
     fn resize(&self, number: u64, size: u64) -> Result<(), Errno> {
         self.inner.resize(number, size)
     }
+    fn reserve(&self, _: u64, _: u64, _: u64) -> Result<(), Errno> {
+        self.check()
+    }
     fn release(&self, number: u64) {
         self.releases.fetch_add(1, Relaxed);
         self.inner.release(number);
@@ -196,16 +197,29 @@ fn empty() -> TestTree {
     TestTree::new(System::Memory(memory), b"root", Access::ReadWrite).unwrap()
 }
 
+/// A tree with some files.
 fn tree() -> TestTree {
-    let mut archive = Vec::new();
-    append(&mut archive, "bin/sh", 0o100755, b"shell");
-    append(&mut archive, "etc", 0o040700, b"");
-    append(&mut archive, "etc/deep/er/file", 0o100644, b"x");
-    append(&mut archive, "lib", 0o120755, b"/etc/deep");
-    append(&mut archive, "self", 0o120755, b"self");
-    append(&mut archive, "TRAILER!!!", 0, b"");
     let tree = empty();
-    assert_eq!(unpack(&tree, &archive), Ok(5));
+    for (path, what, permissions) in [
+        ("/bin", What::Directory, 0o755),
+        ("/bin/sh", What::File, 0o755),
+        ("/etc", What::Directory, 0o700),
+        ("/etc/deep", What::Directory, 0o755),
+        ("/etc/deep/er", What::Directory, 0o755),
+        ("/etc/deep/er/file", What::File, 0o644),
+        ("/lib", What::Link(b"/etc/deep"), 0o755),
+        ("/self", What::Link(b"self"), 0o755),
+    ] {
+        make(&tree, path, what)
+            .unwrap()
+            .set_permissions(permissions)
+            .unwrap();
+    }
+    tree.at(b"/bin/sh").unwrap().write(None, b"shell").unwrap();
+    tree.at(b"/etc/deep/er/file")
+        .unwrap()
+        .write(None, b"x")
+        .unwrap();
     tree
 }
 
