@@ -3,10 +3,10 @@
 
 use crate::disk::{Cuts, SimulatedDisk};
 use crate::files::{Fs, mount, read, tree};
-use crate::model::{Modelled, Names, Sync, World};
+use crate::model::{Modelled, Sync, World};
 use crate::random::{Random, rounds};
 use crate::tools::{Image, OnFile};
-use ext2::{Access, Kind};
+use ext2::{Access, InodeNumber, Kind};
 use std::collections::BTreeSet;
 
 /// What a cut before event `position` may leave of a file: `since` is the version that is there for certain.
@@ -56,20 +56,41 @@ fn last_sync(file: &Modelled, position: usize) -> Option<Sync> {
         .copied()
 }
 
-/// The paths that a file may have after a cut, or `None` if it may have none.
-fn paths(world: &World<'_>, file: usize, sync: Sync, position: usize) -> Option<BTreeSet<String>> {
+/// A name in a directory. Directories may be renamed too: a path is not enough.
+type InDirectory = (InodeNumber, String);
+
+fn in_directory(path: &str, inode: impl Fn(&str) -> InodeNumber) -> InDirectory {
+    let (above, name) = path.rsplit_once('/').unwrap();
+    let directory = if above.is_empty() {
+        InodeNumber::ROOT
+    } else {
+        inode(above)
+    };
+    (directory, name.to_string())
+}
+
+/// The names that a file may have after a cut, or `None` if it may have none.
+fn may_have(
+    world: &World<'_>,
+    file: usize,
+    sync: Sync,
+    position: usize,
+) -> Option<BTreeSet<InDirectory>> {
     let mut all = BTreeSet::new();
     let history = world.history[sync.names..].iter().enumerate();
     for (_, (_, names)) in history.filter(|(index, (begun, _))| *index == 0 || *begun < position) {
-        let own = |names: &Names| -> Vec<String> {
-            let own = names.iter().filter(|(_, named)| **named == file);
-            own.map(|(path, _)| path.clone()).collect()
-        };
-        let own = own(names);
+        let own: Vec<&String> = names
+            .iter()
+            .filter(|(_, named)| **named == file)
+            .map(|(path, _)| path)
+            .collect();
         if own.is_empty() {
             return None;
         }
-        all.extend(own);
+        all.extend(
+            own.iter()
+                .map(|path| in_directory(path, |above| world.files[names[above]].inode)),
+        );
     }
     Some(all)
 }
@@ -82,30 +103,35 @@ fn judge(world: &World<'_>, fs: &Fs<'_>, position: usize, block: usize) -> Resul
         let Some(sync) = last_sync(file, position) else {
             continue;
         };
-        let Some(paths) = paths(world, index, sync, position) else {
+        let Some(names) = may_have(world, index, sync, position) else {
             continue;
         };
         if file.kind != Kind::File {
             continue;
         }
         looked += 1;
-        let there = found
+        let own: Vec<&String> = found
             .iter()
-            .find(|(path, inode, _)| *inode == file.inode && paths.contains(path));
-        if there.is_none() {
-            let other: Vec<_> = found
-                .iter()
-                .filter(|(_, inode, _)| *inode == file.inode)
-                .collect();
+            .filter(|(_, inode, _)| *inode == file.inode)
+            .map(|(path, _, _)| path)
+            .collect();
+        let named = own.iter().any(|path| {
+            let name = in_directory(path, |above| {
+                let there = found.iter().find(|(path, _, _)| path == above);
+                there.map_or(InodeNumber(0), |(_, inode, _)| *inode)
+            });
+            !path.starts_with("/lost+found") && names.contains(&name)
+        });
+        if !named {
             return Err(format!(
-                "inode {}: none of {paths:?}, but {other:?}",
+                "inode {}: none of {names:?}, but {own:?}",
                 file.inode.0
             ));
         }
-        let bytes = read(fs, file.inode).map_err(|error| format!("{paths:?}: {error}"))?;
+        let bytes = read(fs, file.inode).map_err(|error| format!("{names:?}: {error}"))?;
         agrees(file, &bytes, sync.version, position, block).map_err(|why| {
             format!(
-                "inode {}, synced at {}: {paths:?}: {why}",
+                "inode {}, synced at {}: {names:?}: {why}",
                 file.inode.0, sync.position
             )
         })?;
