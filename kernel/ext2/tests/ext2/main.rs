@@ -2,6 +2,7 @@
 //!
 //! Seeds are printed by a failing test; `VELLUM_EXT2_ROUNDS=N` makes the random ones N times as long.
 
+mod costs;
 mod damage;
 mod disk;
 mod errors;
