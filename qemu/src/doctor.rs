@@ -5,8 +5,8 @@
 use crate::cli::DoctorOptions;
 use crate::failure::{Context, Failure};
 use crate::machine::Arch;
+use crate::project;
 use crate::test::embed;
-use crate::{image, project};
 use std::process::{Command, Stdio};
 
 /// One requirement: what it is, how to see it, how to fix it.
@@ -65,7 +65,6 @@ fn requirements() -> Vec<Requirement> {
     let mut all = vec![
         program("a C compiler and linker", "cc", "gcc libc6-dev"),
         program("clang, for C programs of the guest", "clang", "clang"),
-        mke2fs(),
     ];
     for arch in Arch::ALL {
         let package = match arch {
@@ -83,6 +82,18 @@ fn requirements() -> Vec<Requirement> {
         )
     });
     all.push(program("git, for `make mutants`", "git", "git"));
+    for (tool, what) in [
+        ("mke2fs", "makes"),
+        ("e2fsck", "checks"),
+        ("debugfs", "reads"),
+    ] {
+        all.push(Requirement {
+            name: format!("{tool}, which {what} ext2 images"),
+            found: e2fs_version(tool),
+            fix: "type: apt-get install --no-install-recommends e2fsprogs".into(),
+            need: Need::Always,
+        });
+    }
     all.push(Requirement {
         name: "the Rust toolchain of rust-toolchain.toml".into(),
         found: first_line(
@@ -135,16 +146,14 @@ fn program(name: &str, program: &str, packages: &str) -> Requirement {
     }
 }
 
-/// What makes the root image; it says its version on standard error.
-fn mke2fs() -> Requirement {
-    let output = image::program("mke2fs").arg("-V").output().ok();
-    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
-    Requirement {
-        name: "mke2fs, for the root image".into(),
-        found: said.and_then(|said| said.lines().next().map(str::to_string)),
-        fix: "type: apt-get install --no-install-recommends e2fsprogs".into(),
-        need: Need::Always,
-    }
+/// What a program of e2fsprogs says to `-V`, on its standard error; it may be outside a user's PATH.
+fn e2fs_version(tool: &str) -> Option<String> {
+    let output = ["", "/usr/sbin/", "/sbin/"].iter().find_map(|folder| {
+        let mut command = Command::new(format!("{folder}{tool}"));
+        command.arg("-V").stdin(Stdio::null()).output().ok()
+    })?;
+    let line = String::from_utf8_lossy(&output.stderr);
+    line.lines().next().map(|line| line.trim().to_string())
 }
 
 /// The first line that a command prints, if it can be run and succeeds.

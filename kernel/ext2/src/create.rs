@@ -141,7 +141,7 @@ impl Volume<'_> {
         }
         (inode.links, inode.blocks, inode.size) = (0, 0, 0);
         inode.map.fill(0);
-        inode.dtime = 1;
+        inode.dtime = self.deletion_time(inode.ctime);
         let _free_on_the_disk = self.put_inode(&inode);
         self.unallocate_inode(inode.number, kind);
     }

@@ -8,7 +8,7 @@
 //! # What the disk says is an allegation
 //! Every number is checked before it is used: the superblock's and the descriptors' at the mount, a pointer, a record,
 //! a size when it is met. What is wrong gives [`Error::Corrupt`] with the inode and the block, and the file system is
-//! marked for `e2fsck`. Nothing that a disk can hold panics or loops. Memory is asked for, and refused with an error.
+//! marked for `e2fsck`. Nothing that a disk can hold panics or loops (I-EXT-5). Memory is asked for, and refused with an error.
 //!
 //! # The order of writes
 //! A power cut loses any of the writes since the disk's last flush. `e2fsck` can mend counts, bitmaps, links and names
@@ -20,7 +20,7 @@
 //! 2. Inodes, indirect blocks, directory blocks, descriptors, the superblock.
 //! 3. Directory blocks out of which a name was moved to another block.
 //!
-//! Why that is enough:
+//! Why that is enough (I-EXT-1 to I-EXT-4):
 //! - A name of a block reaches the disk after the block's contents: for the file system's own blocks by step 1; for a
 //!   file's block the pointer is written as 0 until the caller has said that the bytes are written, and their flush is
 //!   that of step 1. So no file ever shows what a block held before, and `e2fsck` never follows a pointer into garbage.
@@ -34,6 +34,8 @@
 //!
 //! It is assumed that a block is written whole or not at all. A flush costs what is dirty, never what is there: the
 //! dirty blocks are listed, and are at most as many as the cache holds.
+//!
+//! Why there is no crate of others here: `README.md`.
 #![no_std]
 #![forbid(unsafe_code)]
 

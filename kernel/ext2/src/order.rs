@@ -69,7 +69,8 @@ impl Volume<'_> {
         }
         self.write_step(Step::First)?;
         // Also the bytes of files, which the caller wrote: they are on the disk before their names.
-        self.flush_disk()?;
+        let bytes_are_there = self.flush_disk();
+        bytes_are_there?;
         self.written(Step::First);
         let mut wrote = self.write_step(Step::Names)?;
         if self.state.superblock.dirty {

@@ -24,6 +24,13 @@ impl Volume<'_> {
         (self.state.geometry.block_size / 512) as u32
     }
 
+    /// The deletion time that stands for `now`. A number up to the count of inodes would be read as the next inode
+    /// of a list of deleted ones, whatever the clock says.
+    pub fn deletion_time(&self, now: Timespec) -> u32 {
+        let seconds = u32::try_from(now.sec).unwrap_or(0);
+        seconds.max(self.state.geometry.inodes.saturating_add(1))
+    }
+
     /// Frees a block whose name was just taken away in the cache.
     fn free_named(&mut self, inode: &mut Inode, block: u32) -> Result<()> {
         inode.blocks = inode.blocks.saturating_sub(self.units());
@@ -138,7 +145,7 @@ impl Volume<'_> {
             self.release_attributes(&mut inode)?;
         }
         inode.size = 0;
-        inode.dtime = u32::try_from(now.sec).unwrap_or(u32::MAX).max(1);
+        inode.dtime = self.deletion_time(now);
         self.put_inode(&inode)?;
         self.free_inode(number, kind)?;
         self.state.orphans.swap_remove(place);
