@@ -3,6 +3,8 @@
 //! Owns: what the tests below share: a file with known bytes, and a mapping of it.
 
 mod basics;
+mod errors;
+mod held;
 mod marks;
 
 use super::*;
