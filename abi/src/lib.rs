@@ -24,6 +24,7 @@ pub mod syscall;
 pub mod sysctl;
 pub mod task_info;
 pub mod termios;
+pub mod test_disk;
 pub mod thread;
 pub mod trap;
 pub mod vm_flags;

@@ -61,6 +61,9 @@ pub const CTLFLAG_RD: u32 = 0x8000_0000;
 /// May be written.
 pub const CTLFLAG_WR: u32 = 0x4000_0000;
 
+/// Kind: text that may be written.
+const WRITABLE_STRING: u32 = CTLTYPE_STRING | CTLFLAG_WR;
+
 /// `struct xsw_usage`: bytes of swap.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -149,6 +152,7 @@ leaves! {
     MemoryStatusLevel = "kern.memorystatus_level", [1, 101], CTLTYPE_INT, "I", "Percent of memory that is available";
     MemoryPressureLevel = "kern.memorystatus_vm_pressure_level", [1, 102], CTLTYPE_INT, "I", "Pressure: 1 normal, 2 warning, 4 critical";
     LogLines = "kern.log_lines", [1, 103], CTLTYPE_QUAD, "QU", "Lines that the kernel has logged since it started";
+    BlockDevices = "kern.block_devices", [1, 104], CTLTYPE_STRING, "A", "Block devices: size, completed requests and bytes, failed requests";
     LoadAverage = "vm.loadavg", [2, 2], CTLTYPE_OPAQUE, "S,loadavg", "Load averages";
     SwapUsage = "vm.swapusage", [2, 5], CTLTYPE_OPAQUE, "S,xsw_usage", "Swap in use";
     Pages = "vm.pages", [2, 101], CTLTYPE_INT, "I", "Pages that the VM manages, the kernel's own included";
@@ -170,6 +174,7 @@ leaves! {
     CpuFaults = "vm.cpu_faults", [2, 117], CTLTYPE_QUAD, "QU", "Faults on each processor that runs";
     #[cfg(feature = "lock-statistics")]
     LockStatistics = "debug.lock_statistics", [5, 101], CTLTYPE_OPAQUE, "S,lock_statistics", "Locks: how often taken, found held, held longest";
+    BlockFail = "debug.block_fail", [5, 102], WRITABLE_STRING, "A", "Which requests of block devices fail: DEVICE:OPERATION:FIRST-END or :K, a comma between";
     Machine = "hw.machine", [6, 1], CTLTYPE_STRING, "A", "The machine's architecture";
     Model = "hw.model", [6, 2], CTLTYPE_STRING, "A", "The machine's model";
     Ncpu = "hw.ncpu", [6, 3], CTLTYPE_INT, "I", "Processors";
@@ -187,7 +192,6 @@ pub const NODES: &[(&str, &[i32])] = &[
     ("kern", &[CTL_KERN]),
     ("kern.proc", &[CTL_KERN, KERN_PROC]),
     ("vm", &[CTL_VM]),
-    #[cfg(feature = "lock-statistics")]
     ("debug", &[CTL_DEBUG]),
     ("hw", &[CTL_HW]),
     ("machdep", &[CTL_MACHDEP]),

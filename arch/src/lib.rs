@@ -14,6 +14,8 @@ pub mod cause;
 #[cfg(target_os = "none")]
 pub mod checks;
 pub mod devices;
+#[cfg(target_os = "none")]
+pub mod dma;
 pub mod layout;
 #[cfg(target_os = "none")]
 pub mod machine;

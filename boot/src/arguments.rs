@@ -28,6 +28,17 @@ pub enum Mode {
     Tour,
 }
 
+/// What a thread does until a disk has answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum DiskWait {
+    /// It sleeps; others run.
+    #[default]
+    Sleep,
+    /// On a machine with one CPU it keeps the CPU, which rests with its timer off: where the clock counts
+    /// instructions no time passes, however long the host takes, and a run repeats exactly.
+    Still,
+}
+
 /// The arguments, checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Arguments {
@@ -53,6 +64,8 @@ pub struct Arguments {
     pub ramdisk: Option<&'static str>,
     /// `root=vd0`: the block device that the root is on.
     pub root: Option<&'static str>,
+    /// `disk_wait=sleep|still`.
+    pub disk_wait: DiskWait,
     /// `block_fail=RULES`: which requests of block devices fail; the kernel reads the rules.
     pub block_fail: Option<&'static str>,
 }
@@ -146,13 +159,21 @@ impl Arguments {
                 self.ramdisk = Some(text(value)?);
                 Some(256)
             }
+            "disk_wait" => {
+                self.disk_wait = match value {
+                    "sleep" => DiskWait::Sleep,
+                    "still" => DiskWait::Still,
+                    _ => return None,
+                };
+                Some(1024)
+            }
             "block_fail" => {
                 self.block_fail = Some(text(value)?);
                 Some(512)
             }
             "root" => {
                 self.root = Some(text(value)?);
-                Some(1024)
+                Some(2048)
             }
             _ => None,
         }
@@ -201,7 +222,7 @@ mod tests {
     fn every_key_is_read() {
         let arguments = Arguments::parse(
             "console=record mode=test seed=0x1f filter=cow skip=3 isolate=vm::fork kmem_fail=7 jitter=300 \
-             ramdisk=64M block_fail=rd1:read:1 root=vd0",
+             ramdisk=64M disk_wait=still block_fail=rd1:read:1 root=vd0",
         )
         .unwrap();
         assert_eq!(
@@ -216,6 +237,7 @@ mod tests {
                 kmem_fail: Some(7),
                 jitter: Some(300),
                 ramdisk: Some("64M"),
+                disk_wait: DiskWait::Still,
                 block_fail: Some("rd1:read:1"),
                 root: Some("vd0"),
             }

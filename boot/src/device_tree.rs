@@ -4,7 +4,7 @@
 //! checks the whole tree before it answers), what is done with the answers.
 
 use crate::info::PhysRange;
-use arch::devices::{DeviceRange, Devices};
+use arch::devices::{DeviceRange, Devices, VirtioWindow};
 use dtoolkit::fdt::{Fdt, FdtNode};
 use dtoolkit::{Node, Property};
 
@@ -147,6 +147,14 @@ impl<'a> DeviceTree<'a> {
                 devices.timer_interrupt = interrupt(node, VIRTUAL_TIMER);
             } else if is("arm,pl031") {
                 devices.clock = registers(node, 0);
+            } else if is("virtio,mmio") {
+                if let Some(registers) = registers(node, 0) {
+                    let interrupt = interrupt(node, 0);
+                    devices.add_virtio(VirtioWindow {
+                        registers,
+                        interrupt,
+                    });
+                }
             } else if is("arm,psci-0.2") || is("arm,psci-1.0") {
                 devices.psci_by_hvc = text(node, "method") != Some("smc");
             }

@@ -30,7 +30,7 @@ pub use aarch64::secondary::{give_up, start as start_cpu};
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]
 pub use x86_64::secondary::{give_up, start as start_cpu};
 
-pub use arguments::{Arguments, Console, Mode};
+pub use arguments::{Arguments, Console, DiskWait, Mode};
 pub use info::{
     BootInfo, CpuDescription, KernelImage, MemoryKind, MemoryRange, PhysRange, VirtRange,
 };

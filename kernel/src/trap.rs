@@ -3,6 +3,7 @@
 //! Owns: the upcalls of `arch::trap`, and which cause becomes which signal. Does not own: the
 //! scheduler's part (`sched::run`), system calls (`syscall`).
 
+use crate::block;
 use crate::console::tty;
 use crate::crash;
 use crate::memory::vm;
@@ -123,8 +124,7 @@ fn kernel_interrupt(which: Interrupt) {
         Interrupt::Serial => tty::interrupt(),
         Interrupt::Ipi => cpus::interrupt(),
         Interrupt::NonMaskable => cpus::stop_if_asked(),
-        // Devices come with a later issue; nobody has asked them to interrupt.
-        Interrupt::Device(_) => {}
+        Interrupt::Device(number) => block::interrupt(number),
     }
 }
 

@@ -134,6 +134,7 @@ fn measure(arch: Arch, groups: &str) -> Result<Vec<Figure>, Failure> {
 /// A machine that benchmarks run on, with every feature that QEMU has.
 pub fn machine(arch: Arch, memory: &str, cpus: u32, clock: Clock) -> Result<Machine, Failure> {
     Ok(Machine {
+        disks: Vec::new(),
         arch,
         memory: memory.parse().map_err(Failure::plain)?,
         smp: cpus,

@@ -63,7 +63,7 @@ Put the program into the guest with: cargo vellum run --add PROG:/bin/PROG --exe
 
 const RUN_HELP: &str = "\
 Exit code with --exec: that of CMDS (killed by a signal: 128+n); 124 timeout; 125 the machine failed \
-(panic, triple fault, hang); 126 the guest never started (usage, build, QEMU, --add).
+(panic, triple fault, hang); 126 the guest never started (usage, build, QEMU, --add, --disk).
 In the interactive shell Ctrl-C goes to the guest; Ctrl-A X leaves QEMU.";
 
 /// The machine, where one architecture is meant.
@@ -93,6 +93,7 @@ impl MachineOptions {
             cpu: self.cpu.clone(),
             granule: Machine::granule(arch, self.granule)?,
             clock,
+            disks: Vec::new(),
             program: project::program("VELLUM_QEMU", arch.qemu()),
         })
     }
@@ -110,6 +111,9 @@ pub struct RunOptions {
     /// Put a host file or folder into the guest; split at the last colon
     #[arg(long, value_name = "HOST:GUEST")]
     pub add: Vec<String>,
+    /// Give the guest a disk with the bytes of this raw image, which it may change; the n-th is vdN, from 0
+    #[arg(long, value_name = "IMAGE")]
+    pub disk: Vec<PathBuf>,
     /// Let the guest's shell run CMDS, then power off
     #[arg(long, value_name = "CMDS")]
     pub exec: Option<String>,

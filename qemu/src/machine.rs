@@ -3,10 +3,11 @@
 //! Owns: architectures, granules, the devices and flags of each machine, what `--cpu`, `--memory` and `--smp` accept.
 //! Does not own: what is booted (`build`), for how long and how it ends (`guest`).
 
+use crate::disk;
 use crate::failure::Failure;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
@@ -138,6 +139,8 @@ pub struct Machine {
     pub granule: Granule,
     /// What the guest's clock follows.
     pub clock: Clock,
+    /// The images of its disks: `vd0` …
+    pub disks: Vec<PathBuf>,
     /// The QEMU that plays it: the architecture's, or what `VELLUM_QEMU` names.
     pub program: OsString,
 }
@@ -189,6 +192,7 @@ impl Machine {
             "-display",
             "none",
         ]);
+        command.args(disk::arguments(self.arch, &self.disks));
         match console {
             Console::Records => {
                 command.args([
@@ -267,6 +271,7 @@ mod tests {
             cpu: "max".into(),
             granule: Granule::Small,
             clock,
+            disks: vec!["D".into()],
             program: "qemu".into(),
         };
         let command = machine.command(
@@ -296,6 +301,10 @@ mod tests {
             );
             assert!(
                 text.contains("-kernel K -initrd R -append mode=test"),
+                "{text}"
+            );
+            assert!(
+                text.contains("file.filename=D -device virtio-blk-"),
                 "{text}"
             );
         }

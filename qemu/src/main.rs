@@ -10,6 +10,7 @@ mod bench;
 mod build;
 mod check;
 mod cli;
+mod disk;
 mod doctor;
 mod failure;
 mod gdb;

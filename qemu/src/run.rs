@@ -11,7 +11,7 @@ use crate::guest::{self, Event, Guest};
 use crate::machine::{Clock, Console};
 use crate::outcome::{Heard, LastWord, Outcome};
 use crate::record::{Item, Record};
-use crate::{gdb, image, project};
+use crate::{disk, gdb, image, project};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +44,9 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     } else {
         Clock::Host
     };
-    let machine = options.machine.machine(options.arch, clock)?;
+    let mut machine = options.machine.machine(options.arch, clock)?;
+    disk::check(&options.disk)?;
+    machine.disks.clone_from(&options.disk);
     // A mistake in an --add is said before anything is built.
     let mut trial = Archive::new();
     options
@@ -115,6 +117,8 @@ fn boot_arguments(mode: Mode, options: &RunOptions) -> String {
         Mode::Tour => "console=record mode=tour".to_string(),
         Mode::Exec => "console=record mode=exec".to_string(),
     }];
+    let exact = options.icount && !options.disk.is_empty();
+    arguments.extend(exact.then(|| disk::STILL.to_string()));
     arguments.extend(options.seed.map(|seed| format!("seed={seed}")));
     arguments
         .extend((!options.append.trim().is_empty()).then(|| options.append.trim().to_string()));

@@ -4,6 +4,7 @@
 //! Does not own: boots (`session`), judgement (`judge`), formats (`report`), cargo's tests (`host`), `vm` in
 //! another kernel (`embed`), what a second CPU gains (`scaling`).
 
+mod disk;
 pub mod embed;
 pub mod host;
 pub mod judge;

@@ -60,7 +60,7 @@ fn says(ran: &Ran, code: i32, err: &str) -> Check {
 /// What holds on each machine.
 fn on_machine(arch: &'static str) -> Vec<Trial> {
     type Body = fn(&'static str) -> Check;
-    let bodies: [(&str, Body); 13] = [
+    let bodies: [(&str, Body); 15] = [
         ("output_is_byte_for_byte", |arch| {
             expect(
                 &exec(arch, "echo hello; echo 'a  b'", &[]),
@@ -154,6 +154,48 @@ fn on_machine(arch: &'static str) -> Vec<Trial> {
                 Err(format!("{output:?}").into())
             }
         }),
+        ("disks_keep_what_the_guest_writes", |arch| {
+            let folder = tempfile::tempdir()?;
+            let images = ["one,with a comma", "two"].map(|name| folder.path().join(name));
+            for (image, text) in images.iter().zip(["first\n", "second\n"]) {
+                let mut bytes = text.as_bytes().to_vec();
+                bytes.resize(8192, b'.');
+                std::fs::write(image, bytes)?;
+            }
+            let [one, two] = images.each_ref().map(|image| image.display().to_string());
+            let commands =
+                "head -n 1 /dev/vd0; head -n 1 /dev/vd1; echo written > /dev/vd1; wc -c < /dev/vd0";
+            let ran = exec(arch, commands, &["--disk", &one, "--disk", &two]);
+            expect(&ran, 0, "first\nsecond\n    8192\n")?;
+            let after = std::fs::read(&images[1])?;
+            if after.len() == 8192 && after.starts_with(b"written\n....") {
+                return Ok(());
+            }
+            Err(format!("{:?}…", String::from_utf8_lossy(&after[..16])).into())
+        }),
+        ("a_ramdisk_of_no_size_does_not_hinder_the_boot", |arch| {
+            for (size, why) in [
+                ("lots", "no size such as 64M"),
+                ("8G", "too little memory for that"),
+            ] {
+                let append = format!("ramdisk={size}");
+                let ran = vellum(&[
+                    "run",
+                    "--arch",
+                    arch,
+                    "--append",
+                    &append,
+                    "--exec",
+                    "ls /dev/rd1",
+                ]);
+                says(&ran, 1, &format!("ramdisk={size}: {why}; there is no rd1"))?;
+            }
+            expect(
+                &exec(arch, "wc -c < /dev/rd1", &["--append", "ramdisk=96K"]),
+                0,
+                "   98304\n",
+            )
+        }),
         ("a_c_program_compiles_and_runs", |arch| {
             let folder = tempfile::tempdir()?;
             let (source, program) = (folder.path().join("p.c"), folder.path().join("p"));
@@ -225,6 +267,16 @@ fn without_machine() -> Vec<Trial> {
             "an_added_path_is_absolute",
             &["run", "--add", "Cargo.toml:x", "--exec", "true"],
             "not absolute",
+        ),
+        usage(
+            "a_disk_must_exist",
+            &["run", "--disk", "/nonexistent", "--exec", "true"],
+            "--disk /nonexistent: No such file or directory",
+        ),
+        usage(
+            "a_folder_is_no_disk",
+            &["run", "--disk", "/", "--exec", "true"],
+            "--disk /: a folder is no disk image",
         ),
         usage("cc_wants_a_source", &["cc", "-o", "x"], "no source file"),
     ];

@@ -30,6 +30,7 @@ machine! {
     timer;
     trap;
     user;
+    virtio;
 }
 
 /// Installs the exception vectors and this CPU's block. The first thing after the MMU is on:

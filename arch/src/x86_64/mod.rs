@@ -1,4 +1,4 @@
-//! x86_64: QEMU's `q35`, xAPIC, 16550.
+//! x86_64: QEMU's `q35`, xAPIC, 16550, PCI.
 //!
 //! Owns: the machine's registers and every entry into the kernel. Encodings (`descriptors`,
 //! `decode`, `frame`, `rtc`'s calendar) compile on every host. Does not own: page tables (`pmap`),
@@ -41,6 +41,7 @@ on_the_machine! {
     mod msr;
     pub mod patch;
     mod percpu;
+    pub mod pci;
     mod pit;
     pub mod power;
     pub mod preempt;
@@ -49,6 +50,7 @@ on_the_machine! {
     pub mod trap;
     pub mod user;
     mod vectors;
+    pub mod virtio;
 }
 
 #[cfg(all(target_os = "none", target_arch = "x86_64"))]

@@ -80,6 +80,20 @@ pub fn wall_clock() -> u64 {
     seconds(last, register(11))
 }
 
+/// Holds the clock's dividers in reset: it stands still, without updates and alarms (MC146818A, register A).
+#[cfg(all(target_os = "none", target_arch = "x86_64"))]
+pub fn stop() {
+    use x86::instructions::port::Port;
+    const REGISTER_A: u8 = 10;
+    const DIVIDER_RESET: u8 = 0x70;
+    let rate = register(REGISTER_A) & 0x0f;
+    // SAFETY: as in `register`; nobody reads the time any more.
+    unsafe {
+        Port::<u8>::new(0x70).write(REGISTER_A);
+        Port::<u8>::new(0x71).write(DIVIDER_RESET | rate);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,6 +77,7 @@ pub unsafe fn build(
     ]
     .into_iter()
     .flatten()
+    .chain(devices.virtio_pages(PAGE_SIZE))
     {
         let DeviceRange { start, size } = device;
         let first = start & !(PAGE_SIZE - 1);

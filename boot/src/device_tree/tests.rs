@@ -106,8 +106,33 @@ fn devices_of_virt_are_found() {
             clock: None,
             psci_by_hvc: false,
             acpi_root: None,
+            virtio: Devices::default().virtio,
         }
     );
+}
+
+#[test]
+fn virtio_transports_are_found_and_sorted() {
+    let mut nodes = virt_devices();
+    for (name, start, line) in [
+        ("virtio_mmio@a000200", 0xa00_0200, 17),
+        ("virtio_mmio@a000000", 0xa00_0000, 16),
+    ] {
+        let properties = [
+            ("compatible", names("virtio,mmio\0")),
+            ("reg", cells(&[0, start, 0, 0x200])),
+            ("interrupts", cells(&[0, line, 1])),
+        ];
+        nodes.push(node(name, &properties));
+    }
+    let blob = blob(nodes);
+    let devices = parse(&blob).devices().unwrap();
+    let window = |start, interrupt| VirtioWindow {
+        registers: DeviceRange { start, size: 0x200 },
+        interrupt: Some(interrupt),
+    };
+    let found: Vec<_> = devices.virtio.iter().flatten().copied().collect();
+    assert_eq!(found, [window(0xa00_0000, 48), window(0xa00_0200, 49)]);
 }
 
 #[test]

@@ -135,7 +135,8 @@ extern "C" fn boot_main(start_info: u64, slide: u64) -> ! {
             crate::MINIMUM_MEMORY / 1024
         ));
     }
-    let (found, devices) = madt::read(loader.acpi_root, cpu::first_hardware_id());
+    let (found, mut devices) = madt::read(loader.acpi_root, cpu::first_hardware_id());
+    arch::pci::windows(|window| devices.add_virtio(window));
     let found = found.as_slice();
     cpus[..found.len()].copy_from_slice(found);
 
@@ -147,7 +148,11 @@ extern "C" fn boot_main(start_info: u64, slide: u64) -> ! {
     map.mark(beyond, MemoryKind::Reserved)
         .unwrap_or_else(|error| refuse_map(error));
     let windows = [devices.cpu_interface, devices.distributor];
-    let root = build_tables(map, &image, windows.into_iter().flatten())
+    let windows = windows
+        .into_iter()
+        .flatten()
+        .chain(devices.virtio_pages(PAGE));
+    let root = build_tables(map, &image, windows)
         .unwrap_or_else(|OutOfMemory| fail(format_args!("boot: no memory for page tables")));
     map.finish()
         .and_then(|()| map.mark(beyond, MemoryKind::Usable))

@@ -45,7 +45,6 @@ pub(crate) struct Slot {
 
 /// The cache. `dirty` lists the slots that differ from the disk.
 pub(crate) struct Cache {
-    block_size: usize,
     capacity: usize,
     slots: Vec<Slot>,
     /// Memory of slots that do not exist yet.
@@ -63,7 +62,6 @@ impl Cache {
     pub fn new(block_size: usize, capacity: u32) -> Result<Self> {
         let capacity = capacity.max(FEWEST) as usize;
         let mut cache = Cache {
-            block_size,
             capacity,
             slots: Vec::new(),
             spare: Vec::new(),

@@ -39,7 +39,7 @@ pub(super) trait Driver: Send + Sync {
     /// Makes writes durable.
     fn flush(&self) -> Result<(), Why>;
     /// Makes a request to which no answer comes; returns when the driver has given up.
-    fn lose(&self) -> Result<(), Why>;
+    fn lose(&self, operation: Operation, at: u64) -> Result<(), Why>;
 }
 
 /// Requests of a device that have ended.
@@ -105,7 +105,7 @@ impl<D: Driver> Disk<D> {
         }
         match inject::strike(self.name, operation, at, length) {
             Some(Fate::Fails) => return Err(Why::Injected),
-            Some(Fate::Lost) => self.driver.lose()?,
+            Some(Fate::Lost) => self.driver.lose(operation, at)?,
             None if length == 0 => {}
             None => self.driver.transfer(operation, at, parts)?,
         }
@@ -149,7 +149,7 @@ impl<D: Driver> BlockDevice for Disk<D> {
     fn flush(&self) -> Result<(), BlockError> {
         let done = match inject::strike(self.name, Operation::Flush, 0, 0) {
             Some(Fate::Fails) => Err(Why::Injected),
-            Some(Fate::Lost) => self.driver.lose(),
+            Some(Fate::Lost) => self.driver.lose(Operation::Flush, 0),
             None => self.driver.flush(),
         };
         done.map_err(|why| self.failed(Operation::Flush, 0, why))?;

@@ -1,6 +1,7 @@
 //! The rules in force by which requests fail (`rule`).
 //!
-//! Owns: the one list. Does not own: what a rule says. Set by the boot argument `block_fail=`, and by tests.
+//! Owns: the one list. Does not own: what a rule says. Set by the boot argument `block_fail=`, by `sysctl
+//! debug.block_fail=`, and by tests.
 
 use super::rule::{Fate, Rules};
 use super::Operation;
@@ -15,6 +16,11 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 pub fn set(rules: Rules) {
     *RULES.lock() = rules;
     ARMED.store(!rules.is_empty(), Relaxed);
+}
+
+/// The rules in force.
+pub fn rules() -> Rules {
+    *RULES.lock()
 }
 
 /// What becomes of a request, if a rule strikes it.

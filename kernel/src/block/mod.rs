@@ -1,14 +1,16 @@
 //! Block devices: bytes in blocks of 512, moved between a device and page frames.
 //!
 //! Owns: what a request is ([`request`]), the trait [`BlockDevice`] and the counts of each device (`disk`), their
-//! names (`registry`), RAM disks (`ram`), byte access (`bytes`) and special files (`special`), errors on demand (`rule`,
+//! names (`registry`), RAM disks (`ram`), virtio disks (`virtio`, `gather`), byte access (`bytes`) and special files (`special`), errors on demand (`rule`,
 //! `inject`). Does not own: what is on a device (file systems), whose the frames are (the caller's:
 //! busy, or the kernel's own).
 //!
-//! Names: `rd0` is the module that the loader placed, `rd1` memory of the size that `ramdisk=` asks for.
+//! Names: `rd0` is the module that the loader placed, `rd1` memory of the size that `ramdisk=` asks for,
+//! `vd0` … the virtio disks.
 //! Requests may sleep: they are made with no spin lock held. What a request wrote is durable after the
 //! next flush that began later and succeeded.
 
+pub mod gather;
 pub mod request;
 pub mod rule;
 
@@ -28,9 +30,10 @@ on_the_machine! {
     pub mod ram;
     pub mod registry;
     pub mod special;
+    pub mod virtio;
 }
 
 #[cfg(target_os = "none")]
 pub use disk::{BlockDevice, Statistics};
 #[cfg(target_os = "none")]
-pub use registry::{all, find, init};
+pub use registry::{all, find, init, interrupt};

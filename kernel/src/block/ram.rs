@@ -77,7 +77,7 @@ impl Driver for RamDisk {
         Ok(())
     }
 
-    fn lose(&self) -> Result<(), Why> {
+    fn lose(&self, _: Operation, _: u64) -> Result<(), Why> {
         Err(Why::NoAnswer)
     }
 }

@@ -7,6 +7,7 @@
 //! is not refused but never answered.
 
 use super::Operation;
+use core::fmt::{self, Write};
 
 /// Rules that can be in force at once.
 pub const MAXIMUM: usize = 8;
@@ -150,6 +151,32 @@ impl Rules {
     }
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.device.iter().take_while(|&&byte| byte != 0) {
+            f.write_char(char::from(byte))?;
+        }
+        write!(f, ":{}:", self.operation.name())?;
+        match self.place {
+            Where::Bytes(first, end) => write!(f, "{first}-{end}")?,
+            Where::After(others) => write!(f, "{}", others.saturating_add(1))?,
+        }
+        match self.fate {
+            Fate::Fails => Ok(()),
+            Fate::Lost => f.write_str(":lost"),
+        }
+    }
+}
+
+impl fmt::Display for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, rule) in self.0.iter().flatten().enumerate() {
+            write!(f, "{}{rule}", if index > 0 { "," } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +205,18 @@ mod tests {
         );
         assert_eq!(rules.strike("rd1", Flush, 0, 0), Some(Fate::Lost));
         assert!(rules.is_empty());
+    }
+
+    #[test]
+    fn rules_are_written_as_they_are_read() {
+        let text = "vd0:write:4096-8192,rd1:read:3,vd1:flush:1:lost";
+        let mut rules = Rules::parse(text).unwrap();
+        assert_eq!(std::format!("{rules}"), text);
+        assert_eq!(rules.strike("rd1", Read, 0, 512), None);
+        assert_eq!(
+            std::format!("{rules}"),
+            "vd0:write:4096-8192,rd1:read:2,vd1:flush:1:lost"
+        );
     }
 
     #[test]

@@ -39,3 +39,8 @@ pub fn write(number: u8, at: u64, from: &[u8]) -> Result<usize, Errno> {
     bytes::write(device, at, &from[..count])?;
     Ok(count)
 }
+
+/// Makes durable what was written.
+pub fn flush(number: u8) -> Result<(), Errno> {
+    Ok(device(number)?.flush()?)
+}

@@ -449,6 +449,20 @@ pub fn idle() -> ! {
     }
 }
 
+/// Keeps the CPU, and rests with its timer off until `done`, which an interrupt brings about. For a machine with one
+/// CPU whose clock counts instructions: no time passes. `done` is called with interrupts masked.
+pub fn stand_still(done: impl Fn() -> bool) {
+    preempt::disable();
+    let saved = interrupts::disable();
+    timer::set_deadline(NEVER);
+    while !done() {
+        cpu::wait_for_interrupt();
+    }
+    timer::set_deadline(here().programmed.load(Relaxed));
+    interrupts::restore(saved);
+    preempt::enable();
+}
+
 /// Upcall: reschedule now. Interrupts masked, preemption count 0.
 #[unsafe(no_mangle)]
 fn kernel_preempt() {

@@ -1,10 +1,11 @@
 //! Calls on descriptors.
 
 use super::{Answer, Call, DONE, Failure};
+use crate::block::special;
 use crate::console::tty;
 use crate::files::open::{OpenFile, What};
 use crate::files::pipe::pipe as new_pipe;
-use crate::files::{MAXIMUM_FILES, Node, OnExec, tree};
+use crate::files::{Device, MAXIMUM_FILES, Node, OnExec, tree};
 use crate::shared::Shared;
 use crate::signals;
 use crate::task::Task;
@@ -252,7 +253,7 @@ pub fn fcntl(call: &mut Call<'_>) -> Answer {
             0
         }
         F_FULLFSYNC | F_BARRIERFSYNC => {
-            Vnode::sync(file.node().ok_or(Errno::EBADF)?)?;
+            sync(file.node().ok_or(Errno::EBADF)?)?;
             0
         }
         _ => return Err(Errno::EINVAL.into()),
@@ -360,11 +361,22 @@ pub fn ftruncate(call: &mut Call<'_>) -> Answer {
     DONE
 }
 
-/// `fsync(fd)`.
+/// `fsync(fd)`. A block device's special file flushes the device.
 pub fn fsync(call: &mut Call<'_>) -> Answer {
     let file = call.task.files.get(call.args[0])?;
-    Vnode::sync(file.node().ok_or(Errno::ENOTSUP)?)?;
+    sync(file.node().ok_or(Errno::ENOTSUP)?)?;
     DONE
+}
+
+/// Makes durable what was written to a file.
+fn sync(node: &Node) -> Result<(), Errno> {
+    match node.body {
+        Body::Device(number) => match Device::of(number)? {
+            Device::Block(number) => special::flush(number),
+            _ => Ok(()),
+        },
+        _ => Vnode::sync(node),
+    }
 }
 
 /// `fchdir(fd)`.

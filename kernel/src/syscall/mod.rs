@@ -4,6 +4,7 @@
 //! calls do (the other files here, `mach`). Hot: a null call must pass in a few instructions, so
 //! there is one bounds check, one indirect call and one look at the thread's pending work.
 
+mod block;
 mod file;
 mod information;
 #[cfg(feature = "lock-statistics")]

@@ -1,7 +1,7 @@
 //! `sysctl`: what the kernel knows, by name or number.
 //!
 //! Owns: the values, and the way they are handed out. Does not own: which leaves exist
-//! (`abi::sysctl`), the counts of locks (`locks`). All other leaves are read only.
+//! (`abi::sysctl`), the counts of locks (`locks`), block devices (`block`). All other leaves are read only.
 
 use super::{Answer, Call, DONE};
 use crate::clock;
@@ -139,7 +139,8 @@ fn value(id: Id) -> Value {
         Id::GlobalNoUserWireAmount => Value::quad(vm().global_no_user_wire_amount()),
         Id::OverGlobalLimit => Value::int(vm().counters().get(Event::OverGlobalLimit)),
         Id::OverUserLimit => Value::int(vm().counters().get(Event::OverUserLimit)),
-        // Its rows are more than a value; `leaf` has handed them out.
+        // They are more than a value; `leaf` has handed them out.
+        Id::BlockDevices | Id::BlockFail => Value::new(&[]),
         #[cfg(feature = "lock-statistics")]
         Id::LockStatistics => Value::new(&[]),
         Id::Machine => Value::text(format_args!("{}", arch::cpu::NAME)),
@@ -152,6 +153,15 @@ fn value(id: Id) -> Value {
         Id::MemSize => Value::quad(crate::memory::ram_bytes()),
         Id::CpuBrand => Value::text(format_args!("{}", arch::cpu::description())),
     }
+}
+
+/// What a program writes into a leaf: nothing, if its address is 0.
+#[derive(Clone, Copy)]
+pub struct New {
+    /// The first byte's address.
+    pub at: u64,
+    /// Bytes.
+    pub length: u64,
 }
 
 /// Where an answer goes: the program's buffer and the word with its length.
@@ -198,16 +208,16 @@ pub fn sysctl(call: &mut Call<'_>) -> Answer {
         [CTL_META, meta, ..] => describe(&out, meta, &oid[2..]),
         [CTL_KERN, KERN_PROC, flavor, ref rest @ ..] => processes(&out, flavor, rest.first().copied()),
         [CTL_KERN, KERN_PROCARGS2, pid] => arguments(&out, pid),
-        _ => leaf(&out, by_oid(oid), new),
+        _ => leaf(&out, by_oid(oid), New { at: new, length: new_length }),
     }
 }
 
 /// `sysctlbyname(*name, length, *old, *oldlen, *new, newlen)`.
 pub fn sysctlbyname(call: &mut Call<'_>) -> Answer {
-    let [name, length, buffer, length_at, new, ..] = call.args;
+    let [name, length, buffer, length_at, new, new_length, ..] = call.args;
     let mut bytes = [0; NAME];
     let name = read_name(&mut bytes, name, length)?;
-    leaf(&Out { buffer, length_at }, by_name(name), new)
+    leaf(&Out { buffer, length_at }, by_name(name), New { at: new, length: new_length })
 }
 
 fn read_name(into: &mut [u8; NAME], from: u64, length: u64) -> Result<&str, Errno> {
@@ -217,14 +227,15 @@ fn read_name(into: &mut [u8; NAME], from: u64, length: u64) -> Result<&str, Errn
     core::str::from_utf8(&into[..end]).map_err(|_| Errno::ENOENT)
 }
 
-fn leaf(out: &Out, leaf: Option<&'static Leaf>, new: u64) -> Answer {
+fn leaf(out: &Out, leaf: Option<&'static Leaf>, new: New) -> Answer {
     let leaf = leaf.ok_or(Errno::ENOENT)?;
-    #[cfg(feature = "lock-statistics")]
-    if leaf.id == Id::LockStatistics {
-        return super::locks::statistics(out, new);
-    }
-    if new != 0 {
-        return Err(Errno::EPERM.into());
+    match leaf.id {
+        #[cfg(feature = "lock-statistics")]
+        Id::LockStatistics => return super::locks::statistics(out, new.at),
+        Id::BlockFail => return super::block::fail(out, new),
+        _ if new.at != 0 => return Err(Errno::EPERM.into()),
+        Id::BlockDevices => return super::block::devices(out),
+        _ => {}
     }
     out.give(value(leaf.id).bytes())
 }

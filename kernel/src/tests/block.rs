@@ -1,101 +1,38 @@
 //! Block devices: RAM disks and virtio disks, by frames and by bytes.
 
+use super::frames::{Memory, pattern};
 use super::rig::{Rig, page};
-use super::threads::with_threads;
+use super::threads::{with_bound_threads, with_threads};
 use super::{Outcome, Unmet, check, same, tests};
 use crate::block::rule::{Fate, Rule, Rules, Where};
-use crate::block::{self, BLOCK, BlockDevice, Operation, Part, Why, bytes, inject};
-use crate::memory::vm;
+use crate::block::{
+    self, BLOCK, BlockDevice, Operation, Part, Why, bytes, inject, special, virtio,
+};
 use crate::random;
 use crate::sched::queues::Priority;
+use crate::sched::run;
+use abi::{Errno, test_disk};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use vm::{Guard, Machine, PageId, VirtAddr};
 
 tests!("block":
     rd0_holds_the_loaders_module,
     a_ram_disk_keeps_what_is_written,
     a_ram_disk_serves_several_threads,
     bytes_of_a_ram_disk_need_no_alignment,
+    a_virtio_disk_keeps_what_is_written,
+    a_virtio_disk_serves_several_threads,
+    bytes_of_a_virtio_disk_need_no_alignment,
+    a_virtio_disk_has_what_the_host_put_there,
+    the_host_finds_what_a_virtio_disk_was_given,
+    long_and_scattered_requests_of_a_virtio_disk,
+    a_special_file_ends_where_its_device_does,
     requests_that_make_no_sense_fail,
     injected_errors_strike_and_end,
+    a_request_without_an_answer_fails_in_time,
+    smp_an_answer_wakes_the_cpu_that_waits,
 );
-
-/// Pages of the kernel's own, for requests.
-struct Memory {
-    at: VirtAddr,
-    pages: u64,
-}
-
-impl Memory {
-    fn new(pages: u64) -> Outcome<Self> {
-        let at = vm().kmem_alloc(pages * page(), Guard::None, 0)?;
-        Ok(Self { at, pages })
-    }
-
-    fn page(&self, index: u64) -> PageId {
-        let machine = vm().machine();
-        let at = VirtAddr(self.at.0 + index * page());
-        match machine.pmap_extract(machine.kernel_pmap(), at) {
-            Some((page, _)) => page,
-            None => unreachable!("kmem_alloc maps what it gives"),
-        }
-    }
-
-    /// All of it, page by page.
-    fn whole(&self) -> Vec<Part> {
-        let whole = |index| self.part(index, 0, page());
-        (0..self.pages).map(whole).collect()
-    }
-
-    fn part(&self, index: u64, offset: u64, length: u64) -> Part {
-        Part {
-            page: self.page(index),
-            offset: offset as u32,
-            length: length as u32,
-        }
-    }
-
-    fn set(&self, at: u64, from: &[u8]) {
-        for (index, byte) in (at..).zip(from) {
-            vm().machine().write_page(
-                self.page(index / page()),
-                (index % page()) as usize,
-                &[*byte],
-            );
-        }
-    }
-
-    fn get(&self, at: u64, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        for (index, byte) in (at..).zip(&mut bytes) {
-            vm().machine().read_page(
-                self.page(index / page()),
-                (index % page()) as usize,
-                core::slice::from_mut(byte),
-            );
-        }
-        bytes
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // What `kmem_alloc` gave can be freed.
-        let _ = vm().kmem_free(self.at, self.pages * page());
-    }
-}
-
-/// Bytes that nothing else has: of a number.
-fn pattern(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed;
-    let next = || {
-        state = random::mix(state);
-        state as u8
-    };
-    core::iter::repeat_with(next).take(length).collect()
-}
 
 fn find(name: &str) -> Outcome<&'static dyn BlockDevice> {
     block::find(name).ok_or_else(|| Unmet::skipped(format_args!("this machine has no {name}")))
@@ -251,6 +188,174 @@ fn bytes_need_no_alignment(disk: &dyn BlockDevice, rig: &mut Rig<'_>) -> Outcome
     Ok(())
 }
 
+fn a_virtio_disk_keeps_what_is_written(rig: &mut Rig<'_>) -> Outcome {
+    keeps_what_is_written(find("vd0")?, rig)
+}
+
+fn a_virtio_disk_serves_several_threads(rig: &mut Rig<'_>) -> Outcome {
+    serves_several_threads(find("vd0")?, rig)
+}
+
+fn bytes_of_a_virtio_disk_need_no_alignment(rig: &mut Rig<'_>) -> Outcome {
+    bytes_need_no_alignment(find("vd0")?, rig)
+}
+
+fn a_virtio_disk_has_what_the_host_put_there(_: &mut Rig<'_>) -> Outcome {
+    let disk = find("vd1")?;
+    same!(disk.bytes(), test_disk::BYTES);
+    let mut found = vec![0; test_disk::GUEST as usize];
+    bytes::read(disk, 0, &mut found).map_err(Unmet::failed)?;
+    check!(
+        (0..)
+            .zip(&found)
+            .all(|(at, &byte)| byte == test_disk::byte(at))
+    );
+    Ok(())
+}
+
+fn the_host_finds_what_a_virtio_disk_was_given(_: &mut Rig<'_>) -> Outcome {
+    // The host knows the test by its name.
+    check!(TESTS.iter().any(|test| test.name == test_disk::WRITER));
+    let disk = find("vd1")?;
+    let bytes: Vec<u8> = (test_disk::GUEST..test_disk::BYTES)
+        .map(test_disk::byte)
+        .collect();
+    bytes::write(disk, test_disk::GUEST, &bytes).map_err(Unmet::failed)?;
+    disk.flush().map_err(Unmet::failed)
+}
+
+/// More pieces than one request of the device has, so that it becomes several; then too many for one block.
+fn long_and_scattered_requests_of_a_virtio_disk(rig: &mut Rig<'_>) -> Outcome {
+    let disk = find("vd0")?;
+    let memory = Memory::new(4)?;
+    let size = 4 * page();
+    let bytes = pattern(rig.below(u64::MAX), size as usize);
+    memory.set(0, &bytes);
+    // Every second part is one byte: no two are neighbours.
+    let mut parts = Vec::new();
+    let mut expected = Vec::new();
+    for index in 0..250 {
+        let at = index * 60;
+        let length = if index % 2 == 0 { 51 } else { 1 };
+        parts.push(memory.part(at / page(), at % page(), length.min(page() - at % page())));
+    }
+    let total: u64 = parts.iter().map(|part| u64::from(part.length)).sum();
+    parts.push(memory.part(3, page() - 600, BLOCK - total % BLOCK));
+    for part in &parts {
+        let index = (0..4)
+            .find(|&index| memory.page(index) == part.page)
+            .unwrap_or_default();
+        let start = (index * page()) as usize + part.offset as usize;
+        expected.extend_from_slice(&bytes[start..start + part.length as usize]);
+    }
+    disk.write(64 * BLOCK, &parts).map_err(Unmet::failed)?;
+    let mut found = vec![0; expected.len()];
+    bytes::read(disk, 64 * BLOCK, &mut found).map_err(Unmet::failed)?;
+    check!(found == expected);
+    // And back the same way.
+    memory.set(0, &vec![0; size as usize]);
+    disk.read(64 * BLOCK, &parts).map_err(Unmet::failed)?;
+    let mut at = 0;
+    for part in &parts {
+        let index = (0..4)
+            .find(|&index| memory.page(index) == part.page)
+            .unwrap_or_default();
+        let length = part.length as usize;
+        check!(
+            memory.get(index * page() + u64::from(part.offset), length)
+                == expected[at..at + length]
+        );
+        at += length;
+    }
+    let crumbs: Vec<Part> = (0..BLOCK)
+        .map(|index| memory.part(0, 2 * index, 1))
+        .collect();
+    same!(
+        disk.read(0, &crumbs).map_err(|error| error.why),
+        Err(Why::Scattered)
+    );
+    Ok(())
+}
+
+fn a_request_without_an_answer_fails_in_time(rig: &mut Rig<'_>) -> Outcome {
+    let disk = find("vd0")?;
+    virtio::set_patience(Some(200_000_000));
+    let outcome = without_an_answer(disk, rig);
+    virtio::set_patience(None);
+    inject::set(Rules::NONE);
+    outcome
+}
+
+fn without_an_answer(disk: &'static dyn BlockDevice, rig: &mut Rig<'_>) -> Outcome {
+    let memory = Memory::new(1)?;
+    let why = |result: Result<(), block::BlockError>| result.err().map(|error| error.why);
+    for operation in [Operation::Read, Operation::Write, Operation::Flush] {
+        rule(disk, operation, Where::After(0), Fate::Lost)?;
+        let began = arch::timer::now();
+        let result = match operation {
+            Operation::Read => disk.read(0, &memory.whole()),
+            Operation::Write => disk.write(0, &memory.whole()),
+            Operation::Flush => disk.flush(),
+        };
+        same!(why(result), Some(Why::NoAnswer));
+        check!(arch::timer::now() - began >= 200_000_000);
+        // The device works again.
+        keeps_what_is_written(disk, rig)?;
+    }
+    Ok(())
+}
+
+struct Sleepers {
+    disk: &'static dyn BlockDevice,
+    done: [AtomicUsize; 8],
+}
+
+const READS: usize = 25;
+
+/// Each CPU has one thread, which sleeps while the device works; the answer's interrupt comes to the first CPU.
+fn smp_an_answer_wakes_the_cpu_that_waits(_: &mut Rig<'_>) -> Outcome {
+    let sleepers = Sleepers {
+        disk: find("vd0")?,
+        done: [const { AtomicUsize::new(0) }; 8],
+    };
+    let work = |sleepers: &Sleepers, index: usize| {
+        let Ok(memory) = Memory::new(1) else { return };
+        for _ in 0..READS {
+            if sleepers.disk.read(0, &memory.whole()).is_ok() {
+                sleepers.done[index].fetch_add(1, SeqCst);
+            }
+        }
+    };
+    let cpus = run::cpu_count();
+    with_bound_threads(&sleepers, cpus, Priority::USER, work, || Ok(()))?;
+    for (index, done) in sleepers.done.iter().enumerate() {
+        same!(done.load(SeqCst), if index < cpus { READS } else { 0 });
+    }
+    Ok(())
+}
+
+fn a_special_file_ends_where_its_device_does(_: &mut Rig<'_>) -> Outcome {
+    for (number, name) in special::numbers().filter(|(_, name)| ["rd1", "vd0"].contains(name)) {
+        let disk = find(name)?;
+        let end = disk.bytes();
+        same!(special::write(number, end - 3, b"last"), Ok(3));
+        same!(special::write(number, end, b"!"), Err(Errno::ENOSPC));
+        same!(special::write(number, end, b""), Ok(0));
+        let mut bytes = [0; 8];
+        same!(special::read(number, end - 3, &mut bytes), Ok(3));
+        same!(&bytes[..3], b"las");
+        same!(special::read(number, end, &mut bytes), Ok(0));
+        same!(special::read(number, u64::MAX, &mut bytes), Ok(0));
+        let before = disk.statistics().flushes;
+        same!(special::flush(number), Ok(()));
+        same!(disk.statistics().flushes, before + 1);
+        rule(disk, Operation::Read, Where::After(0), Fate::Fails)?;
+        same!(special::read(number, 0, &mut bytes), Err(Errno::EIO));
+    }
+    same!(special::read(200, 0, &mut [0]), Err(Errno::ENXIO));
+    Ok(())
+}
+
 fn requests_that_make_no_sense_fail(_: &mut Rig<'_>) -> Outcome {
     let memory = Memory::new(2)?;
     for disk in block::all() {
@@ -307,7 +412,7 @@ fn rule(disk: &dyn BlockDevice, operation: Operation, place: Where, fate: Fate) 
 fn injected_errors() -> Outcome {
     let memory = Memory::new(1)?;
     let why = |result: Result<(), block::BlockError>| result.err().map(|error| error.why);
-    for disk in block::all().filter(|disk| disk.name() != "rd0") {
+    for disk in ["rd1", "vd0"].into_iter().filter_map(block::find) {
         let two = [memory.part(0, 0, 2 * BLOCK)];
         rule(
             disk,

@@ -21,6 +21,7 @@ mod exec;
 mod fault;
 mod files;
 mod fork;
+mod frames;
 mod hardware;
 mod kmem;
 mod map;

@@ -41,7 +41,8 @@ pub struct Case {
 }
 
 impl Case {
-    fn new(name: String, fate: Fate) -> Self {
+    /// A case of which nothing else is known.
+    pub fn new(name: String, fate: Fate) -> Self {
         Self {
             name,
             fate,

@@ -3,12 +3,15 @@
 //! Owns: the watchdog, the resume after a crash, `--isolate`, the command that repeats a failure.
 //! Does not own: the judgement of a boot (`judge`), reports (`report`).
 
+use super::disk;
 use super::judge::{Boot, Case, Fate, Judgement, Step};
+use crate::disk::STILL;
 use crate::failure::Failure;
 use crate::guest::{Event, Guest};
 use crate::machine::{Arch, Clock, Console, Granule, Machine};
 use crate::outcome::{Heard, Outcome};
 use crate::project;
+use abi::test_disk::WRITER;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -213,6 +216,7 @@ impl Session {
         let mut boot = Boot::default();
         let mut limit = self.limits.test;
         let mut began = booted_at;
+        let mut wrote_the_disk = false;
         let mut deadline = booted_at + self.limits.boot;
         let outcome = loop {
             match guest.next(Some(deadline))? {
@@ -234,6 +238,7 @@ impl Session {
                     }
                     Step::Ended(case) => {
                         deadline = Instant::now() + limit;
+                        wrote_the_disk |= case.name == WRITER && case.fate == Fate::Passed;
                         self.judged(case, began.elapsed(), listener, results);
                     }
                 },
@@ -252,7 +257,15 @@ impl Session {
             return Err(no_plan(&outcome, &boot));
         };
         let expected = order.get(skip..).unwrap_or_default();
-        Ok(boot.judge(outcome, expected))
+        let judgement = boot.judge(outcome, expected);
+        if wrote_the_disk && let Err(why) = disk::verify(folder.path()) {
+            let case = Case::new(
+                "machine: the disk after the tests".into(),
+                Fate::Failed(why),
+            );
+            self.judged(case, Duration::ZERO, listener, results);
+        }
+        Ok(judgement)
     }
 
     fn judged(
@@ -272,7 +285,9 @@ impl Session {
     }
 
     fn start(&self, arguments: &str, folder: &tempfile::TempDir) -> Result<Guest, Failure> {
-        let command = self.machine.command(
+        let mut machine = self.machine.clone();
+        machine.disks = disk::make(folder.path())?;
+        let command = machine.command(
             &self.image,
             &self.archive,
             arguments,
@@ -289,6 +304,7 @@ impl Session {
             format!("seed={}", self.choice.seed),
             format!("ramdisk={RAM_DISK}"),
         ];
+        words.extend((self.machine.clock == Clock::Instructions).then(|| STILL.into()));
         match isolate {
             Some(name) => words.push(format!("isolate={name}")),
             None => words.extend(

@@ -60,6 +60,7 @@ fn session(script: &str, boots: Boots) -> (Session, tempfile::TempDir) {
     std::fs::write(&program, format!("{PRELUDE}{script}")).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let machine = Machine {
+        disks: Vec::new(),
         arch: Arch::Aarch64,
         memory: "256M".parse().unwrap(),
         smp: 2,
