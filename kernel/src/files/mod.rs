@@ -7,6 +7,7 @@ mod cover;
 mod descriptors;
 pub mod device;
 mod disk;
+pub mod flusher;
 pub mod open;
 mod pager;
 pub mod pipe;
@@ -23,7 +24,7 @@ pub use store::{FileObject, ObjectStore};
 use crate::block::special;
 use crate::shared::{NoMemory, Shared, try_bytes};
 use crate::vfs::path::{Parent, Path};
-use crate::vfs::{Access, Body, MemoryFs, New, System, Tree, Vnode, attributes};
+use crate::vfs::{Access, Body, MemoryFs, Mount, New, System, Tree, Vnode, attributes};
 use abi::Errno;
 use alloc::vec::Vec;
 use core::fmt;
@@ -88,14 +89,12 @@ pub fn mount_device(on: &Node, device: &[u8], access: Access) -> Result<(), Errn
 /// The machine is about to stop: everything goes to the disks, and they are marked clean.
 pub fn shut_down() {
     let Some(tree) = TREE.get() else { return };
-    let mut index = 0;
-    while let Some(mount) = tree.mount_at(index) {
+    tree.each(|mount| {
         let ended = if mount.is_read_only() { Ok(()) } else { mount.sync().and_then(|()| mount.system().unmount()) };
         if let Err(error) = ended {
             crate::log!("{}: {}", Text(&mount.source), error.text());
         }
-        index += 1;
-    }
+    });
 }
 
 /// Bytes as text for messages.
@@ -151,9 +150,5 @@ pub fn open(path: &[u8], flags: u32) -> Result<Shared<OpenFile>, Errno> {
 
 /// Lets go of all vnodes that nobody uses.
 pub fn drain() {
-    let mut index = 0;
-    while let Some(mount) = tree().mount_at(index) {
-        mount.drain();
-        index += 1;
-    }
+    tree().each(Mount::drain);
 }

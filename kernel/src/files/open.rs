@@ -10,6 +10,7 @@ use super::{Device, Node};
 use crate::shared::{NoMemory, Shared};
 use crate::syscall::Failure;
 use crate::user_memory::{get_bytes, put_bytes};
+use crate::vfs::store::Ahead;
 use crate::vfs::{Body, Vnode, retire};
 use abi::Errno;
 use abi::syscall::{O_ACCMODE, O_APPEND, O_DSYNC, O_NONBLOCK, O_RDONLY, O_SYNC, O_WRONLY};
@@ -19,6 +20,15 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 const CHUNK: usize = 2048;
 /// Requests up to so many bytes use a small buffer, which is cheaper to clear.
 const SMALL: usize = 16;
+
+/// Whether an advice holds from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    /// It does.
+    Yes,
+    /// It does not any more.
+    No,
+}
 
 /// What is open.
 pub enum What {
@@ -35,7 +45,19 @@ pub struct OpenFile {
     /// What is open.
     pub what: What,
     flags: AtomicU32,
+    advice: AtomicU32,
     offset: AtomicU64,
+}
+
+bitflags::bitflags! {
+    /// What `fcntl` was told of the reads and writes to come.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Advice: u32 {
+        /// What is read and written will not be needed again (`F_NOCACHE`).
+        const NO_CACHE = 1;
+        /// Nothing is to be read but what is asked for (`F_RDAHEAD` 0).
+        const NO_AHEAD = 2;
+    }
 }
 
 impl OpenFile {
@@ -44,6 +66,7 @@ impl OpenFile {
         Shared::try_new(Self {
             what,
             flags: AtomicU32::new(flags),
+            advice: AtomicU32::new(0),
             offset: AtomicU64::new(0),
         })
     }
@@ -58,6 +81,18 @@ impl OpenFile {
         let changeable = O_APPEND | O_NONBLOCK;
         let kept = self.flags() & !changeable;
         self.flags.store(kept | flags & changeable, Relaxed);
+    }
+
+    fn advice(&self) -> Advice {
+        Advice::from_bits_truncate(self.advice.load(Relaxed))
+    }
+
+    /// Takes an advice, or takes it back.
+    pub fn set_advice(&self, advice: Advice, holds: Holds) {
+        match holds {
+            Holds::Yes => self.advice.fetch_or(advice.bits(), Relaxed),
+            Holds::No => self.advice.fetch_and(!advice.bits(), Relaxed),
+        };
     }
 
     /// Whether reading is allowed.
@@ -106,15 +141,60 @@ impl OpenFile {
         if !self.is_readable() {
             return Err(Errno::EBADF.into());
         }
+        let part = self.take(length, at, |node, begin, length| node.size().saturating_sub(begin).min(length));
         let read = if length <= SMALL as u64 {
-            self.read_by(&mut [0; SMALL], to, length, at)
+            self.read_by(&mut [0; SMALL], to, part.length, part.at)
         } else {
-            self.read_by(&mut [0; CHUNK], to, length, at)
-        }?;
+            self.read_by(&mut [0; CHUNK], to, part.length, part.at)
+        };
+        self.give_back(&part, read);
         if let Some(node) = self.node() {
             node.note_read();
+            self.end_use(node, &part, read)?;
         }
-        Ok(read)
+        read
+    }
+
+    /// The part of a file that a call is about. What has no place of its own takes the offset's, and moves it at
+    /// once by what `count` says: two threads never get the same bytes.
+    fn take(&self, length: u64, at: Option<u64>, count: impl Fn(&Node, u64, u64) -> u64) -> Part {
+        let node = self.node().filter(|node| matches!(node.body, Body::File(_)));
+        let (Some(node), None) = (node, at) else {
+            return Part { at, length, taken: None };
+        };
+        loop {
+            let begin = self.offset();
+            let length = count(node, begin, length);
+            let end = begin.saturating_add(length);
+            if self.offset.compare_exchange_weak(begin, end, Relaxed, Relaxed).is_ok() {
+                return Part {
+                    at: Some(begin),
+                    length,
+                    taken: Some(end),
+                };
+            }
+        }
+    }
+
+    /// What a call did not use of its part, unless somebody has gone on from there already.
+    fn give_back(&self, part: &Part, done: Result<u64, Failure>) {
+        let (Some(begin), Some(end)) = (part.at, part.taken) else { return };
+        let here = begin.saturating_add(done.unwrap_or(0));
+        if here != end {
+            // If it fails somebody else has moved the offset, who is right.
+            let _ = self.offset.compare_exchange(end, here, Relaxed, Relaxed);
+        }
+    }
+
+    /// After a call: bytes that will not be needed again leave memory, and what is to be durable becomes so.
+    fn end_use(&self, node: &Node, part: &Part, done: Result<u64, Failure>) -> Result<(), Failure> {
+        let Ok(count @ 1..) = done else { return Ok(()) };
+        if self.advice().contains(Advice::NO_CACHE)
+            && let Some(at) = part.at
+        {
+            node.forget(at, count)?;
+        }
+        Ok(())
     }
 
     fn read_by(&self, buffer: &mut [u8], to: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
@@ -142,6 +222,10 @@ impl OpenFile {
         Ok(done)
     }
 
+    fn ahead(&self) -> Ahead {
+        if self.advice().contains(Advice::NO_AHEAD) { Ahead::No } else { Ahead::Default }
+    }
+
     fn goes_on(&self) -> bool {
         match &self.what {
             What::Node(node) => !self.is_terminal() && !matches!(node.body, Body::Directory(_)),
@@ -156,7 +240,7 @@ impl OpenFile {
             What::Pipe(_) => Err(Errno::EBADF.into()),
             What::Shared(_) => Err(Errno::ENXIO.into()),
             What::Node(node) => match &node.body {
-                Body::File(_) => Ok(node.read(at.unwrap_or_else(|| self.offset()), into)?),
+                Body::File(_) => Ok(node.read_ahead(at.unwrap_or_else(|| self.offset()), into, self.ahead())?),
                 Body::Device(number) => {
                     Device::of(*number)?.read(at.unwrap_or_else(|| self.offset()), into, self.blocks())
                 },
@@ -171,17 +255,26 @@ impl OpenFile {
         if !self.is_writable() {
             return Err(Errno::EBADF.into());
         }
-        let wrote = if length <= SMALL as u64 {
-            self.write_by(&mut [0; SMALL], from, length, at)
+        let appends = at.is_none() && self.flags() & O_APPEND != 0;
+        let part = if appends {
+            let taken = None;
+            Part { at, length, taken }
         } else {
-            self.write_by(&mut [0; CHUNK], from, length, at)
-        }?;
-        if self.flags() & (O_SYNC | O_DSYNC) != 0
-            && let Some(node) = self.node()
-        {
-            Vnode::sync(node)?;
+            self.take(length, at, |_, _, length| length)
+        };
+        let wrote = if length <= SMALL as u64 {
+            self.write_by(&mut [0; SMALL], from, part.length, part.at)
+        } else {
+            self.write_by(&mut [0; CHUNK], from, part.length, part.at)
+        };
+        self.give_back(&part, wrote);
+        if let Some(node) = self.node() {
+            self.end_use(node, &part, wrote)?;
+            if wrote.is_ok() && self.flags() & (O_SYNC | O_DSYNC) != 0 {
+                Vnode::sync(node)?;
+            }
         }
-        Ok(wrote)
+        wrote
     }
 
     fn write_by(&self, buffer: &mut [u8], from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
@@ -235,6 +328,16 @@ impl OpenFile {
             },
         }
     }
+}
+
+/// What one call reads or writes.
+struct Part {
+    /// Where, if it has a place.
+    at: Option<u64>,
+    /// Bytes.
+    length: u64,
+    /// The offset was moved there for it.
+    taken: Option<u64>,
 }
 
 impl Drop for OpenFile {

@@ -8,6 +8,7 @@ use crate::memory::vm;
 use crate::platform::Machine;
 use crate::shared::{NoMemory, Shared};
 use crate::vfs::attributes::Timespec;
+use crate::vfs::store::Ahead;
 use crate::vfs::{Store, Vnode};
 use crate::zones;
 use abi::Errno;
@@ -99,8 +100,12 @@ impl Store for ObjectStore {
         vm().object_resize(object.object(), size).map_err(|_| Errno::ENOSPC)
     }
 
-    fn read(object: &FileObject, offset: u64, into: &mut [u8]) -> Result<(), Errno> {
-        let done = vm().object_read(object.object(), offset, into);
+    fn read(object: &FileObject, offset: u64, into: &mut [u8], ahead: Ahead) -> Result<(), Errno> {
+        let ahead = match ahead {
+            Ahead::Default => vm::Ahead::Default,
+            Ahead::No => vm::Ahead::No,
+        };
+        let done = vm().object_read_ahead(object.object(), offset, into, ahead);
         done.map_err(|error| fault_error(error, Errno::ENOMEM))
     }
 
@@ -115,6 +120,14 @@ impl Store for ObjectStore {
         let Some(backing) = &object.backing else { return Ok(()) };
         backing.begin_sync();
         vm().object_sync(object.object(), (0, u64::MAX), SyncFlags::WAIT).map_err(pager_error)
+    }
+
+    fn forget(object: &FileObject, at: u64, bytes: u64) -> Result<(), Errno> {
+        if object.backing.is_none() {
+            return Ok(());
+        }
+        let flags = SyncFlags::WAIT | SyncFlags::INVALIDATE;
+        vm().object_sync(object.object(), (at, bytes), flags).map_err(pager_error)
     }
 
     fn is_alone(object: &FileObject) -> bool {

@@ -3,7 +3,7 @@
 use super::{Answer, Call, DONE, Failure};
 use crate::block::special;
 use crate::console::tty;
-use crate::files::open::{OpenFile, What};
+use crate::files::open::{Advice, Holds, OpenFile, What};
 use crate::files::pipe::pipe as new_pipe;
 use crate::files::{Device, MAXIMUM_FILES, Node, OnExec, tree};
 use crate::shared::Shared;
@@ -213,6 +213,8 @@ const F_GETFD: u64 = 1;
 const F_SETFD: u64 = 2;
 const F_GETFL: u64 = 3;
 const F_SETFL: u64 = 4;
+const F_RDAHEAD: u64 = 45;
+const F_NOCACHE: u64 = 48;
 const F_GETPATH: u64 = 50;
 const F_FULLFSYNC: u64 = 51;
 const F_BARRIERFSYNC: u64 = 85;
@@ -250,6 +252,18 @@ pub fn fcntl(call: &mut Call<'_>) -> Answer {
             let path = Vnode::path(node, &mut buffer[..abi::proc::MAXPATHLEN - 1]).ok_or(Errno::ENOENT)?;
             put_bytes(argument, path)?;
             put(argument + path.len() as u64, &0u8)?;
+            0
+        }
+        F_NOCACHE | F_RDAHEAD => {
+            file.node().ok_or(Errno::EBADF)?;
+            let set = argument as i32 != 0;
+            // One says what not to do, the other what to do.
+            let (advice, holds) = if command & 0xffff_ffff == F_NOCACHE {
+                (Advice::NO_CACHE, set)
+            } else {
+                (Advice::NO_AHEAD, !set)
+            };
+            file.set_advice(advice, if holds { Holds::Yes } else { Holds::No });
             0
         }
         F_FULLFSYNC | F_BARRIERFSYNC => {

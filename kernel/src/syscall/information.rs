@@ -193,14 +193,12 @@ fn vinfo(stat: &Stat64) -> VinfoStat {
 /// The file whose object has that number.
 fn find_file(id: u64) -> Option<Node> {
     let mut found = None;
-    let mut index = 0;
-    while let Some(mount) = tree().mount_at(index) {
+    tree().each(|mount| {
         mount.each(|node| {
             if matches!(&node.body, Body::File(file) if vm().object_id(file.object.object()) == id) {
                 found = Some(node.clone());
             }
         });
-        index += 1;
-    }
+    });
     found
 }

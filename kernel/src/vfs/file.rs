@@ -6,7 +6,7 @@
 //! A program can write through a mapping what lies between the end of a file and the end of its last
 //! page. Nobody may find that in the file: whatever makes a file longer first writes zeros there.
 
-use super::store::Store;
+use super::store::{Ahead, Store};
 use super::vnode::{Body, Vnode};
 use super::{FileRank, Mount};
 use crate::shared::Shared;
@@ -44,11 +44,16 @@ impl<S: Store> File<S> {
 impl<S: Store> Vnode<S> {
     /// Reads a file from `offset`; answers how many bytes there were.
     pub fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
+        self.read_ahead(offset, into, Ahead::Default)
+    }
+
+    /// The same, and what is known of the reads to come.
+    pub fn read_ahead(&self, offset: u64, into: &mut [u8], ahead: Ahead) -> Result<usize, Errno> {
         let file = self.as_file()?;
         let _lock = file.lock.read();
         let count = file.size().saturating_sub(offset).min(into.len() as u64) as usize;
         if count > 0 {
-            S::read(&file.object, offset, &mut into[..count])?;
+            S::read(&file.object, offset, &mut into[..count], ahead)?;
         }
         Ok(count)
     }
@@ -136,6 +141,14 @@ impl<S: Store> Vnode<S> {
         }
         self.touch();
         Ok(())
+    }
+
+    /// Writes what was changed of some bytes, and does not keep them in memory.
+    pub fn forget(&self, at: u64, bytes: u64) -> Result<(), Errno> {
+        match &self.body {
+            Body::File(file) => S::forget(&file.object, at, bytes),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the file durable: first its bytes, then its size and what else is known of it.

@@ -8,6 +8,15 @@ use super::vnode::Vnode;
 use crate::shared::{NoMemory, Shared};
 use abi::Errno;
 
+/// What is read with the bytes that are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ahead {
+    /// What will probably be asked for next.
+    Default,
+    /// Nothing.
+    No,
+}
+
 /// A place for files and their bytes. Bytes never written read as zero.
 pub trait Store: Sized + 'static {
     /// Locks and waiting.
@@ -30,11 +39,14 @@ pub trait Store: Sized + 'static {
     /// Makes room for `size` bytes; what lies beyond is dropped and reads as zero if it comes back.
     fn resize(object: &Self::Object, size: u64) -> Result<(), Errno>;
     /// Reads bytes below the size.
-    fn read(object: &Self::Object, offset: u64, into: &mut [u8]) -> Result<(), Errno>;
+    fn read(object: &Self::Object, offset: u64, into: &mut [u8], ahead: Ahead)
+    -> Result<(), Errno>;
     /// Writes bytes below the size.
     fn write(object: &Self::Object, offset: u64, from: &[u8]) -> Result<(), Errno>;
     /// Writes what was changed to where the bytes come from.
     fn sync(object: &Self::Object) -> Result<(), Errno>;
+    /// Writes what was changed of some bytes, and does not keep them.
+    fn forget(object: &Self::Object, at: u64, bytes: u64) -> Result<(), Errno>;
     /// Whether nobody has it but the file itself: no mapping shows it.
     fn is_alone(object: &Self::Object) -> bool;
     /// Bytes that are in memory.

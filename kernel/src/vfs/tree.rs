@@ -62,6 +62,11 @@ impl<S: Store> Tree<S> {
         self.mounts.read().get(index).cloned()
     }
 
+    /// Calls `visit` with every mount, the root's first; none goes meanwhile.
+    pub fn each(&self, mut visit: impl FnMut(&Mount<S>)) {
+        self.mounts.read().iter().for_each(|mount| visit(mount));
+    }
+
     /// Mounts a file system on a directory. `EBUSY` if that is a mount's root.
     pub fn mount(
         &self,
@@ -127,11 +132,7 @@ impl<S: Store> Tree<S> {
     /// Writes everything to where it belongs. Goes on after an error, and answers the first.
     pub fn sync(&self) -> Result<(), Errno> {
         let mut result = Ok(());
-        let mut index = 0;
-        while let Some(mount) = self.mount_at(index) {
-            result = result.and(mount.sync());
-            index += 1;
-        }
+        self.each(|mount| result = result.and(mount.sync()));
         result
     }
 

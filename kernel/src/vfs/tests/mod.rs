@@ -9,7 +9,7 @@ use super::file_system::{At, Entry, FileSystem};
 use super::memory::MemoryFs;
 use super::mount::{Access, System};
 use super::path::{Path, Walk};
-use super::store::Store;
+use super::store::{Ahead, Store};
 use super::vnode::{Body, Inode, Vnode};
 use super::{Mount, Tree};
 use crate::shared::{NoMemory, Shared};
@@ -50,7 +50,7 @@ impl Store for Memory {
         bytes.resize(size.next_multiple_of(PAGE) as usize, 0);
         Ok(())
     }
-    fn read(object: &Self::Object, offset: u64, into: &mut [u8]) -> Result<(), Errno> {
+    fn read(object: &Self::Object, offset: u64, into: &mut [u8], _: Ahead) -> Result<(), Errno> {
         let offset = offset as usize;
         into.copy_from_slice(&object.lock().unwrap()[offset..offset + into.len()]);
         Ok(())
@@ -61,6 +61,9 @@ impl Store for Memory {
         Ok(())
     }
     fn sync(_: &Self::Object) -> Result<(), Errno> {
+        Ok(())
+    }
+    fn forget(_: &Self::Object, _: u64, _: u64) -> Result<(), Errno> {
         Ok(())
     }
     fn is_alone(_: &Self::Object) -> bool {
