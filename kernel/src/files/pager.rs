@@ -11,7 +11,6 @@ use crate::memory::vm;
 use crate::platform::{Machine, SpinLock};
 use crate::shared::{NoMemory, Shared};
 use crate::vfs::{Inode, LeafRank, System, Vnode};
-use abi::proc::MAXPATHLEN;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use ext2::{Allocate, InodeNumber, Place, Run};
@@ -180,7 +179,7 @@ impl File<'_> {
                 Way::Out { .. } => device.write(where_, parts),
             };
             if let Err(error) = done {
-                log!("{}: {error}", Name(self.inode));
+                log!("{}: {error}", Name::of(self.inode));
                 return Err(PagerError::Io);
             }
             at = next;
@@ -191,12 +190,12 @@ impl File<'_> {
     fn failed(&self, at: u64, error: ext2::Error) -> PagerError {
         match error {
             ext2::Error::NoSpace => {
-                log!("{}: no space for the bytes from {at} on", Name(self.inode));
+                log!("{}: no space for the bytes from {at} on", Name::of(self.inode));
                 PagerError::NoSpace
             }
             ext2::Error::NoMemory => PagerError::NoMemory,
             error => {
-                log!("{}: {error}", Name(self.inode));
+                log!("{}: {error}", Name::of(self.inode));
                 PagerError::Io
             }
         }
@@ -293,17 +292,37 @@ pub fn init() -> Result<(), NoMemory> {
     Ok(())
 }
 
-/// A file's path for messages.
-struct Name<'a>(&'a Shared<Inode<ObjectStore>>);
+/// A file's name for messages: found before anything is printed, which happens under a lock.
+struct Name {
+    bytes: [u8; NAME],
+    start: usize,
+    number: u64,
+    mount: u32,
+}
 
-impl fmt::Display for Name<'_> {
+/// Bytes of a path in a message; a longer one is named by its numbers.
+const NAME: usize = 256;
+
+impl Name {
+    fn of(inode: &Inode<ObjectStore>) -> Self {
+        let mut name = Self {
+            bytes: [0; NAME],
+            start: NAME,
+            number: inode.number,
+            mount: inode.mount.number,
+        };
+        let node = inode.mount.find(inode.number);
+        let path = node.as_ref().and_then(|node| Vnode::path(node, &mut name.bytes));
+        name.start = NAME - path.map_or(0, <[u8]>::len);
+        name
+    }
+}
+
+impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0; MAXPATHLEN];
-        let node = self.0.mount.find(self.0.number);
-        let path = node.as_ref().and_then(|node| Vnode::path(node, &mut buffer));
-        match path.and_then(|path| core::str::from_utf8(path).ok()) {
-            Some(path) => f.write_str(path),
-            None => write!(f, "file {} of {}", self.0.number, self.0.mount.number),
+        match core::str::from_utf8(&self.bytes[self.start..]) {
+            Ok(path) if !path.is_empty() => f.write_str(path),
+            _ => write!(f, "file {} of mount {}", self.number, self.mount),
         }
     }
 }
