@@ -100,7 +100,7 @@ impl Unwritten {
 
     /// The inode's blocks from `first` to before `end` are none of them any more: they were written or freed.
     /// Where a run would have to be split and there is no memory for it, all of it stays: that is safe, since it
-    /// only keeps names off the disk until the next `sync` of the inode. Freeing never splits: it goes to the end.
+    /// only keeps names off the disk for longer. Freeing never splits: it goes to the end.
     pub fn cut(&mut self, inode: InodeNumber, first: u64, end: u64) {
         let mut at = 0;
         while let Some(&run) = self.runs.get(at) {

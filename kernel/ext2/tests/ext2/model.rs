@@ -4,7 +4,7 @@
 //! history by which a power cut is judged. Does not own: the judging (`programs`, `power`).
 
 use crate::disk::SimulatedDisk;
-use crate::files::{Fs, at, plain, write_back};
+use crate::files::{Fs, at, plain, write_unreported};
 use crate::random::Random;
 use ext2::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,8 @@ pub struct Modelled {
     pub mtime: i64,
     /// Blocks of `content` that the disk does not have.
     dirty: BTreeSet<u64>,
+    /// Blocks that the disk has, and the file system was not told.
+    unreported: Vec<u64>,
     /// It is kept without a name.
     open: bool,
     pub gone: bool,
@@ -219,6 +221,7 @@ impl<'a> World<'a> {
             uid: 0,
             mtime: now,
             dirty: BTreeSet::new(),
+            unreported: Vec::new(),
             open: false,
             gone: false,
             versions: vec![(position, Vec::new())],
@@ -276,7 +279,17 @@ impl<'a> World<'a> {
         self.truncate_to(file, to);
     }
 
+    /// Says that what was written is written.
+    fn report(&mut self, file: usize) {
+        let modelled = &mut self.files[file];
+        for block in modelled.unreported.drain(..) {
+            self.fs
+                .written(modelled.inode, block * self.block, self.block);
+        }
+    }
+
     fn truncate_to(&mut self, file: usize, to: u64) {
+        self.report(file);
         let position = self.disk.position();
         let now = self.now();
         let cut = self.fs.truncate(self.files[file].inode, to, at(now));
@@ -313,7 +326,7 @@ impl<'a> World<'a> {
         let inode = self.files[file].inode;
         for block in blocks {
             let from = block * self.block;
-            match write_back(&self.fs, inode, &self.files[file].content, from, self.block) {
+            match write_unreported(&self.fs, inode, &self.files[file].content, from, self.block) {
                 Ok(()) => {}
                 Err(Error::NoSpace) => {
                     self.full += 1;
@@ -322,8 +335,9 @@ impl<'a> World<'a> {
                 Err(error) => panic!("write: {error}"),
             }
             // Who moves pages says so, sooner or later.
+            self.files[file].unreported.push(block);
             if self.random.once_in(2) {
-                self.fs.written(inode, from, self.block);
+                self.report(file);
             }
             self.files[file].dirty.remove(&block);
         }
@@ -355,6 +369,7 @@ impl<'a> World<'a> {
     fn sync_one(&mut self) {
         let Some(file) = self.some_file() else { return };
         self.write_dirty(file, usize::MAX);
+        self.report(file);
         let synced = self.fs.sync(self.files[file].inode);
         synced.unwrap_or_else(|error| panic!("sync: {error}"));
         self.mark(file);
@@ -378,6 +393,7 @@ impl<'a> World<'a> {
             .collect();
         for &file in &living {
             self.write_dirty(file, usize::MAX);
+            self.report(file);
         }
         self.fs
             .sync_all()
@@ -435,6 +451,7 @@ impl<'a> World<'a> {
     }
 
     fn end(&mut self, file: usize) {
+        self.report(file);
         let now = self.now();
         let released = self.fs.release(self.files[file].inode, at(now));
         released.unwrap_or_else(|error| panic!("release: {error}"));
