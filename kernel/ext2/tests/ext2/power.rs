@@ -165,6 +165,8 @@ fn storm(seed: u64, block_size: u32, kibibytes: u64, largest: u64, steps: u64, c
     disk.record();
     let fs = mount(&disk, Access::ReadWrite, 48).unwrap();
     let mut world = World::new(fs, &disk, seed, largest);
+    // Every second storm meets errors of the disk too.
+    world.failing = !seed.is_multiple_of(2);
     for _ in 0..steps {
         world.step();
     }
