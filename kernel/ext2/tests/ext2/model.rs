@@ -33,6 +33,8 @@ pub struct Modelled {
     pub gone: bool,
     /// Its contents in time, each with the disk's position when it began; only the latest one if nothing is recorded.
     pub versions: Vec<(usize, Vec<u8>)>,
+    /// Its permissions and owners in time.
+    pub owners: Vec<(usize, u16, u32)>,
     /// Its latest sync marks.
     pub syncs: Vec<Sync>,
 }
@@ -42,9 +44,10 @@ pub struct Modelled {
 pub struct Sync {
     /// The disk's position.
     pub position: usize,
-    /// The version and the names of that moment, by their places in the histories.
+    /// The version, the names and the owner of that moment, by their places in the histories.
     pub version: usize,
     pub names: usize,
+    pub owner: usize,
 }
 
 /// The file system, the model and what happened.

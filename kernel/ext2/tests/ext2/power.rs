@@ -128,6 +128,19 @@ fn judge(world: &World<'_>, fs: &Fs<'_>, position: usize, block: usize) -> Resul
                 file.inode.0
             ));
         }
+        let attributes = fs
+            .attributes(file.inode)
+            .map_err(|error| format!("{names:?}: {error}"))?;
+        let mut owners = file.owners[sync.owner..].iter().enumerate();
+        let owned = owners.any(|(index, (begun, permissions, uid))| {
+            (index == 0 || *begun < position)
+                && (*permissions, *uid) == (attributes.permissions, attributes.uid)
+        });
+        if !owned {
+            return Err(format!(
+                "{names:?} has none of its owners and permissions: {attributes:?}"
+            ));
+        }
         let bytes = read(fs, file.inode).map_err(|error| format!("{names:?}: {error}"))?;
         agrees(file, &bytes, sync.version, position, block).map_err(|why| {
             format!(

@@ -69,6 +69,7 @@ impl World<'_> {
             open: false,
             gone: false,
             versions: vec![(position, Vec::new())],
+            owners: vec![(position, made.permissions, 0)],
             syncs: Vec::new(),
         });
         self.names.insert(path, self.files.len() - 1);
@@ -230,6 +231,7 @@ impl World<'_> {
             position: self.disk.position(),
             version: modelled.versions.len() - 1,
             names,
+            owner: modelled.owners.len() - 1,
         });
     }
 
@@ -410,9 +412,11 @@ impl World<'_> {
             mtime: Some(at(now)),
             ..Changes::default()
         };
+        let position = self.disk.position();
         let inode = self.files[file].inode;
         self.op(|fs| fs.set_attributes(inode, &changes)).unwrap();
         let modelled = &mut self.files[file];
+        modelled.owners.push((position, permissions, uid));
         (modelled.permissions, modelled.uid, modelled.mtime) = (permissions, uid, now);
     }
 
