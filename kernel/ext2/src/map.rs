@@ -71,15 +71,18 @@ impl Volume<'_> {
         let mut block = at / size;
         let mut used = 0;
         while block < end {
-            let found = match self.find_or_allocate(&mut inode, block, allocate, room(runs, used)) {
-                Ok(Some(found)) => found,
-                Ok(None) => break,
-                Err(_) if used > 0 => break,
-                Err(error) => return Err(error),
-            };
-            let (place, blocks) = match found {
-                Found::Block(disk) => (Place::Disk(self.state.geometry.bytes(u64::from(disk))), 1),
-                Found::Hole(blocks) => (Place::Hole, blocks.min(end - block)),
+            let most = end - block;
+            let room = room(runs, used);
+            let (found, blocks) =
+                match self.find_or_allocate(&mut inode, block, most, allocate, room) {
+                    Ok(Some(found)) => found,
+                    Ok(None) => break,
+                    Err(_) if used > 0 => break,
+                    Err(error) => return Err(error),
+                };
+            let place = match found {
+                Found::Block(disk) => Place::Disk(self.state.geometry.bytes(u64::from(disk))),
+                Found::Hole => Place::Hole,
             };
             let next = Run {
                 at: self.state.geometry.bytes(block),
@@ -95,17 +98,18 @@ impl Volume<'_> {
         Ok(used)
     }
 
-    /// What is at a block, after it was given one if that is asked for. `None` if it would need another run and
-    /// there is no room for one.
+    /// What is at a block and for how many blocks, after it was given one if that is asked for. `None` if it would
+    /// need another run and there is no room for one.
     fn find_or_allocate(
         &mut self,
         inode: &mut Inode,
         block: u64,
+        most: u64,
         allocate: Allocate,
         room: Room,
-    ) -> Result<Option<Found>> {
-        let found = self.find_block(inode, block)?;
-        if allocate == Allocate::No || matches!(found, Found::Block(_)) {
+    ) -> Result<Option<(Found, u64)>> {
+        let found = self.find_run(inode, block, most)?;
+        if allocate == Allocate::No || matches!(found, (Found::Block(_), _)) {
             return Ok(Some(found));
         }
         if room == Room::None {
@@ -115,7 +119,7 @@ impl Volume<'_> {
         let goal = self.goal(inode, block)?;
         let disk = self.ensure_block(inode, block, Purpose::Data, goal)?;
         self.put_inode(inode)?;
-        Ok(Some(Found::Block(disk)))
+        Ok(Some((Found::Block(disk), 1)))
     }
 
     /// Where a block of a file should lie: after the block before it, or in the inode's group.
