@@ -3,7 +3,7 @@
 //! Owns: a bounded number of blocks by number, which of them differ from the disk, what the order of writes has to
 //! know about each. Does not own: the data of files (they are VM pages, not here), when blocks are written (`order`).
 //!
-//! All memory but the blocks themselves is taken at the mount. A block that differs from the disk is never given up.
+//! All memory is taken at the mount. A block that differs from the disk is never given up.
 
 use crate::error::{Error, Result, Transfer};
 use crate::unwritten::Any;
@@ -45,9 +45,10 @@ pub(crate) struct Slot {
 
 /// The cache. `dirty` lists the slots that differ from the disk.
 pub(crate) struct Cache {
-    block_size: usize,
     capacity: usize,
     slots: Vec<Slot>,
+    /// Memory of slots that do not exist yet.
+    spare: Vec<Vec<u8>>,
     buckets: Vec<Option<u32>>,
     clock: u64,
     pub dirty: Vec<u32>,
@@ -61,9 +62,9 @@ impl Cache {
     pub fn new(block_size: usize, capacity: u32) -> Result<Self> {
         let capacity = capacity.max(FEWEST) as usize;
         let mut cache = Cache {
-            block_size,
             capacity,
             slots: Vec::new(),
+            spare: Vec::new(),
             buckets: Vec::new(),
             clock: 0,
             dirty: Vec::new(),
@@ -72,10 +73,19 @@ impl Cache {
         cache
             .slots
             .try_reserve_exact(capacity)
+            .and_then(|()| cache.spare.try_reserve_exact(capacity))
             .and_then(|()| cache.dirty.try_reserve_exact(capacity))
             .and_then(|()| cache.buckets.try_reserve_exact(buckets))
             .map_err(|_| Error::NoMemory)?;
         cache.buckets.resize(buckets, None);
+        for _ in 0..capacity {
+            let mut bytes = Vec::new();
+            bytes
+                .try_reserve_exact(block_size)
+                .map_err(|_| Error::NoMemory)?;
+            bytes.resize(block_size, 0);
+            cache.spare.push(bytes);
+        }
         Ok(cache)
     }
 
@@ -148,12 +158,7 @@ impl Cache {
     /// Gives a slot to `block`, which is not here: a new one, or the one that was not used for longest. `None` if
     /// all are dirty.
     fn place(&mut self, block: u32, kind: Kind) -> Result<Option<usize>> {
-        let index = if self.slots.len() < self.capacity {
-            let mut bytes = Vec::new();
-            bytes
-                .try_reserve_exact(self.block_size)
-                .map_err(|_| Error::NoMemory)?;
-            bytes.resize(self.block_size, 0);
+        let index = if let Some(bytes) = self.spare.pop() {
             self.slots.push(Slot {
                 block,
                 kind,

@@ -6,12 +6,13 @@ use crate::attributes::{InodeNumber, Kind};
 use crate::block_map::{Found, Purpose};
 use crate::error::{Error, Result};
 use crate::inode::Inode;
+use crate::unwritten::Any;
 use crate::volume::Volume;
 
 /// Whether holes get blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Allocate {
-    /// Holes stay holes.
+    /// Holes stay holes, and so do blocks whose bytes are not written yet.
     No,
     /// Every byte gets a place on the disk. The caller writes the whole of each block, then calls `written`.
     Yes,
@@ -109,7 +110,10 @@ impl Volume<'_> {
         room: Room,
     ) -> Result<Option<(Found, u64)>> {
         let found = self.find_run(inode, block, most)?;
-        if allocate == Allocate::No || matches!(found, (Found::Block(_), _)) {
+        if allocate == Allocate::No {
+            return Ok(Some(self.as_read(found)));
+        }
+        if matches!(found, (Found::Block(_), _)) {
             return Ok(Some(found));
         }
         if room == Room::None {
@@ -120,6 +124,31 @@ impl Volume<'_> {
         let disk = self.ensure_block(inode, block, Purpose::Data, goal)?;
         self.put_inode(inode)?;
         Ok(Some((Found::Block(disk), 1)))
+    }
+
+    /// A run as who reads the file sees it: a block whose bytes are not written yet has what the disk held before,
+    /// and reads as zeros.
+    fn as_read(&self, (found, blocks): (Found, u64)) -> (Found, u64) {
+        let Found::Block(first) = found else {
+            return (found, blocks);
+        };
+        if self.state.unwritten.any() == Any::None {
+            return (found, blocks);
+        }
+        let unwritten = |step: &u64| {
+            let block = u32::try_from(*step)
+                .ok()
+                .and_then(|step| first.checked_add(step));
+            block.map(|block| self.state.unwritten.contains(block))
+        };
+        let kind = unwritten(&0);
+        let same = (0..blocks)
+            .take_while(|step| unwritten(step) == kind)
+            .count() as u64;
+        match kind {
+            Some(Any::Some) => (Found::Hole, same),
+            _ => (found, same),
+        }
     }
 
     /// Where a block of a file should lie: after the block before it, or in the inode's group.

@@ -14,6 +14,7 @@ use crate::inode::{DIRECT, Inode, POINTERS};
 use crate::superblock::Found;
 use crate::volume::Volume;
 use abi::stat::Timespec;
+use alloc::vec::Vec;
 
 /// From this size on the superblock says that there are large files.
 const LARGE: u64 = 1 << 31;
@@ -149,6 +150,9 @@ impl Volume<'_> {
         self.put_inode(&inode)?;
         self.free_inode(number, kind)?;
         self.state.orphans.swap_remove(place);
+        if self.state.orphans.is_empty() {
+            self.state.orphans = Vec::new();
+        }
         Ok(())
     }
 

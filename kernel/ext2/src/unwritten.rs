@@ -47,6 +47,8 @@ impl Run {
 #[derive(Default)]
 pub(crate) struct Unwritten {
     runs: Vec<Run>,
+    /// Blocks of all runs: there is room for a run of each, so that cutting needs no memory.
+    blocks: usize,
 }
 
 /// Whether there are any.
@@ -67,7 +69,12 @@ impl Unwritten {
 
     /// Adds a new block.
     pub fn add(&mut self, inode: InodeNumber, at: u64, disk: u32) -> Result<()> {
-        self.runs.try_reserve(1).map_err(|_| Error::NoMemory)?;
+        let room = self
+            .blocks
+            .saturating_add(1)
+            .saturating_sub(self.runs.len());
+        self.runs.try_reserve(room).map_err(|_| Error::NoMemory)?;
+        self.blocks = self.blocks.saturating_add(1);
         let place = self.runs.partition_point(|run| run.disk <= disk);
         if let Some(run) = place
             .checked_sub(1)
@@ -99,8 +106,6 @@ impl Unwritten {
     }
 
     /// The inode's blocks from `first` to before `end` are none of them any more: they were written or freed.
-    /// Where a run would have to be split and there is no memory for it, all of it stays: that is safe, since it
-    /// only keeps names off the disk for longer. Freeing never splits: it goes to the end.
     pub fn cut(&mut self, inode: InodeNumber, first: u64, end: u64) {
         let mut at = 0;
         while let Some(&run) = self.runs.get(at) {
@@ -109,6 +114,13 @@ impl Unwritten {
                 continue;
             }
             let (before, after) = (run.before(first), run.after(end));
+            let left = [before, after]
+                .iter()
+                .flatten()
+                .map(|run| run.blocks as usize)
+                .sum();
+            let gone = (run.blocks as usize).saturating_sub(left);
+            self.blocks = self.blocks.saturating_sub(gone);
             match (before, after) {
                 (None, None) => {
                     self.runs.remove(at);
@@ -116,14 +128,15 @@ impl Unwritten {
                 }
                 (Some(rest), None) | (None, Some(rest)) => self.replace(at, rest),
                 (Some(before), Some(after)) => {
-                    if self.runs.try_reserve(1).is_ok() {
-                        self.replace(at, before);
-                        self.runs.insert(at + 1, after);
-                        at += 1;
-                    }
+                    self.replace(at, before);
+                    self.runs.insert(at + 1, after);
+                    at += 1;
                 }
             }
             at += 1;
+        }
+        if self.runs.is_empty() {
+            self.clear();
         }
     }
 
@@ -150,6 +163,6 @@ impl Unwritten {
 
     /// None is left.
     pub fn clear(&mut self) {
-        self.runs.clear();
+        *self = Self::default();
     }
 }
