@@ -24,8 +24,8 @@ pub(crate) struct Path {
 pub(crate) enum Found {
     /// This block of the disk.
     Block(u32),
-    /// Nothing, for at least so many blocks.
-    Hole(u64),
+    /// Nothing.
+    Hole,
 }
 
 /// What a new block is for.
@@ -42,6 +42,24 @@ pub(crate) enum Purpose {
 enum Holder {
     Inode(usize),
     Indirect(u32, usize),
+}
+
+/// The first pointer, and how many, at most `most`, go on from it: to the next block of the disk each, or to none.
+fn count_run(mut pointers: impl Iterator<Item = u32>, most: u64) -> (u32, u64) {
+    let first = pointers.next().unwrap_or(0);
+    let mut count = 1u32;
+    while u64::from(count) < most {
+        let next = if first == 0 {
+            Some(0)
+        } else {
+            first.checked_add(count)
+        };
+        if pointers.next() != next || next.is_none() {
+            break;
+        }
+        count += 1;
+    }
+    (first, u64::from(count))
 }
 
 impl Volume<'_> {
@@ -108,9 +126,21 @@ impl Volume<'_> {
 
     /// What is at block `at` of a file.
     pub fn find_block(&mut self, inode: &Inode, at: u64) -> Result<Found> {
+        let (found, _) = self.find_run(inode, at, 1)?;
+        Ok(found)
+    }
+
+    /// What is at block `at` of a file, and for how many blocks, at most `most`, it goes on: they follow each other
+    /// on the disk, or are a hole. It may stop early.
+    pub fn find_run(&mut self, inode: &Inode, at: u64, most: u64) -> Result<(Found, u64)> {
         let path = self.path(at).ok_or(Error::TooLarge)?;
         let mut pointer = inode.map.get(path.root).copied().unwrap_or(0);
         let n = self.state.geometry.pointers();
+        let Some(last) = path.depth.checked_sub(1) else {
+            let pointers = inode.map.get(path.root..DIRECT).unwrap_or(&[]);
+            let run = count_run(pointers.iter().copied(), most);
+            return self.checked_run(inode, run);
+        };
         for level in 0..path.depth {
             if pointer == 0 {
                 // What lies below this pointer is missing: the rest of it.
@@ -120,19 +150,37 @@ impl Volume<'_> {
                     position = position.saturating_mul(n).saturating_add(index as u64);
                     span = span.saturating_mul(n);
                 }
-                return Ok(Found::Hole(span.saturating_sub(position).max(1)));
+                let rest = span.saturating_sub(position).max(1);
+                return Ok((Found::Hole, rest.min(most)));
             }
             let block = self.checked(inode, pointer)?;
             let index = path.indexes.get(level).copied().unwrap_or(0);
-            pointer = u32_at(
-                self.look(block, cache::Kind::Indirect)?,
-                index.saturating_mul(4),
-            );
+            let bytes = self.look(block, cache::Kind::Indirect)?;
+            let bytes = bytes.get(index.saturating_mul(4)..).unwrap_or(&[]);
+            if level == last {
+                let pointers = bytes.chunks_exact(4).map(|bytes| u32_at(bytes, 0));
+                let run = count_run(pointers, most);
+                return self.checked_run(inode, run);
+            }
+            pointer = u32_at(bytes, 0);
         }
-        match pointer {
-            0 => Ok(Found::Hole(1)),
-            block => Ok(Found::Block(self.checked(inode, block)?)),
+        Err(Error::TooLarge)
+    }
+
+    /// A run of pointers as it may be used: up to the first one that no file can have, which is an error at its
+    /// own place.
+    fn checked_run(&mut self, inode: &Inode, (first, count): (u32, u64)) -> Result<(Found, u64)> {
+        if first == 0 {
+            return Ok((Found::Hole, count));
         }
+        let first = self.checked(inode, first)?;
+        let good = (1..count).take_while(|&step| {
+            let block = u32::try_from(step)
+                .ok()
+                .and_then(|step| first.checked_add(step));
+            block.is_some_and(|block| self.is_file_block(block))
+        });
+        Ok((Found::Block(first), good.count() as u64 + 1))
     }
 
     /// The block at `at` of a file, allocated near `goal` if it is missing, with the indirect blocks on the way.

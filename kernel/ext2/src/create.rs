@@ -94,6 +94,10 @@ impl Volume<'_> {
             return Err(Error::TooManyLinks);
         }
         let spot = self.room_for(&mut directory, search.spot)?;
+        // What moves into a new directory relies on its name, which must not wait for the last step of a flush.
+        if kind == Kind::Directory && self.is_late(spot.block) {
+            self.flush()?;
+        }
         let number = self.allocate_inode(parent, kind)?;
         let mut inode = Inode::new(number, kind.mode() | new.permissions & 0o7777, now);
         (inode.uid, inode.gid, inode.links) = (new.uid, new.gid, 1);

@@ -73,9 +73,7 @@ impl Volume<'_> {
     fn directory_block(&mut self, inode: &Inode, at: u64) -> Result<u32> {
         match self.find_block(inode, at)? {
             Found::Block(block) => Ok(block),
-            Found::Hole(_) => {
-                Err(self.damaged(Error::inode(inode.number, "a directory has a hole")))
-            }
+            Found::Hole => Err(self.damaged(Error::inode(inode.number, "a directory has a hole"))),
         }
     }
 

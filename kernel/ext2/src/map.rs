@@ -72,15 +72,18 @@ impl Volume<'_> {
         let mut block = at / size;
         let mut used = 0;
         while block < end {
-            let found = match self.find_or_allocate(&mut inode, block, allocate, room(runs, used)) {
-                Ok(Some(found)) => self.as_seen(found, allocate),
-                Ok(None) => break,
-                Err(_) if used > 0 => break,
-                Err(error) => return Err(error),
-            };
-            let (place, blocks) = match found {
-                Found::Block(disk) => (Place::Disk(self.state.geometry.bytes(u64::from(disk))), 1),
-                Found::Hole(blocks) => (Place::Hole, blocks.min(end - block)),
+            let most = end - block;
+            let room = room(runs, used);
+            let (found, blocks) =
+                match self.find_or_allocate(&mut inode, block, most, allocate, room) {
+                    Ok(Some(found)) => found,
+                    Ok(None) => break,
+                    Err(_) if used > 0 => break,
+                    Err(error) => return Err(error),
+                };
+            let place = match found {
+                Found::Block(disk) => Place::Disk(self.state.geometry.bytes(u64::from(disk))),
+                Found::Hole => Place::Hole,
             };
             let next = Run {
                 at: self.state.geometry.bytes(block),
@@ -96,17 +99,21 @@ impl Volume<'_> {
         Ok(used)
     }
 
-    /// What is at a block, after it was given one if that is asked for. `None` if it would need another run and
-    /// there is no room for one.
+    /// What is at a block and for how many blocks, after it was given one if that is asked for. `None` if it would
+    /// need another run and there is no room for one.
     fn find_or_allocate(
         &mut self,
         inode: &mut Inode,
         block: u64,
+        most: u64,
         allocate: Allocate,
         room: Room,
-    ) -> Result<Option<Found>> {
-        let found = self.find_block(inode, block)?;
-        if allocate == Allocate::No || matches!(found, Found::Block(_)) {
+    ) -> Result<Option<(Found, u64)>> {
+        let found = self.find_run(inode, block, most)?;
+        if allocate == Allocate::No {
+            return Ok(Some(self.as_read(found)));
+        }
+        if matches!(found, (Found::Block(_), _)) {
             return Ok(Some(found));
         }
         if room == Room::None {
@@ -116,18 +123,31 @@ impl Volume<'_> {
         let goal = self.goal(inode, block)?;
         let disk = self.ensure_block(inode, block, Purpose::Data, goal)?;
         self.put_inode(inode)?;
-        Ok(Some(Found::Block(disk)))
+        Ok(Some((Found::Block(disk), 1)))
     }
 
-    /// A block whose bytes are not written yet holds what it held before: who reads the file gets zeros.
-    fn as_seen(&self, found: Found, allocate: Allocate) -> Found {
-        match found {
-            Found::Block(disk)
-                if allocate == Allocate::No && self.state.unwritten.contains(disk) == Any::Some =>
-            {
-                Found::Hole(1)
-            }
-            found => found,
+    /// A run as who reads the file sees it: a block whose bytes are not written yet has what the disk held before,
+    /// and reads as zeros.
+    fn as_read(&self, (found, blocks): (Found, u64)) -> (Found, u64) {
+        let Found::Block(first) = found else {
+            return (found, blocks);
+        };
+        if self.state.unwritten.any() == Any::None {
+            return (found, blocks);
+        }
+        let unwritten = |step: &u64| {
+            let block = u32::try_from(*step)
+                .ok()
+                .and_then(|step| first.checked_add(step));
+            block.map(|block| self.state.unwritten.contains(block))
+        };
+        let kind = unwritten(&0);
+        let same = (0..blocks)
+            .take_while(|step| unwritten(step) == kind)
+            .count() as u64;
+        match kind {
+            Some(Any::Some) => (Found::Hole, same),
+            _ => (found, same),
         }
     }
 

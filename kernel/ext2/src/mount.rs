@@ -215,7 +215,8 @@ impl<D: Disk, P: Platform> Ext2<D, P> {
     /// file's end.
     ///
     /// With [`Allocate::Yes`] holes get blocks, whose bytes are whatever the disk had: the caller writes the whole of
-    /// each block, then says so by [`Ext2::written`]. Until then a flush leaves the new names off the disk.
+    /// each block, then says so by [`Ext2::written`]. Until then a flush leaves the new names off the disk, so that no
+    /// cut shows old bytes; if the write fails, it is not reported.
     ///
     /// A run is good until the file is truncated or released; the caller keeps these apart from its transfers.
     ///
@@ -315,21 +316,23 @@ impl<D: Disk, P: Platform> Ext2<D, P> {
         self.with(|volume| volume.release(inode, now))
     }
 
-    /// Returns when a file's bytes that the caller wrote to the disk before, its size, its attributes and its names
-    /// survive a power cut. The caller has written the file's dirty pages.
+    /// Returns when a file's bytes that were reported as written, its size, its attributes and its names survive a
+    /// power cut. Bytes of new blocks that were not reported are zeros then: the caller has written the file's dirty
+    /// pages and said so. Other files' names and attributes are as safe afterwards.
+    ///
+    /// # Errors
+    /// A block of the file system could not be written, be it another file's: nothing is promised. What is dirty
+    /// stays so, and the next sync tries again.
     pub fn sync(&self, inode: InodeNumber) -> Result<()> {
         self.with(|volume| {
-            volume.state.unwritten.cut(inode, 0, u64::MAX);
+            volume.inode(inode)?;
             volume.flush()
         })
     }
 
-    /// The same for all files. The caller has written all dirty pages.
+    /// The same for all files.
     pub fn sync_all(&self) -> Result<()> {
-        self.with(|volume| {
-            volume.state.unwritten.clear();
-            volume.flush()
-        })
+        self.with(|volume| volume.flush())
     }
 
     /// The same, for what the caller has said is [`written`](Ext2::written): names of other new blocks stay off the
@@ -339,7 +342,8 @@ impl<D: Disk, P: Platform> Ext2<D, P> {
     }
 
     /// Ends the mount: releases what has no name, writes everything and marks the file system clean, if it was found
-    /// clean and nothing wrong was met. After it the mount can only read. The caller has written all dirty pages.
+    /// clean and nothing wrong was met. After it the mount can only read. The caller has written all dirty pages; new
+    /// blocks that were not reported as written keep what the disk has there.
     ///
     /// # Errors
     /// Something could not be written; the mount goes on, and the mark is not on the disk.

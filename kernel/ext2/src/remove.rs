@@ -82,7 +82,7 @@ impl Volume<'_> {
         }
         for at in 0..inode.size / self.state.geometry.block_size as u64 {
             if let Found::Block(block) = self.find_block(inode, at)?
-                && self.state.cache.of(block).is_some_and(|slot| slot.late)
+                && self.is_late(block)
             {
                 return Ok(true);
             }

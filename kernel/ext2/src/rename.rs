@@ -4,7 +4,7 @@
 //!
 //! The new name must be on the disk before the old one goes. In one block they change together. In two blocks the
 //! one with the new name `gives` and the other one is `late` (`order`); a block that is one of these cannot become
-//! the other before the next flush, which is then made at once.
+//! the other before the next flush, which is then made at once; nor does a new directory get its name in a `late` one.
 
 use crate::attributes::{InodeNumber, Kind};
 use crate::cache;
@@ -91,13 +91,13 @@ impl Volume<'_> {
         // The new name may have been put into the old one's record, and the directories may be one: look again.
         let mut source = self.directory(from.directory)?;
         let old = self.find(&source, from.name)?;
+        self.note_order(spot.block, old.block);
         self.remove_name(&mut source, old)?;
         if moves {
             source.links = source.links.saturating_sub(1);
         }
         (source.mtime, source.ctime) = (now, now);
         self.put_inode(&source)?;
-        self.note_order(spot.block, old.block);
         inode.ctime = now;
         self.put_inode(&inode)?;
         match replaced {
@@ -139,9 +139,14 @@ impl Volume<'_> {
         )))
     }
 
+    /// Whether a block has lost a name that another block has got, and is not on the disk yet.
+    pub fn is_late(&mut self, block: u32) -> bool {
+        self.state.cache.of(block).is_some_and(|slot| slot.late)
+    }
+
     /// Sees that the block of a new name may be written before that of the old one.
     fn order_names(&mut self, new: u32, old: u32) -> Result<()> {
-        let new_is_late = self.state.cache.of(new).is_some_and(|slot| slot.late);
+        let new_is_late = self.is_late(new);
         let old_gives = self.state.cache.of(old).is_some_and(|slot| slot.gives);
         if new != old && (new_is_late || old_gives) {
             self.flush()?;

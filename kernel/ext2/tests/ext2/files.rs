@@ -68,8 +68,21 @@ pub fn read(fs: &Fs<'_>, inode: InodeNumber) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes these bytes of a file to the disk, whole blocks of `content`, which is all of the file.
+/// Writes these bytes of a file to the disk, whole blocks of `content`, which is all of the file, and says so.
 pub fn write_back(
+    fs: &Fs<'_>,
+    inode: InodeNumber,
+    content: &[u8],
+    from: u64,
+    bytes: u64,
+) -> Result<()> {
+    write_unreported(fs, inode, content, from, bytes)?;
+    fs.written(inode, from, bytes);
+    Ok(())
+}
+
+/// The same without saying so.
+pub fn write_unreported(
     fs: &Fs<'_>,
     inode: InodeNumber,
     content: &[u8],

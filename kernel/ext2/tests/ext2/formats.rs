@@ -1,7 +1,7 @@
 //! Corners of the format, judged by `e2fsck` and `debugfs`.
 
 use crate::disk::{Cuts, SimulatedDisk};
-use crate::files::{at, find, mount, names, plain, read, write_back};
+use crate::files::{at, find, mount, names, plain, read, write_back, write_unreported};
 use crate::tools::{Image, OnFile};
 use ext2::*;
 
@@ -42,6 +42,7 @@ fn blocks_far_behind_are_reached_and_freed() {
             fs.disk()
                 .write(place, &vec![index as u8 + 1; block_size as usize])
                 .unwrap();
+            fs.written(f, level * block, block);
         }
         fs.sync(f).unwrap();
         let attributes = fs.attributes(f).unwrap();
@@ -299,4 +300,36 @@ fn a_deleted_file_lives_until_it_is_released() {
     assert!(fs.statistics().free_blocks > free.free_blocks + 19);
     fs.unmount(at(3)).unwrap();
     OnFile::new(&disk.bytes()).assert_clean("deleted");
+}
+
+#[test]
+fn a_block_that_was_not_reported_is_a_hole_after_a_cut() {
+    let disk = SimulatedDisk::new(Image::new(1024, 400).make());
+    let fs = mount(&disk, Access::ReadWrite, 64).unwrap();
+    let f = fs
+        .create(ROOT, b"f", &plain(Node::File), at(1))
+        .unwrap()
+        .inode;
+    // Direct blocks and some of an indirect one; the disk has 0xee everywhere.
+    let bytes = vec![9; 20 * 1024];
+    fs.truncate(f, 20 * 1024, at(1)).unwrap();
+    write_unreported(&fs, f, &bytes, 0, 20 * 1024).unwrap();
+    fs.written(f, 4 * 1024, 1024);
+    fs.written(f, 14 * 1024, 1024);
+    let after_a_cut = || {
+        let (repaired, _) = OnFile::new(&disk.bytes()).repair("a cut");
+        let disk = SimulatedDisk::new(repaired);
+        let fs = mount(&disk, Access::ReadOnly, 64).unwrap();
+        read(&fs, f).unwrap()
+    };
+    fs.sync(f).unwrap();
+    let mut expected = vec![0; 20 * 1024];
+    expected[4 * 1024..5 * 1024].fill(9);
+    expected[14 * 1024..15 * 1024].fill(9);
+    assert!(after_a_cut() == expected);
+    // Nor does the mount show what nobody has said to be there.
+    assert!(read(&fs, f).unwrap() == expected);
+    fs.written(f, 0, 20 * 1024);
+    fs.sync(f).unwrap();
+    assert!(after_a_cut() == bytes);
 }

@@ -3,10 +3,13 @@
 //! Owns: the model (names, bytes, attributes of every file), the page cache that the layer above would have, and the
 //! history by which a power cut is judged. Does not own: the judging (`programs`, `power`).
 
-use crate::disk::SimulatedDisk;
-use crate::files::{Fs, at, plain, write_back};
+mod operations;
+
+use crate::disk::{Failing, SimulatedDisk};
+use crate::files::Fs;
 use crate::random::Random;
 use ext2::*;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Paths from the root and which file each names.
@@ -23,11 +26,15 @@ pub struct Modelled {
     pub mtime: i64,
     /// Blocks of `content` that the disk does not have.
     dirty: BTreeSet<u64>,
+    /// Blocks that the disk has, and the file system was not told.
+    unreported: Vec<u64>,
     /// It is kept without a name.
     open: bool,
     pub gone: bool,
     /// Its contents in time, each with the disk's position when it began; only the latest one if nothing is recorded.
     pub versions: Vec<(usize, Vec<u8>)>,
+    /// Its permissions and owners in time.
+    pub owners: Vec<(usize, u16, u32)>,
     /// Its latest sync marks.
     pub syncs: Vec<Sync>,
 }
@@ -37,9 +44,10 @@ pub struct Modelled {
 pub struct Sync {
     /// The disk's position.
     pub position: usize,
-    /// The version and the names of that moment, by their places in the histories.
+    /// The version, the names and the owner of that moment, by their places in the histories.
     pub version: usize,
     pub names: usize,
+    pub owner: usize,
 }
 
 /// The file system, the model and what happened.
@@ -54,6 +62,9 @@ pub struct World<'a> {
     clock: i64,
     largest: u64,
     pub full: u64,
+    /// Whether transfers fail now and then, and how many operations said so.
+    pub failing: bool,
+    pub failed: Cell<u64>,
 }
 
 impl Modelled {
@@ -90,6 +101,8 @@ impl<'a> World<'a> {
             clock: 0,
             largest,
             full: 0,
+            failing: false,
+            failed: Cell::new(0),
         }
     }
 
@@ -159,431 +172,21 @@ impl<'a> World<'a> {
         self.history.push((position, self.names.clone()));
     }
 
-    /// One operation. Only a full disk may refuse what the model can do.
-    pub fn step(&mut self) {
-        match self.random.below(100) {
-            0..12 => self.create(),
-            12..34 => self.write(),
-            34..42 => self.truncate(),
-            42..52 => self.write_some_back(),
-            52..60 => self.sync_one(),
-            60..62 => self.sync_everything(),
-            62..67 => self.link(),
-            67..76 => self.remove(),
-            76..90 => self.rename(),
-            90..95 => self.change(),
-            _ => self.close(),
-        }
-    }
-
-    fn create(&mut self) {
-        let (path, directory) = self.some_path();
-        let text = vec![b'x'; 1 + self.random.below(200) as usize];
-        let device = DeviceNumber {
-            major: self.random.below(600) as u32,
-            minor: self.random.below(600) as u32,
-        };
-        let node = match self.random.below(12) {
-            0..3 => Node::Directory,
-            3 => Node::Symlink(&text),
-            4 if self.random.once_in(2) => Node::Character(device),
-            5 if self.random.once_in(3) => Node::Fifo,
-            _ => Node::File,
-        };
-        let now = self.now();
-        let position = self.disk.position();
-        let made = self
-            .fs
-            .create(directory, last(&path), &plain(node), at(now));
-        if self.names.contains_key(&path) {
-            assert_eq!(made, Err(Error::Exists), "{path}");
-            return;
-        }
-        let made = match made {
-            Err(Error::NoSpace) => return self.full += 1,
-            made => made.unwrap_or_else(|error| panic!("create {path}: {error}")),
-        };
-        if let Node::Character(_) = node {
-            assert_eq!(made.device, device);
-        }
-        self.files.push(Modelled {
-            inode: made.inode,
-            kind: made.kind,
-            text: if made.kind == Kind::Symlink {
-                text
-            } else {
-                Vec::new()
-            },
-            content: Vec::new(),
-            permissions: made.permissions,
-            uid: 0,
-            mtime: now,
-            dirty: BTreeSet::new(),
-            open: false,
-            gone: false,
-            versions: vec![(position, Vec::new())],
-            syncs: Vec::new(),
-        });
-        self.names.insert(path, self.files.len() - 1);
-        self.named(position);
-    }
-
-    fn write(&mut self) {
-        let Some(file) = self.some_file() else { return };
-        let size = self.files[file].content.len() as u64;
-        // Mostly at the end or inside, sometimes far behind.
-        let from = match self.random.below(8) {
-            0 => self.random.below(self.largest),
-            1..4 => size.min(self.largest - 1),
-            _ => self.random.below(size + 1).min(self.largest - 1),
-        };
-        let most = if self.random.once_in(6) {
-            self.largest / 3
-        } else {
-            3000
-        };
-        let length = (1 + self.random.below(most)).min(self.largest - from);
-        let bytes: Vec<u8> = (0..length).map(|_| self.random.next() as u8).collect();
-        let position = self.disk.position();
-        let now = self.now();
-        if from + length > size {
-            let grown = self
-                .fs
-                .truncate(self.files[file].inode, from + length, at(now));
-            grown.unwrap_or_else(|error| panic!("grow: {error}"));
-            self.files[file].mtime = now;
-        }
-        let modelled = &mut self.files[file];
-        let end = (from + length) as usize;
-        if end > modelled.content.len() {
-            modelled.content.resize(end, 0);
-        }
-        modelled.content[from as usize..end].copy_from_slice(&bytes);
-        modelled
-            .dirty
-            .extend(from / self.block..(end as u64).div_ceil(self.block));
-        modelled.version(position);
-    }
-
-    fn truncate(&mut self) {
-        let Some(file) = self.some_file() else { return };
-        let size = self.files[file].content.len() as u64;
-        let to = match self.random.below(4) {
-            0 => 0,
-            1 => self.random.below(self.largest),
-            _ => self.random.below(size + 1),
-        };
-        self.truncate_to(file, to);
-    }
-
-    fn truncate_to(&mut self, file: usize, to: u64) {
-        let position = self.disk.position();
-        let now = self.now();
-        let cut = self.fs.truncate(self.files[file].inode, to, at(now));
-        cut.unwrap_or_else(|error| panic!("truncate: {error}"));
-        let block = self.block;
-        let modelled = &mut self.files[file];
-        let shorter = to < modelled.content.len() as u64;
-        modelled.content.resize(to as usize, 0);
-        if shorter {
-            modelled.dirty.retain(|&dirty| dirty < to.div_ceil(block));
-            // The tail of the last block is zeros from now on, where the file has that block.
-            if !to.is_multiple_of(block) && self.is_mapped(file, to / block) {
-                self.files[file].dirty.insert(to / block);
-            }
-        }
-        let modelled = &mut self.files[file];
-        modelled.mtime = now;
-        modelled.version(position);
-    }
-
-    fn is_mapped(&self, file: usize, block: u64) -> bool {
-        let mut runs = [Run::EMPTY];
-        let inode = self.files[file].inode;
-        let runs = self
-            .fs
-            .map(inode, block * self.block, 1, Allocate::No, &mut runs)
-            .unwrap();
-        matches!(runs[0].place, Place::Disk(_))
-    }
-
-    /// Writes up to `most` dirty blocks. On a full disk the file loses its bytes, here and in the model.
-    fn write_dirty(&mut self, file: usize, most: usize) {
-        let blocks: Vec<u64> = self.files[file].dirty.iter().copied().take(most).collect();
-        let inode = self.files[file].inode;
-        for block in blocks {
-            let from = block * self.block;
-            match write_back(&self.fs, inode, &self.files[file].content, from, self.block) {
-                Ok(()) => {}
-                Err(Error::NoSpace) => {
-                    self.full += 1;
-                    return self.truncate_to(file, 0);
-                }
-                Err(error) => panic!("write: {error}"),
-            }
-            // Who moves pages says so, sooner or later.
-            if self.random.once_in(2) {
-                self.fs.written(inode, from, self.block);
-            }
-            self.files[file].dirty.remove(&block);
-        }
-    }
-
-    fn write_some_back(&mut self) {
-        let Some(file) = self.some_file() else { return };
-        let most = 1 + self.random.below(20) as usize;
-        if self.random.once_in(3) {
-            // Places now, bytes later: what comes in between must not show what the disk had there.
-            let inode = self.files[file].inode;
-            for &block in self.files[file].dirty.iter().take(most) {
-                let mut runs = [Run::EMPTY];
-                let from = block * self.block;
-                match self
-                    .fs
-                    .map(inode, from, self.block, Allocate::Yes, &mut runs)
-                {
-                    Ok(runs) => assert_eq!(runs.len(), 1),
-                    Err(Error::NoSpace) => {}
-                    Err(error) => panic!("allocate: {error}"),
-                }
-            }
-        } else {
-            self.write_dirty(file, most);
-        }
-    }
-
-    fn sync_one(&mut self) {
-        let Some(file) = self.some_file() else { return };
-        self.write_dirty(file, usize::MAX);
-        let synced = self.fs.sync(self.files[file].inode);
-        synced.unwrap_or_else(|error| panic!("sync: {error}"));
-        self.mark(file);
-    }
-
-    fn mark(&mut self, file: usize) {
-        let names = self.history.len() - 1;
-        let modelled = &mut self.files[file];
-        assert!(modelled.dirty.is_empty());
-        modelled.syncs.push(Sync {
-            position: self.disk.position(),
-            version: modelled.versions.len() - 1,
-            names,
-        });
-    }
-
-    /// Writes all dirty bytes and syncs all files.
-    pub fn sync_everything(&mut self) {
-        let living: Vec<usize> = (0..self.files.len())
-            .filter(|&file| !self.files[file].gone)
-            .collect();
-        for &file in &living {
-            self.write_dirty(file, usize::MAX);
-        }
-        self.fs
-            .sync_all()
-            .unwrap_or_else(|error| panic!("sync all: {error}"));
-        for file in living {
-            self.mark(file);
-        }
-    }
-
-    fn link(&mut self) {
-        let Some((_, file)) = self.some(|_| true) else {
-            return;
-        };
-        let (path, directory) = self.some_path();
-        let now = self.now();
-        let position = self.disk.position();
-        let linked = self
-            .fs
-            .link(self.files[file].inode, directory, last(&path), at(now));
-        if self.files[file].kind == Kind::Directory {
-            assert_eq!(linked, Err(Error::IsDirectory));
-            return;
-        }
-        if self.names.contains_key(&path) {
-            assert_eq!(linked, Err(Error::Exists));
-            return;
-        }
-        match linked {
-            Err(Error::NoSpace) => return self.full += 1,
-            linked => linked.unwrap_or_else(|error| panic!("link {path}: {error}")),
-        }
-        self.names.insert(path, file);
-        self.named(position);
-    }
-
-    fn has_children(&self, path: &str) -> bool {
-        let below = format!("{path}/");
-        self.names.keys().any(|name| name.starts_with(&below))
-    }
-
-    /// A name is gone: the file goes, now or when it is closed.
-    fn unnamed(&mut self, file: usize, unlinked: Unlinked) {
-        assert_eq!(unlinked.inode, self.files[file].inode);
-        let links = self.links(file);
-        if self.files[file].kind != Kind::Directory {
-            assert_eq!(usize::from(unlinked.links), links);
-        }
-        if links == 0 {
-            if self.random.once_in(3) {
-                self.files[file].open = true;
-            } else {
-                self.end(file);
+    /// Does it, and again if the disk failed: the first time has left no trace.
+    pub fn op<T>(&self, work: impl Fn(&Fs<'a>) -> Result<T>) -> Result<T> {
+        loop {
+            match work(&self.fs) {
+                Err(Error::Device { .. }) if self.failing => self.failed.set(self.failed.get() + 1),
+                other => return other,
             }
         }
     }
 
-    fn end(&mut self, file: usize) {
-        let now = self.now();
-        let released = self.fs.release(self.files[file].inode, at(now));
-        released.unwrap_or_else(|error| panic!("release: {error}"));
-        let modelled = &mut self.files[file];
-        (modelled.open, modelled.gone) = (false, true);
-        modelled.dirty.clear();
-    }
-
-    fn remove(&mut self) {
-        let Some((path, file)) = self.some(|_| true) else {
-            return;
-        };
-        let directory = self.directory_of(&path);
-        let now = self.now();
-        let position = self.disk.position();
-        let is_directory = self.files[file].kind == Kind::Directory;
-        if is_directory {
-            let wrong = self.fs.unlink(directory, last(&path), at(now));
-            assert_eq!(wrong, Err(Error::IsDirectory));
-        }
-        let removed = match is_directory {
-            true => self.fs.rmdir(directory, last(&path), at(now)),
-            false => self.fs.unlink(directory, last(&path), at(now)),
-        };
-        if is_directory && self.has_children(&path) {
-            assert_eq!(removed, Err(Error::NotEmpty));
-            return;
-        }
-        let removed = removed.unwrap_or_else(|error| panic!("remove {path}: {error}"));
-        self.names.remove(&path);
-        self.named(position);
-        self.unnamed(file, removed);
-    }
-
-    fn rename(&mut self) {
-        let Some((from, file)) = self.some(|_| true) else {
-            return;
-        };
-        let (to, directory) = self.some_path();
-        let old = Name {
-            directory: self.directory_of(&from),
-            name: last(&from),
-        };
-        let new = Name {
-            directory,
-            name: last(&to),
-        };
-        let now = self.now();
-        let position = self.disk.position();
-        let renamed = self.fs.rename(old, new, at(now));
-        let is_directory = self.files[file].kind == Kind::Directory;
-        let target = self.names.get(&to).copied();
-        let expected = match target {
-            _ if target == Some(file) => {
-                assert_eq!(renamed, Ok(None));
-                return;
-            }
-            Some(target) if (self.files[target].kind == Kind::Directory) != is_directory => {
-                Some(if is_directory {
-                    Error::NotDirectory
-                } else {
-                    Error::IsDirectory
-                })
-            }
-            Some(_) if is_directory && self.has_children(&to) => Some(Error::NotEmpty),
-            _ if is_directory && to.starts_with(&format!("{from}/")) => Some(Error::Invalid),
-            _ => None,
-        };
-        if let Some(expected) = expected {
-            assert_eq!(renamed, Err(expected), "{from} to {to}");
-            return;
-        }
-        let renamed = match renamed {
-            Err(Error::NoSpace) => return self.full += 1,
-            renamed => renamed.unwrap_or_else(|error| panic!("rename {from} to {to}: {error}")),
-        };
-        self.names.remove(&to);
-        let below = format!("{from}/");
-        let moved: Vec<String> = self
-            .names
-            .keys()
-            .filter(|name| name.starts_with(&below))
-            .cloned()
-            .collect();
-        for path in moved {
-            let file = self.names.remove(&path).unwrap();
-            self.names
-                .insert(format!("{to}/{}", &path[below.len()..]), file);
-        }
-        self.names.remove(&from);
-        self.names.insert(to, file);
-        self.named(position);
-        match (target, renamed) {
-            (Some(target), Some(unlinked)) => self.unnamed(target, unlinked),
-            (None, None) => {}
-            other => panic!("rename answered {other:?}"),
-        }
-    }
-
-    fn change(&mut self) {
-        let Some((_, file)) = self.some(|_| true) else {
-            return;
-        };
-        let permissions = self.random.below(0o10000) as u16;
-        let uid = self.random.next() as u32;
-        let now = self.now();
-        let changes = Changes {
-            permissions: Some(permissions),
-            uid: Some(uid),
-            mtime: Some(at(now)),
-            ..Changes::default()
-        };
-        self.fs
-            .set_attributes(self.files[file].inode, &changes)
-            .unwrap();
-        let modelled = &mut self.files[file];
-        (modelled.permissions, modelled.uid, modelled.mtime) = (permissions, uid, now);
-    }
-
-    fn close(&mut self) {
-        let open: Vec<usize> = (0..self.files.len())
-            .filter(|&file| self.files[file].open)
-            .collect();
-        if !open.is_empty() {
-            let file = *self.random.pick(&open);
-            self.end(file);
-        }
-    }
-
-    /// Removes every name, from the longest path on.
-    pub fn remove_everything(&mut self) {
-        while let Some((path, file)) = self
-            .names
-            .iter()
-            .max_by_key(|(path, _)| path.matches('/').count())
-        {
-            let (path, file) = (path.clone(), *file);
-            let directory = self.directory_of(&path);
-            let removed = match self.files[file].kind {
-                Kind::Directory => self.fs.rmdir(directory, last(&path), at(self.clock)),
-                _ => self.fs.unlink(directory, last(&path), at(self.clock)),
-            };
-            self.names.remove(&path);
-            self.unnamed(file, removed.unwrap());
-        }
-        for file in 0..self.files.len() {
-            if self.files[file].open {
-                self.end(file);
-            }
+    /// From now on one transfer of the next few fails.
+    pub fn may_fail(&mut self) {
+        if self.failing && self.random.once_in(3) {
+            let at = self.random.below(12);
+            self.disk.fail(Failing::One(at));
         }
     }
 }

@@ -168,3 +168,41 @@ fn a_name_is_moved_into_a_new_directory() {
         },
     );
 }
+
+#[test]
+fn a_new_directory_has_its_name_before_what_moves_into_it_loses_its_own() {
+    every_cut(
+        |fs| {
+            let (a, b, c) = (directory(fs, "a"), directory(fs, "b"), directory(fs, "c"));
+            (vec![file(fs, a, "f"), file(fs, b, "g")], (a, b, c))
+        },
+        |fs, &(a, b, c)| {
+            // The block of `a` is late now, and gets the new directory's name.
+            fs.rename(name(a, "f"), name(c, "f"), at(2)).unwrap();
+            let new = fs
+                .create(a, b"new", &plain(Node::Directory), at(2))
+                .unwrap()
+                .inode;
+            fs.rename(name(b, "g"), name(new, "g"), at(2)).unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_file_that_replaces_another_takes_its_name_at_once() {
+    every_cut(
+        |fs| {
+            let (a, b) = (directory(fs, "a"), directory(fs, "b"));
+            let g = file(fs, b, "g");
+            (vec![file(fs, a, "f")], (a, b, g))
+        },
+        |fs, &(a, b, g)| {
+            let gone = fs
+                .rename(name(a, "f"), name(b, "g"), at(2))
+                .unwrap()
+                .unwrap();
+            assert_eq!(gone, Unlinked { inode: g, links: 0 });
+            fs.release(g, at(2)).unwrap();
+        },
+    );
+}

@@ -1,6 +1,6 @@
 //! Random programs against the model; then `e2fsck` finds nothing and `debugfs` reads the model's bytes.
 
-use crate::disk::SimulatedDisk;
+use crate::disk::{Failing, SimulatedDisk};
 use crate::files::{Fs, at, find, mount, read, tree};
 use crate::model::World;
 use crate::random::rounds;
@@ -137,5 +137,43 @@ fn random_programs_agree_with_the_model() {
     assert!(
         full > 20,
         "the disk was full {full} times only: nothing is known about that"
+    );
+}
+
+/// The disk fails now and then. An operation that says so has left no trace: done again, it does what the model does.
+#[test]
+fn an_operation_that_failed_can_be_done_again() {
+    let mut failed = 0;
+    for seed in 0..3 * rounds() {
+        let why = format!("seed {seed}, a disk that fails");
+        let disk = SimulatedDisk::new(
+            Image::new(1024, 400)
+                .with(&["-N", "128", "-I", "256"])
+                .make(),
+        );
+        let fs = mount(&disk, Access::ReadWrite, 32).unwrap();
+        let mut world = World::new(fs, &disk, seed, 60_000);
+        world.failing = true;
+        for _ in 0..1500 {
+            world.step();
+        }
+        disk.fail(Failing::Nothing);
+        world.sync_everything();
+        assert_agrees(&world.fs, &world, &why);
+        world.fs.unmount(at(9999)).unwrap();
+        // What an operation could not give back is a leak; nothing else is wrong.
+        let (repaired, said) = OnFile::new(&disk.bytes()).repair(&why);
+        assert!(!OnFile::says_used_but_free(&said), "{why}: {said}");
+        let repaired = SimulatedDisk::new(repaired);
+        assert_agrees(
+            &mount(&repaired, Access::ReadOnly, 32).unwrap(),
+            &world,
+            &why,
+        );
+        failed += world.failed.get();
+    }
+    assert!(
+        failed > 100 * rounds(),
+        "{failed} operations met the failing disk"
     );
 }

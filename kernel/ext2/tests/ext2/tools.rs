@@ -123,6 +123,14 @@ impl OnFile {
         (std::fs::read(&self.path).unwrap(), said)
     }
 
+    /// Whether what e2fsck said of a repair has blocks or inodes in use that the bitmaps called free.
+    pub fn says_used_but_free(said: &str) -> bool {
+        let bitmaps = said
+            .lines()
+            .filter(|line| line.contains("bitmap differences"));
+        bitmaps.into_iter().any(|line| line.contains('+'))
+    }
+
     /// The image as it is now.
     pub fn bytes(&self) -> Vec<u8> {
         std::fs::read(&self.path).unwrap()
