@@ -8,7 +8,7 @@ use crate::files::{self, tree};
 use crate::sched::queues::Priority;
 use crate::sched::{Thread, Work, cpus, run, turn};
 use crate::vfs::unpack::{UnpackError, unpack};
-use crate::{clock, init, log, memory, panic, random, zones};
+use crate::{clock, init, log, memory, pageout, panic, random, zones};
 use arch::layout::direct_map;
 use boot::{BootInfo, PhysRange};
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -59,6 +59,9 @@ fn first_thread() {
     }
     if let Err(error) = files::furnish().and_then(|()| Ok(tty::start()?)) {
         boot::report::fail(format_args!("devices: {}", error.text()));
+    }
+    if pageout::start().is_err() {
+        boot::report::fail(format_args!("no memory for the pageout thread"));
     }
     cpus::start_all(info);
     init::begin(info);
