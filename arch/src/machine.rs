@@ -117,6 +117,7 @@ unsafe extern "Rust" {
     safe fn kernel_wakeup(event: usize);
     /// The current thread's ranks; they live as long as the thread.
     safe fn kernel_ranks() -> *const RankStack;
+    safe fn kernel_is_privileged() -> bool;
 }
 
 // SAFETY: `preempt` keeps a thread on its CPU while its count is not 0, and `cpu::id` is the CPU's.
@@ -172,6 +173,9 @@ unsafe impl Platform for Target {
 
 // SAFETY: the direct map shows all of RAM at fixed addresses, and the two loops write one frame.
 unsafe impl Hardware for Target {
+    fn is_privileged() -> bool {
+        kernel_is_privileged()
+    }
     #[inline(always)]
     fn asid_bits(&self) -> u32 {
         if cfg!(target_arch = "x86_64") {

@@ -38,6 +38,7 @@ on_the_machine! {
     pub mod init;
     pub mod mach;
     pub mod memory;
+    pub mod pageout;
     pub mod panic;
     pub mod platform;
     pub mod power;

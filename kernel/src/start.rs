@@ -7,7 +7,7 @@ use crate::console::{output, tty};
 use crate::files;
 use crate::sched::queues::Priority;
 use crate::sched::{Thread, Work, cpus, run, turn};
-use crate::{block, clock, init, memory, panic, random, zones};
+use crate::{block, clock, init, memory, pageout, panic, random, zones};
 use boot::BootInfo;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
@@ -60,6 +60,9 @@ fn first_thread() {
     }
     if let Err(error) = files::furnish().and_then(|()| Ok(tty::start()?)) {
         boot::report::fail(format_args!("devices: {}", error.text()));
+    }
+    if pageout::start().is_err() {
+        boot::report::fail(format_args!("no memory for the pageout thread"));
     }
     cpus::start_all(info);
     init::begin(info);

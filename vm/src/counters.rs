@@ -88,6 +88,8 @@ pub enum Event {
     PageOutRequest,
     /// Pages that pagers took.
     PageOut,
+    /// Pages that left memory because it was short.
+    Eviction,
     /// Pages that a pager would not take.
     PageOutError,
     /// Operations that failed for want of memory.

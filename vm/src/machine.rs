@@ -154,6 +154,12 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// The invalidations that a batch has gathered and not yet made.
     type Flush: Default + Send;
 
+    /// Whether the calling thread is one that pageout needs, its own or a driver's: it may take frames from the
+    /// reserve, and does not wait for pageout. Called with spin locks held.
+    fn is_privileged(&self) -> bool {
+        false
+    }
+
     /// Fills a frame with zeros. The caller owns the page (busy or not yet in an object).
     fn zero_page(&self, page: PageId);
     /// Copies a whole frame. The caller keeps writers away from `from` (write-protected or busy).

@@ -15,9 +15,11 @@ use crate::object::purgable::{PurgeQueues, Record};
 use crate::object::tree::NodeZones;
 use crate::object::{ObjRef, Object, ObjectKind};
 use crate::page::{Content, Page, PageArray};
+use crate::pageout::Pageout;
 use crate::pager::notice::Notices;
 use crate::pager::paging::{Paging, PagingBox};
 use crate::pager::request::Answer;
+use crate::pager::table::Table;
 use crate::queues::Queues;
 use crate::registry::Registry;
 use abi::KernReturn;
@@ -80,6 +82,9 @@ pub struct Vm<M: Machine> {
     /// Pages of files that pagers have not got yet.
     pub(crate) dirty: AtomicU64,
     pub(crate) notices: Notices<M>,
+    /// Objects that have pagers.
+    pub(crate) paged: Table<M>,
+    pub(crate) pageout: Pageout<M>,
 }
 
 impl<M: Machine> Vm<M> {
@@ -148,6 +153,8 @@ impl<M: Machine> Vm<M> {
             audits: AtomicU32::new(0),
             dirty: AtomicU64::new(0),
             notices: Notices::new(),
+            paged: Table::new(),
+            pageout: Pageout::new(),
         };
         let kernel_map = Map::new(vm.next_serial(), Translation::Kernel, memory.kernel_range);
         let kernel_map = vm.zones.maps.alloc_ref(&vm.frames, kernel_map);
@@ -285,7 +292,7 @@ impl<M: Machine> Vm<M> {
         VmStatistics64 {
             free_count: small(Pages(free.0.saturating_add(queues.speculative.0))),
             active_count: small(queues.active),
-            inactive_count: small(queues.inactive),
+            inactive_count: small(queues.inactive()),
             wire_count: small(wired),
             speculative_count: small(queues.speculative),
             internal_page_count: small(queues.internal),
@@ -293,6 +300,8 @@ impl<M: Machine> Vm<M> {
             purgeable_count: small(Pages(self.purge_queues.survey().0)),
             purges: event(Event::PurgedPage),
             zero_fill_count: event(Event::ZeroFill),
+            pageins: event(Event::PageIn),
+            pageouts: event(Event::PageOut),
             reactivations: event(Event::Reactivation),
             faults: event(Event::Fault),
             cow_faults: event(Event::CowFault),

@@ -107,6 +107,10 @@ impl<F: PteFormat, H: Hardware, P: Pager<Self>> Machine for Paging<F, H, P> {
     type Reserve = Reserve;
     type Flush = Flush;
 
+    fn is_privileged(&self) -> bool {
+        H::is_privileged()
+    }
+
     #[inline]
     fn zero_page(&self, page: PageId) {
         debug_assert!((page.0 as usize) < self.records.len());

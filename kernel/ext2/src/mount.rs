@@ -335,12 +335,6 @@ impl<D: Disk, P: Platform> Ext2<D, P> {
         self.with(|volume| volume.flush())
     }
 
-    /// The same, for what the caller has said is [`written`](Ext2::written): names of other new blocks stay off the
-    /// disk. Who has transfers under way in other threads asks for this.
-    pub fn flush(&self) -> Result<()> {
-        self.with(|volume| volume.flush())
-    }
-
     /// Ends the mount: releases what has no name, writes everything and marks the file system clean, if it was found
     /// clean and nothing wrong was met. After it the mount can only read. The caller has written all dirty pages; new
     /// blocks that were not reported as written keep what the disk has there.

@@ -305,7 +305,7 @@ impl FileSystem<ObjectStore> for DiskFs {
     }
 
     fn sync_all(&self) -> Result<(), Errno> {
-        self.ext2.flush().map_err(|error| self.said(error))
+        self.ext2.sync_all().map_err(|error| self.said(error))
     }
 
     fn space(&self) -> Result<Space, Errno> {

@@ -213,7 +213,9 @@ impl<M: Machine> Vm<M> {
                     }
                 }
                 Step::Push(object, index) => {
-                    if let Err(NoMemory) = self.push(&object, index) {
+                    if let Err(NoMemory) = self.push(&object, index)
+                        && !self.relieve()
+                    {
                         self.shortage();
                         break Err(FaultError::Shortage);
                     }

@@ -37,7 +37,12 @@ impl<M: Machine> Vm<M> {
         let paging = Paging::new(pager, size);
         let paging = self.zones.pagings.alloc(&self.frames, paging);
         let paging = paging.map_err(|_| self.shortage())?;
-        let object = self.handle(self.new_paged(paging, pages_of::<M>(size))?)?;
+        let object = self.new_paged(paging, pages_of::<M>(size))?;
+        let again = object.try_ref();
+        let again = again.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
+        let object = self.handle(object)?;
+        let number = again.read().number;
+        self.paged.add(number, again);
         if let Some(paging) = &object.0.paging {
             paging.pager.initialize(object.0.serial);
         }
@@ -223,7 +228,15 @@ impl<M: Machine> Vm<M> {
             let inside = offset & M::PAGE_SIZE.wrapping_sub(1);
             let room = M::PAGE_SIZE.wrapping_sub(inside) as usize;
             let (part, after) = rest.split_at(room.min(rest.len()));
-            self.write_part(&object.0, offset >> M::PAGE_SHIFT, inside as usize, part)?;
+            let index = offset >> M::PAGE_SHIFT;
+            match self.write_part(&object.0, index, inside as usize, part) {
+                Err(FaultError::Shortage) if self.relieve() => continue,
+                Err(FaultError::Shortage) => {
+                    self.shortage();
+                    return Err(FaultError::Shortage);
+                }
+                written => written?,
+            }
             rest = after;
             offset = offset.saturating_add(part.len() as u64);
         }
@@ -233,12 +246,6 @@ impl<M: Machine> Vm<M> {
             self.write_behind(&object.0, part);
         }
         Ok(())
-    }
-
-    #[cold]
-    fn no_page(&self) -> FaultError {
-        self.shortage();
-        FaultError::Shortage
     }
 
     fn write_part(
@@ -259,7 +266,7 @@ impl<M: Machine> Vm<M> {
                 Slot::Resident(page) if self.frames.pages().get(page).is_owed() => {
                     drop(guard);
                     let pushed = self.push(object, index);
-                    pushed.map_err(|NoMemory| self.no_page())?;
+                    pushed.map_err(|NoMemory| FaultError::Shortage)?;
                 }
                 Slot::Resident(page) => {
                     state.slots.replace(index, Slot::Busy(page));
@@ -273,7 +280,7 @@ impl<M: Machine> Vm<M> {
                     let (slots, number) = (&mut state.slots, state.number);
                     let zero = |machine: &M, page| machine.zero_page(page);
                     let added = self.add_page(object.kind.content(), slots, number, index, zero);
-                    let page = added.map_err(|NoMemory| self.no_page())?;
+                    let page = added.map_err(|NoMemory| FaultError::Shortage)?;
                     self.frames.pages().get(page).set_owed();
                 }
                 Slot::Empty => {
@@ -285,7 +292,7 @@ impl<M: Machine> Vm<M> {
                         machine.write_page(page, inside, part);
                     };
                     let added = self.add_page(object.kind.content(), slots, number, index, fill);
-                    let page = added.map_err(|NoMemory| self.no_page())?;
+                    let page = added.map_err(|NoMemory| FaultError::Shortage)?;
                     self.note_write(object, state, index, page);
                     return Ok(());
                 }

@@ -159,7 +159,11 @@ impl<M: Machine> Vm<M> {
             let mut slots = core::mem::replace(&mut state.slots, super::Slots::new(0));
             next = state.shadow.take().map(|shadow| shadow.object);
             let purge = state.purge.take();
+            let number = state.number;
             drop(state);
+            if object.is_paged() {
+                self.paged.remove(number, &object);
+            }
             if let Some(record) = purge {
                 self.end_charge(&record);
                 self.purge_queues.forget(&record);

@@ -38,7 +38,10 @@ impl<M: Machine> Vm<M> {
             && state.slots.set_dirty(index)
         {
             paging.dirty.fetch_add(1, Relaxed);
-            self.dirty.fetch_add(1, Relaxed);
+            let before = self.dirty.fetch_add(1, Relaxed);
+            if before >= self.targets().dirty_limit.0 {
+                self.want_flush();
+            }
         }
     }
 

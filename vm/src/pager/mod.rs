@@ -11,7 +11,9 @@
 //! | `page_in` | an empty slot gets its page |
 //! | `ahead` | how much is read with the page that is wanted |
 //! | `dirty` | which pages the pager has not got yet |
+//! | `table` | from a page to its object |
 //! | `notice` | what a pager is told of its object |
+//! | `laundry` | dirty pages whose frames are wanted |
 //! | `evict` | clean pages leave memory |
 //! | `page_out` | dirty pages go to the pager: `object_sync`, write-behind |
 //!
@@ -30,12 +32,14 @@
 mod ahead;
 mod dirty;
 mod evict;
+mod laundry;
 pub(crate) mod notice;
 pub(crate) mod page_in;
 mod page_out;
 pub(crate) mod paging;
 pub(crate) mod request;
 mod run;
+pub(crate) mod table;
 
 use crate::machine::Machine;
 

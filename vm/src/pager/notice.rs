@@ -44,6 +44,10 @@ impl Told {
             listed: false,
         }
     }
+
+    pub(super) const fn is_quiet(&self) -> bool {
+        !self.now && !self.listed
+    }
 }
 
 /// The next thing to tell.
@@ -91,6 +95,13 @@ impl<M: Machine> Vm<M> {
         known.told.listed = true;
         known.next = first.replace(again);
         self.notices.any.store(true, Release);
+        drop((known, first));
+        self.want_telling();
+    }
+
+    /// Whether a pager is to be told something.
+    pub(crate) fn has_news(&self) -> bool {
+        self.notices.any.load(Acquire)
     }
 
     /// Tells pagers what there is to tell. No lock is held; may sleep.

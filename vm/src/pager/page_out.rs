@@ -27,6 +27,18 @@ pub(super) const RUNS: usize = 8;
 /// Runs that a sequential writer leaves behind itself before they are written (XNU: up to 8 clusters).
 const BEHIND: u64 = 4;
 
+/// Pages that are written at once at most.
+fn most<M: Machine>() -> u64 {
+    (MOST >> M::PAGE_SHIFT).clamp(1, RUN as u64)
+}
+
+/// The pages that are written with the one at `index`, if they are dirty.
+pub(super) fn run_of<M: Machine>(index: u64) -> (u64, u64) {
+    let most = most::<M>();
+    let from = index.saturating_sub(index.checked_rem(most).unwrap_or(0));
+    (from, from.saturating_add(most))
+}
+
 bitflags::bitflags! {
     /// What `object_sync` does besides writing.
     #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -84,11 +96,20 @@ impl<M: Machine> Paging<M> {
 
 /// A run that was taken to be written.
 #[derive(Clone, Copy)]
-struct Taken {
+pub(super) struct Taken {
     first: u64,
-    end: u64,
+    pub end: u64,
     /// Its place among those on their way.
     place: usize,
+}
+
+/// Why a run is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Somebody wants it on the disk; it stays in its queue.
+    Asked,
+    /// Its frames are wanted.
+    Pageout,
 }
 
 /// What a look for the next run came to.
@@ -133,7 +154,7 @@ impl<M: Machine> Vm<M> {
         let mut at = from;
         let mut pages = RunPages::new();
         loop {
-            match self.next_run(object, (at, to), &mut pages) {
+            match self.look_for_run(object, (at, to), Why::Asked, &mut pages) {
                 Next::Nothing => break,
                 Next::Run(taken) => {
                     self.write_run(object, taken, pages.pages());
@@ -171,7 +192,13 @@ impl<M: Machine> Vm<M> {
 
     /// Takes the next run of dirty pages into `pages`: they are clean then, write-protected on every CPU, and
     /// on their way.
-    fn next_run(&self, object: &ObjRef<M>, (from, to): (u64, u64), pages: &mut RunPages) -> Next {
+    fn look_for_run(
+        &self,
+        object: &ObjRef<M>,
+        (from, to): (u64, u64),
+        why: Why,
+        pages: &mut RunPages,
+    ) -> Next {
         let Some(paging) = &object.paging else {
             return Next::Nothing;
         };
@@ -185,6 +212,9 @@ impl<M: Machine> Vm<M> {
                     let next = self.take_run(paging, &mut state, (first, to), pages);
                     if let Next::Run(taken) = next {
                         self.clean_run(object, &mut state, taken, pages.pages(), &mut batch);
+                        if why == Why::Pageout {
+                            self.put_into_laundry(pages.pages());
+                        }
                     }
                     next
                 }
@@ -197,6 +227,20 @@ impl<M: Machine> Vm<M> {
         next
     }
 
+    /// The same, if there is one that nobody works on.
+    pub(super) fn next_run(
+        &self,
+        object: &ObjRef<M>,
+        part: (u64, u64),
+        why: Why,
+        pages: &mut RunPages,
+    ) -> Option<Taken> {
+        match self.look_for_run(object, part, why, pages) {
+            Next::Run(taken) => Some(taken),
+            Next::Nothing | Next::Later(_) | Next::Full => None,
+        }
+    }
+
     fn take_run(
         &self,
         paging: &Paging<M>,
@@ -204,7 +248,7 @@ impl<M: Machine> Vm<M> {
         (first, to): (u64, u64),
         pages: &mut RunPages,
     ) -> Next {
-        let most = (MOST >> M::PAGE_SHIFT).clamp(1, RUN as u64);
+        let most = most::<M>();
         let mut known = paging.known();
         let Some(place) = known.cleaning.iter().position(Option::is_none) else {
             return Next::Full;
@@ -252,7 +296,7 @@ impl<M: Machine> Vm<M> {
     }
 
     /// Gives a run to the pager. What it does not take is dirty again.
-    fn write_run(&self, object: &ObjRef<M>, taken: Taken, pages: &[PageId]) {
+    pub(super) fn write_run(&self, object: &ObjRef<M>, taken: Taken, pages: &[PageId]) {
         let Some(paging) = &object.paging else { return };
         let mut failed = None;
         if let Err(error) = self.give_run(paging, taken.first, pages) {
@@ -271,6 +315,9 @@ impl<M: Machine> Vm<M> {
             }
         }
         let mut state = object.write();
+        for (index, &page) in (taken.first..).zip(pages) {
+            self.take_from_laundry(&state, index, page);
+        }
         let mut known = paging.known();
         if let Some(place) = known.cleaning.get_mut(taken.place) {
             *place = None;
@@ -298,7 +345,7 @@ impl<M: Machine> Vm<M> {
     /// well behind it written, and one that has made too much dirty writes its own first.
     pub(crate) fn write_behind(&self, object: &ObjRef<M>, (from, to): (u64, u64)) {
         let Some(paging) = &object.paging else { return };
-        let run = (MOST >> M::PAGE_SHIFT).max(1);
+        let run = most::<M>();
         let begun = {
             let mut known = paging.known();
             let (end, begin) = known.behind;
@@ -311,7 +358,7 @@ impl<M: Machine> Vm<M> {
             let due = to.saturating_sub(begin) >= run.saturating_mul(BEHIND);
             if due {
                 let next = begin.saturating_add(run);
-                known.behind = (to, next.saturating_sub(next.checked_rem(run).unwrap_or(0)));
+                known.behind = (to, run_of::<M>(next).0);
             }
             due.then_some((begin, known.behind.1))
         };

@@ -12,7 +12,7 @@ use crate::frames::Frames;
 use crate::machine::Machine;
 use crate::object::{ObjRef, Object};
 use crate::ranks::PagingRank;
-use core::sync::atomic::AtomicU64;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use sync::{SpinGuard, SpinLock};
 use zalloc::ZBox;
 
@@ -38,6 +38,8 @@ pub(crate) struct Known<M: Machine> {
     /// References for the time of a request.
     pub pins: u32,
     pub told: Told,
+    /// The next object in its bucket of the table.
+    pub beside: Option<ObjRef<M>>,
     /// The next object whose pager is to be told something.
     pub next: Option<ObjRef<M>>,
     /// A write has failed, and no `object_sync` has said so.
@@ -60,9 +62,21 @@ impl<M: Machine> Paging<M> {
                 pins: 0,
                 told: Told::new(),
                 next: None,
+                beside: None,
                 error: None,
             }),
         }
+    }
+
+    /// Pages that the pager has not got yet.
+    pub(crate) fn dirty(&self) -> u64 {
+        self.dirty.load(Relaxed)
+    }
+
+    /// Whether no request is under way and the pager has been told everything.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let known = self.known();
+        known.pins == 0 && known.told.is_quiet() && known.cleaning.iter().all(Option::is_none)
     }
 
     pub(crate) fn known(&self) -> SpinGuard<'_, M, PagingRank, Known<M>> {

@@ -29,6 +29,7 @@ mod shared;
 mod submap;
 mod superpage;
 mod transfer;
+mod ubc;
 mod wire;
 mod xnu;
 

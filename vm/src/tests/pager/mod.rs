@@ -6,20 +6,21 @@ mod basics;
 mod errors;
 mod held;
 mod marks;
+mod pageout;
 
 use super::*;
 use crate::sim::{Asked, SimPager};
 
-type File<const SHIFT: u32> = ObjectRef<SimMachine<SHIFT>>;
+pub(crate) type File<const SHIFT: u32> = ObjectRef<SimMachine<SHIFT>>;
 
 /// The byte that the disk has in page `page`.
-pub(super) const fn byte(page: u64) -> u8 {
+pub(crate) const fn byte(page: u64) -> u8 {
     (page % 251) as u8 + 1
 }
 
 impl<const SHIFT: u32> Rig<SHIFT> {
     /// A file of so many bytes, and its pager.
-    pub(super) fn paged(&self, bytes: u64) -> (File<SHIFT>, SimPager<SHIFT, 0>) {
+    pub(crate) fn paged(&self, bytes: u64) -> (File<SHIFT>, SimPager<SHIFT, 0>) {
         let bytes = (0..bytes).map(|at| byte(at >> SHIFT)).collect::<Vec<u8>>();
         let pager = SimPager::new(bytes.clone());
         let file = self
@@ -30,7 +31,7 @@ impl<const SHIFT: u32> Rig<SHIFT> {
         (file, pager)
     }
 
-    pub(super) fn map_paged(
+    pub(crate) fn map_paged(
         &self,
         task: &Task<SHIFT>,
         file: &File<SHIFT>,
@@ -57,13 +58,13 @@ impl<const SHIFT: u32> Rig<SHIFT> {
         at.expect("room").0
     }
 
-    pub(super) fn read_file(&self, file: &File<SHIFT>, at: u64, count: usize) -> Vec<u8> {
+    pub(crate) fn read_file(&self, file: &File<SHIFT>, at: u64, count: usize) -> Vec<u8> {
         let mut bytes = vec![0xee; count];
         self.vm.object_read(file, at, &mut bytes).expect("readable");
         bytes
     }
 
-    pub(super) fn sync(&self, file: &File<SHIFT>, flags: SyncFlags) -> Result<(), PagerError> {
+    pub(crate) fn sync(&self, file: &File<SHIFT>, flags: SyncFlags) -> Result<(), PagerError> {
         self.vm.object_sync(file, (0, u64::MAX), flags)
     }
 }
