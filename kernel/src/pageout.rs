@@ -1,6 +1,6 @@
-//! The threads that give files' pages back and write them: pageout and the flusher.
+//! The pageout thread, which gives files' pages back when memory is short.
 //!
-//! Owns: when they run. Does not own: what they do (`vm::pageout`).
+//! Owns: when it runs. Does not own: what it does (`vm::pageout`), what is written without need (`files::flusher`).
 
 use crate::memory::vm;
 use crate::sched::queues::{Interruptible, Priority};
@@ -12,23 +12,19 @@ use vm::Pages;
 /// How long pageout rests after a round that found nothing to take, in nanoseconds (XNU: 50 ms when the queues
 /// are empty).
 const EMPTY: u64 = 50_000_000;
-/// What is dirty goes to its disk after so long at most, in nanoseconds.
-const FLUSH: u64 = 5_000_000_000;
 
 /// Nobody wakes who sleeps here: time passes.
 static TIME: AtomicU8 = AtomicU8::new(0);
 
-/// Starts both.
+/// Starts it.
 pub fn start() -> Result<(), NoMemory> {
-    for work in [pageout, flusher] {
-        let work = Work {
-            run: work,
-            argument: 0,
-        };
-        let thread = Thread::kernel(work, Priority::KERNEL)?;
-        thread.make_privileged();
-        run::start(&thread);
-    }
+    let work = Work {
+        run: pageout,
+        argument: 0,
+    };
+    let thread = Thread::kernel(work, Priority::KERNEL)?;
+    thread.make_privileged();
+    run::start(&thread);
     Ok(())
 }
 
@@ -38,13 +34,6 @@ fn pageout(_: usize) {
         if vm().pageout() == Pages(0) && vm().is_low() {
             sleep(EMPTY);
         }
-    }
-}
-
-fn flusher(_: usize) {
-    loop {
-        sleep(FLUSH);
-        vm().flush_files();
     }
 }
 

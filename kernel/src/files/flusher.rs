@@ -23,7 +23,10 @@ pub fn start() -> Result<(), NoMemory> {
         run: |_| flush(),
         argument: 0,
     };
-    run::start(&Thread::kernel(work, Priority::KERNEL)?);
+    let thread = Thread::kernel(work, Priority::KERNEL)?;
+    // It gives memory back; it does not wait for any.
+    thread.make_privileged();
+    run::start(&thread);
     Ok(())
 }
 

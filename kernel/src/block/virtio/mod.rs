@@ -26,7 +26,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use ring::{Progress, Ring};
 use zalloc::ChunkSource;
 
-/// Bytes that the device and the driver share: a ring's two halves, and the slots' headers.
+/// Bytes that the device and the driver share, a power of two: a ring's two halves, and the slots' headers.
 const SHARED: usize = 4 * arch::dma::UNIT;
 
 /// Nanoseconds without an answer until that is said.

@@ -192,7 +192,7 @@ impl Ring {
     /// Resets the device and starts it again: what it has not answered fails. Calls `answered` with each such slot, and
     /// answers how many they are.
     pub fn restart(&mut self, mut answered: impl FnMut(usize)) -> usize {
-        // From here on the device touches no memory (Virtio 1.2, §2.4.2).
+        // From here on the device touches no memory (Virtio 1.2, §2.4.2); until it says so nobody may go on.
         self.transport.set_status(DeviceStatus::empty());
         while self.transport.get_status() != DeviceStatus::empty() {
             arch::cpu::relax();
