@@ -2,12 +2,12 @@
 //!
 //! Owns: the offset, the flags, and how bytes go between a program and whatever is open. Does not
 //! own: descriptors (`descriptors`), the file tree (`vfs`). No lock is held while a program's memory
-//! is touched: bytes pass through a buffer on the kernel stack.
+//! is touched: bytes pass through a buffer.
 
 use super::pipe::{Blocks, End, Side};
 use super::shm::Segment;
 use super::{Device, Node};
-use crate::shared::{NoMemory, Shared};
+use crate::shared::{NoMemory, Shared, try_zeroed};
 use crate::syscall::Failure;
 use crate::user_memory::{get_bytes, put_bytes};
 use crate::vfs::store::Ahead;
@@ -18,6 +18,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Bytes of the buffer on the stack.
 const CHUNK: usize = 2048;
+/// Bytes of the buffer on the heap.
+const LARGE: usize = 16384;
 /// Requests up to so many bytes use a small buffer, which is cheaper to clear.
 const SMALL: usize = 16;
 
@@ -142,11 +144,7 @@ impl OpenFile {
             return Err(Errno::EBADF.into());
         }
         let part = self.take(length, at, |node, begin, length| node.size().saturating_sub(begin).min(length));
-        let read = if length <= SMALL as u64 {
-            self.read_by(&mut [0; SMALL], to, part.length, part.at)
-        } else {
-            self.read_by(&mut [0; CHUNK], to, part.length, part.at)
-        };
+        let read = with_buffer(part.length, |buffer| self.read_by(buffer, to, part.length, part.at));
         self.give_back(&part, read);
         if let Some(node) = self.node() {
             node.note_read();
@@ -262,11 +260,7 @@ impl OpenFile {
         } else {
             self.take(length, at, |_, _, length| length)
         };
-        let wrote = if length <= SMALL as u64 {
-            self.write_by(&mut [0; SMALL], from, part.length, part.at)
-        } else {
-            self.write_by(&mut [0; CHUNK], from, part.length, part.at)
-        };
+        let wrote = with_buffer(part.length, |buffer| self.write_by(buffer, from, part.length, part.at));
         self.give_back(&part, wrote);
         if let Some(node) = self.node() {
             self.end_use(node, &part, wrote)?;
@@ -328,6 +322,20 @@ impl OpenFile {
             },
         }
     }
+}
+
+/// Calls `work` with a buffer for `length` bytes, or for a part of them: the larger the buffer, the fewer times a file
+/// is asked, and the more memory is cleared first.
+fn with_buffer<T>(length: u64, work: impl FnOnce(&mut [u8]) -> T) -> T {
+    if length <= SMALL as u64 {
+        return work(&mut [0; SMALL]);
+    }
+    if length >= LARGE as u64
+        && let Ok(mut buffer) = try_zeroed(LARGE)
+    {
+        return work(&mut buffer);
+    }
+    work(&mut [0; CHUNK])
 }
 
 /// What one call reads or writes.
