@@ -25,6 +25,7 @@ use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, ObjectKind, ObjectState};
+use crate::pageout::Relief;
 use crate::pager::{Ahead, PagerError, page_in::Wanted};
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
@@ -175,10 +176,11 @@ impl<M: Machine> Vm<M> {
         if let Step::Done = step {
             return Ok(());
         }
+        let mut relief = Relief::new();
         let result = loop {
             match step {
                 Step::Done => break Ok(()),
-                Step::Failed(FaultError::Shortage) if self.relieve() => {}
+                Step::Failed(FaultError::Shortage) if self.relieve_within(&mut relief) => {}
                 Step::Failed(error) => break Err(error),
                 // The try has made way before it unlocked the map.
                 Step::Occupied | Step::Covers(..) | Step::Hides(..) | Step::Again => {
@@ -205,7 +207,7 @@ impl<M: Machine> Vm<M> {
                     }
                     match self.snapshot(&object, index) {
                         Ok(made) => kept.snapshot = made,
-                        Err(NoMemory) if self.relieve() => {}
+                        Err(NoMemory) if self.relieve_within(&mut relief) => {}
                         Err(NoMemory) => {
                             self.shortage();
                             break Err(FaultError::Shortage);
@@ -214,7 +216,7 @@ impl<M: Machine> Vm<M> {
                 }
                 Step::Push(object, index) => {
                     if let Err(NoMemory) = self.push(&object, index)
-                        && !self.relieve()
+                        && !self.relieve_within(&mut relief)
                     {
                         self.shortage();
                         break Err(FaultError::Shortage);
@@ -229,7 +231,7 @@ impl<M: Machine> Vm<M> {
                     self.counters.count(Event::Retry);
                     let machine = self.machine();
                     let filled = machine.pmap_refill(pmap, at, &mut reserve, &mut self.tables());
-                    if filled.is_err() && !self.relieve() {
+                    if filled.is_err() && !self.relieve_within(&mut relief) {
                         self.shortage();
                         break Err(FaultError::Shortage);
                     }

@@ -21,6 +21,16 @@ use sync::{Event, SpinLock};
 /// Pages that who needs memory takes at once: a run of read-ahead.
 const SOME: Pages = Pages(32);
 
+/// How often one operation may find memory by itself and still lack some: with less than it needs at once, it
+/// would bring a page in, and take it back for the next one, for ever.
+pub(crate) struct Relief(u32);
+
+impl Relief {
+    pub(crate) const fn new() -> Self {
+        Self(32)
+    }
+}
+
 /// The free list says that it runs low.
 #[derive(Default)]
 pub(crate) struct Low {
@@ -161,6 +171,18 @@ impl<M: Machine> Vm<M> {
     /// A pager is to be told something, and nobody may be about to do it.
     pub(crate) fn want_telling(&self) {
         self.frames.low().wake::<M>();
+    }
+
+    /// As [`Vm::relieve`], for an operation that brings pages in and may lose them again before it is done.
+    #[cold]
+    pub(crate) fn relieve_within(&self, relief: &mut Relief) -> bool {
+        match relief.0.checked_sub(1) {
+            None => false,
+            Some(left) => {
+                relief.0 = left;
+                self.relieve()
+            }
+        }
     }
 
     /// Memory is short: finds some, by purging one volatile object, ripe or not, by taking back pages of

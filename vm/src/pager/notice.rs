@@ -45,8 +45,9 @@ impl Told {
         }
     }
 
+    /// Whether nobody tells it anything now. What is in the list the pageout thread will tell.
     pub(super) const fn is_quiet(&self) -> bool {
-        !self.now && !self.listed
+        !self.now
     }
 }
 
