@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the project needs and a machine may lack: a C compiler and linker, the toolchain with its
-# targets, QEMU, clang. Silent and quick when everything is there. As root it installs what is
+# targets, QEMU, clang, e2fsprogs. Silent and quick when everything is there. As root it installs what is
 # missing and says so; otherwise it prints the command to type and ends with status 1.
 #
 #   setup.sh            check, and install as root
@@ -8,6 +8,9 @@
 #   setup.sh --check    only check: print what is missing, install nothing
 set -u
 cd "$(dirname "$0")/.." || exit 1
+
+# Where e2fsprogs has its programs; a user's PATH may lack it.
+PATH=$PATH:/usr/sbin:/sbin
 
 mode=${1:-install}
 missing=    # lines to print
@@ -30,6 +33,7 @@ need cc gcc libc6-dev
 need clang clang
 need qemu-system-x86_64 qemu-system-x86
 need qemu-system-aarch64 qemu-system-arm
+need mke2fs e2fsprogs
 want qemu-system-riscv64 qemu-system-misc
 
 # Rust: the compiler that rust-toolchain.toml names, with its targets and components. A rustc that

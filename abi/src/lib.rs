@@ -10,6 +10,7 @@ pub mod host_info;
 pub mod kern_return;
 pub mod lock_statistics;
 pub mod memory_entry;
+pub mod mount;
 pub mod objects;
 pub mod proc;
 pub mod prot;

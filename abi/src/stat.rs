@@ -70,6 +70,8 @@ pub mod mode {
     pub const S_IFREG: u16 = 0o100000;
     /// Symbolic link.
     pub const S_IFLNK: u16 = 0o120000;
+    /// Socket.
+    pub const S_IFSOCK: u16 = 0o140000;
 }
 
 /// The head of a `struct dirent` (64-bit inodes); the name and its NUL follow, padded so that the

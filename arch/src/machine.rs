@@ -15,6 +15,7 @@ use sync::rank::RankStack;
 use sync::{Event, InterruptState, Platform};
 use vm::addr::{PhysAddr, VirtAddr};
 use vm::machine::{CacheOperation, NoMaintenance};
+use vm::{NoPager, Pager};
 
 /// The page-table format of this build.
 #[cfg(target_arch = "x86_64")]
@@ -26,8 +27,8 @@ pub type Format = crate::pmap::format::Aarch64Granule4K;
 #[cfg(all(target_arch = "aarch64", not(feature = "granule-4k")))]
 pub type Format = crate::pmap::format::Aarch64Granule16K;
 
-/// The machine.
-pub type Machine = Paging<Format, Target>;
+/// The machine; `P` is where the kernel's files have their pages.
+pub type Machine<P = NoPager> = Paging<Format, Target, P>;
 /// An address space's page tables.
 pub type Pmap = crate::pmap::Pmap<Target>;
 
@@ -65,7 +66,7 @@ pub const fn storage_bytes(frames: u64) -> u64 {
 /// # Safety
 /// Called once, by the boot CPU, with the direct map in place. The storage is RAM that nobody else uses;
 /// nobody else changes the kernel's tables afterwards.
-pub unsafe fn machine(plan: MachinePlan) -> Machine {
+pub unsafe fn machine<P: Pager<Machine<P>>>(plan: MachinePlan) -> Machine<P> {
     let pool_frame = PhysAddr(plan.storage.0);
     let spare_root = PhysAddr(plan.storage.0 + PAGE_SIZE);
     let at = direct_map(spare_root.0 + PAGE_SIZE) as *mut FrameRecord;
@@ -76,7 +77,7 @@ pub unsafe fn machine(plan: MachinePlan) -> Machine {
         at.write_bytes(0, plan.frames as usize);
         core::slice::from_raw_parts(at, plan.frames as usize)
     };
-    let empty_root = if Machine::SHARED_ROOT {
+    let empty_root = if Machine::<P>::SHARED_ROOT {
         plan.kernel_root
     } else {
         spare_root
@@ -102,7 +103,7 @@ pub unsafe fn machine(plan: MachinePlan) -> Machine {
 }
 
 /// The calling CPU joins the machine: from here on it is asked to forget translations.
-pub fn join(machine: &Machine) {
+pub fn join<P: Pager<Machine<P>>>(machine: &Machine<P>) {
     let _here = sync::NoPreempt::<Target>::new();
     #[cfg(target_arch = "x86_64")]
     tlb::join();
@@ -116,6 +117,7 @@ unsafe extern "Rust" {
     safe fn kernel_wakeup(event: usize);
     /// The current thread's ranks; they live as long as the thread.
     safe fn kernel_ranks() -> *const RankStack;
+    safe fn kernel_is_privileged() -> bool;
 }
 
 // SAFETY: `preempt` keeps a thread on its CPU while its count is not 0, and `cpu::id` is the CPU's.
@@ -171,6 +173,9 @@ unsafe impl Platform for Target {
 
 // SAFETY: the direct map shows all of RAM at fixed addresses, and the two loops write one frame.
 unsafe impl Hardware for Target {
+    fn is_privileged() -> bool {
+        kernel_is_privileged()
+    }
     #[inline(always)]
     fn asid_bits(&self) -> u32 {
         if cfg!(target_arch = "x86_64") {

@@ -62,6 +62,8 @@ pub struct Arguments {
     /// `ramdisk=64M`: the RAM disk `rd1` of this size, as [`bytes`] reads it. What is no size is said later and
     /// hinders nothing.
     pub ramdisk: Option<&'static str>,
+    /// `root=vd0`: the block device that the root is on.
+    pub root: Option<&'static str>,
     /// `disk_wait=sleep|still`.
     pub disk_wait: DiskWait,
     /// `block_fail=RULES`: which requests of block devices fail; the kernel reads the rules.
@@ -169,6 +171,10 @@ impl Arguments {
                 self.block_fail = Some(text(value)?);
                 Some(512)
             }
+            "root" => {
+                self.root = Some(text(value)?);
+                Some(2048)
+            }
             _ => None,
         }
     }
@@ -216,7 +222,7 @@ mod tests {
     fn every_key_is_read() {
         let arguments = Arguments::parse(
             "console=record mode=test seed=0x1f filter=cow skip=3 isolate=vm::fork kmem_fail=7 jitter=300 \
-             ramdisk=64M disk_wait=still block_fail=rd1:read:1",
+             ramdisk=64M disk_wait=still block_fail=rd1:read:1 root=vd0",
         )
         .unwrap();
         assert_eq!(
@@ -233,6 +239,7 @@ mod tests {
                 ramdisk: Some("64M"),
                 disk_wait: DiskWait::Still,
                 block_fail: Some("rd1:read:1"),
+                root: Some("vd0"),
             }
         );
     }

@@ -80,7 +80,7 @@ pub struct KernelImage {
 pub struct BootInfo {
     /// All RAM, sorted, without overlaps, page-aligned.
     pub memory: &'static [MemoryRange],
-    /// The root archive (cpio newc), byte-exact.
+    /// The loader's module, byte-exact: the image of the root.
     pub initrd: Option<PhysRange>,
     /// The command line, trimmed.
     pub command_line: &'static str,

@@ -3,6 +3,7 @@
 //! Owns: the moment of the boot by the machine's clock, read once. Does not own: the counter since
 //! (`arch::timer`).
 
+use abi::stat::Timespec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Nanoseconds of a second.
@@ -24,6 +25,15 @@ pub fn booted() -> u64 {
 /// Seconds since 1970.
 pub fn seconds() -> i64 {
     (booted() + arch::timer::now() / SECOND) as i64
+}
+
+/// Now, since 1970.
+pub fn timespec() -> Timespec {
+    let since = arch::timer::now();
+    Timespec {
+        sec: (booted() + since / SECOND) as i64,
+        nsec: (since % SECOND) as i64,
+    }
 }
 
 /// Seconds since 1970, and microseconds.

@@ -68,6 +68,10 @@ fn process_one() {
         // Not earlier: a boot that fails half-way tests nothing.
         zalloc::ChunkSource::injector(vm().frames()).fail_every(every);
     }
+    // Tests count what there is, and flush themselves.
+    if info.arguments.mode != Mode::Test && files::flusher::start().is_err() {
+        boot::report::fail(format_args!("no memory for the flusher"));
+    }
     match info.arguments.mode {
         Mode::Shell => shell(task),
         Mode::Exec => commands(task, &[b"sh", b"/etc/exec"], b"/dev/null"),

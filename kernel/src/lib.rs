@@ -12,7 +12,6 @@ extern crate std;
 
 pub mod block;
 pub mod console;
-pub mod cpio;
 pub mod macho;
 pub mod mmap;
 pub mod sched;
@@ -39,6 +38,7 @@ on_the_machine! {
     pub mod init;
     pub mod mach;
     pub mod memory;
+    pub mod pageout;
     pub mod panic;
     pub mod platform;
     pub mod power;

@@ -2,8 +2,11 @@
 //!
 //! Owns: type aliases and the ranks of this crate's own locks. Does not own: the locks.
 
-pub use arch::machine::Machine;
 use sync::Rank;
+use crate::files::FilePager;
+
+/// The machine, and the pager of its files.
+pub type Machine = arch::machine::Machine<FilePager>;
 
 /// A spin lock.
 pub type SpinLock<R, T> = sync::SpinLock<Machine, R, T>;

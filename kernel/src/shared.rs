@@ -166,6 +166,21 @@ pub fn try_push<T>(vector: &mut Vec<T>, value: T) -> Result<(), NoMemory> {
     Ok(())
 }
 
+/// Gives back what a vector that grew by pushing has too much of, as far as there is memory for a
+/// smaller one: as many elements need as much memory whatever was there before.
+pub fn try_shrink<T>(vector: &mut Vec<T>) {
+    const LEAST: usize = 4;
+    let enough = match vector.len() {
+        0 => 0,
+        length => length.next_power_of_two().max(LEAST),
+    };
+    let mut smaller = Vec::new();
+    if vector.capacity() > enough && smaller.try_reserve_exact(enough).is_ok() {
+        smaller.append(vector);
+        *vector = smaller;
+    }
+}
+
 /// A copy of `bytes` on the heap.
 pub fn try_bytes(bytes: &[u8]) -> Result<Vec<u8>, NoMemory> {
     let mut copy = Vec::new();

@@ -4,14 +4,15 @@
 //! (`init`).
 
 use crate::console::{output, tty};
-use crate::files::{self, tree};
+use crate::files;
 use crate::sched::queues::Priority;
 use crate::sched::{Thread, Work, cpus, run, turn};
-use crate::vfs::unpack::{UnpackError, unpack};
-use crate::{block, clock, init, log, memory, panic, random, zones};
-use arch::layout::direct_map;
-use boot::{BootInfo, PhysRange};
+use crate::{block, clock, init, memory, pageout, panic, random, zones};
+use boot::BootInfo;
 use core::sync::atomic::{AtomicPtr, Ordering};
+
+/// The block device that the root is on, unless `root=` says another: the loader's module.
+const ROOT: &str = "rd0";
 
 /// Where the kernel's first thread finds the record.
 static INFO: AtomicPtr<BootInfo> = AtomicPtr::new(core::ptr::null_mut());
@@ -50,38 +51,19 @@ pub fn kernel_main(info: &'static BootInfo) -> ! {
 fn first_thread() {
     // SAFETY: `kernel_main` stored a reference that lives for ever.
     let info = unsafe { &*INFO.load(Ordering::Acquire) };
-    if let Err(error) = files::init() {
-        boot::report::fail(format_args!("file tree: {}", error.text()));
-    }
-    match info.initrd {
-        Some(range) => unpack_root(range),
-        None => boot::report::fail(format_args!("no root archive: pass one with -initrd")),
-    }
-    // The archive stays where it is, as `rd0`.
     if block::init(info).is_err() {
         boot::report::fail(format_args!("block devices: no memory"));
+    }
+    let root = info.arguments.root.unwrap_or(ROOT);
+    if let Err(why) = files::init(root) {
+        boot::report::fail(format_args!("the root, {root}: {why}"));
     }
     if let Err(error) = files::furnish().and_then(|()| Ok(tty::start()?)) {
         boot::report::fail(format_args!("devices: {}", error.text()));
     }
+    if pageout::start().is_err() {
+        boot::report::fail(format_args!("no memory for the pageout thread"));
+    }
     cpus::start_all(info);
     init::begin(info);
-}
-
-/// Unpacks the archive.
-fn unpack_root(range: PhysRange) {
-    let start = direct_map(range.start) as *const u8;
-    let length = range.end.saturating_sub(range.start) as usize;
-    // SAFETY: the direct map shows all RAM; nobody writes the module's frames before `block::init` makes a disk
-    // of them, after the last use of the slice.
-    let archive = unsafe { core::slice::from_raw_parts(start, length) };
-    match unpack(tree(), archive) {
-        Ok(count) => log!("root: {count} files, {} KiB", length / 1024),
-        Err(UnpackError::Malformed(at)) => {
-            boot::report::fail(format_args!("the root archive is damaged at byte {at}"))
-        }
-        Err(UnpackError::Failed(error)) => {
-            boot::report::fail(format_args!("the root archive: {}", error.text()))
-        }
-    }
 }

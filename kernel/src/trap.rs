@@ -85,7 +85,7 @@ fn bad_access(me: &Thread, task: &Task, frame: &TrapFrame, cause: Cause, address
     let (signal, code) = match error {
         FaultError::InvalidAddress => (SIGSEGV, SEGV_MAPERR),
         FaultError::ProtectionFailure => (SIGBUS, SEGV_ACCERR),
-        FaultError::MemoryError => (SIGBUS, BUS_ADRERR),
+        FaultError::MemoryError | FaultError::Pager(_) => (SIGBUS, BUS_ADRERR),
         FaultError::Shortage => return, // it has been told to exit
     };
     raise(me, task, frame, cause, signal, code, address);

@@ -46,7 +46,7 @@ plain!(
     u8, i32, u32, i64, u64, [u8; 16], [u64; 2], [u32; 2], [u32; 5], [i64; 2],
     abi::signal::Action, abi::signal::OldAction, abi::signal::SigInfo, abi::signal::SigStack,
     abi::signal::UContext, abi::signal::x86_64::MContext, abi::signal::arm64::MContext,
-    abi::stat::Stat64, abi::termios::Termios, abi::termios::WinSize,
+    abi::stat::Stat64, abi::mount::Statfs64, abi::termios::Termios, abi::termios::WinSize,
     abi::trap::VmMapArgs, abi::trap::VmRemapArgs, abi::spawn::SpawnArgs, abi::spawn::SpawnAttr, abi::spawn::SpawnFileAction,
     abi::proc::ProcBsdInfo, abi::proc::ProcTaskInfo, abi::proc::ProcRegionInfo,
     abi::proc::ProcRegionWithPathInfo, abi::proc::KinfoProc, abi::proc::Rusage,

@@ -1,16 +1,13 @@
-//! The root archive: what the guest finds in its root folder, as a cpio archive (newc).
+//! What the guest finds in its root folder.
 //!
-//! Owns: the tree, the rules of `--add`, the order and the modes of entries.
-//! Does not own: where the programs come from (`build`).
+//! Owns: the tree, the rules of `--add`, the modes of files.
+//! Does not own: where the programs come from (`build`), the file system that it becomes (`image`).
 
 use crate::failure::{Context, Failure};
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-const FOLDER: u32 = 0o040000;
-const FILE: u32 = 0o100000;
 /// A folder deeper than this is a symbolic link that leads back to itself.
 const DEEPEST: usize = 64;
 
@@ -18,6 +15,23 @@ enum Node {
     Folder { mode: u32 },
     Bytes { mode: u32, bytes: Vec<u8> },
     HostFile { mode: u32, path: PathBuf },
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Item<'a> {
+    /// A folder.
+    Folder {
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A file.
+    File {
+        /// Its permissions.
+        mode: u32,
+        /// What it holds.
+        bytes: &'a [u8],
+    },
 }
 
 /// A tree of folders and files by their guest path without the leading slash.
@@ -93,29 +107,28 @@ impl Archive {
             .map_err(|error| Failure::not_started(format_args!("--add {argument}: {error}")))
     }
 
-    /// Writes the archive: parents before children, names sorted, times zero, so that equal trees are equal bytes.
-    pub fn write(&self, out: impl Write) -> Result<(), Failure> {
-        let mut out = out;
-        for (number, (name, node)) in self.nodes.iter().enumerate() {
-            let number = u32::try_from(number + 1).context("too many files for the archive")?;
-            let builder = cpio::newc::Builder::new(name).ino(number);
-            let (mode, content) = match node {
-                Node::Folder { mode } => (FOLDER | mode, Vec::new()),
-                Node::Bytes { mode, bytes } => (FILE | mode, bytes.clone()),
-                Node::HostFile { mode, path } => (
-                    FILE | mode,
-                    std::fs::read(path).context(format_args!("cannot read {}", path.display()))?,
-                ),
-            };
-            let size = u32::try_from(content.len())
-                .context(format_args!("/{name} is too large for the archive"))?;
-            let mut writer = builder.mode(mode).write(out, size);
-            writer
-                .write_all(&content)
-                .context("cannot write the archive")?;
-            out = writer.finish().context("cannot write the archive")?;
+    /// Calls `visit` with everything in the tree: parents before children, names sorted.
+    pub fn each(
+        &self,
+        mut visit: impl FnMut(&str, Item<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for (name, node) in &self.nodes {
+            match node {
+                Node::Folder { mode } => visit(name, Item::Folder { mode: *mode })?,
+                Node::Bytes { mode, bytes } => visit(name, Item::File { mode: *mode, bytes })?,
+                Node::HostFile { mode, path } => {
+                    let bytes = std::fs::read(path)
+                        .context(format_args!("cannot read {}", path.display()))?;
+                    visit(
+                        name,
+                        Item::File {
+                            mode: *mode,
+                            bytes: &bytes,
+                        },
+                    )?;
+                }
+            }
         }
-        cpio::newc::trailer(out).context("cannot write the archive")?;
         Ok(())
     }
 

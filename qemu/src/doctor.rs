@@ -82,6 +82,18 @@ fn requirements() -> Vec<Requirement> {
         )
     });
     all.push(program("git, for `make mutants`", "git", "git"));
+    for (tool, what) in [
+        ("mke2fs", "makes"),
+        ("e2fsck", "checks"),
+        ("debugfs", "reads"),
+    ] {
+        all.push(Requirement {
+            name: format!("{tool}, which {what} ext2 images"),
+            found: e2fs_version(tool),
+            fix: "type: apt-get install --no-install-recommends e2fsprogs".into(),
+            need: Need::Always,
+        });
+    }
     all.push(Requirement {
         name: "the Rust toolchain of rust-toolchain.toml".into(),
         found: first_line(
@@ -132,6 +144,16 @@ fn program(name: &str, program: &str, packages: &str) -> Requirement {
         fix: format!("type: apt-get install --no-install-recommends {packages}"),
         need: Need::Always,
     }
+}
+
+/// What a program of e2fsprogs says to `-V`, on its standard error; it may be outside a user's PATH.
+fn e2fs_version(tool: &str) -> Option<String> {
+    let output = ["", "/usr/sbin/", "/sbin/"].iter().find_map(|folder| {
+        let mut command = Command::new(format!("{folder}{tool}"));
+        command.arg("-V").stdin(Stdio::null()).output().ok()
+    })?;
+    let line = String::from_utf8_lossy(&output.stderr);
+    line.lines().next().map(|line| line.trim().to_string())
 }
 
 /// The first line that a command prints, if it can be run and succeeds.

@@ -15,6 +15,7 @@ mod doctor;
 mod failure;
 mod gdb;
 mod guest;
+mod image;
 mod machine;
 mod mutants;
 mod outcome;

@@ -6,12 +6,12 @@
 use crate::archive::Archive;
 use crate::build::{self, kernel};
 use crate::cli::RunOptions;
-use crate::failure::{Context, Failure, NOT_STARTED, TIMED_OUT};
+use crate::failure::{Failure, NOT_STARTED, TIMED_OUT};
 use crate::guest::{self, Event, Guest};
 use crate::machine::{Clock, Console};
 use crate::outcome::{Heard, LastWord, Outcome};
 use crate::record::{Item, Record};
-use crate::{disk, gdb, project};
+use crate::{disk, gdb, image, project};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,7 +63,7 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     for argument in &options.add {
         archive.add(argument)?;
     }
-    let archive = write_archive(&archive, folder.path())?;
+    let archive = write_image(&archive, folder.path())?;
 
     let console = if mode == Mode::Shell {
         Console::Terminal
@@ -104,15 +104,10 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     }
 }
 
-/// Writes the archive into the run's folder.
-pub fn write_archive(archive: &Archive, folder: &Path) -> Result<PathBuf, Failure> {
-    let path = folder.join("root.cpio");
-    let file =
-        std::fs::File::create(&path).context(format_args!("cannot write {}", path.display()))?;
-    let mut out = std::io::BufWriter::new(file);
-    archive.write(&mut out)?;
-    out.flush()
-        .context(format_args!("cannot write {}", path.display()))?;
+/// Writes the root image into the run's folder.
+pub fn write_image(archive: &Archive, folder: &Path) -> Result<PathBuf, Failure> {
+    let path = folder.join("root.ext2");
+    image::write(archive, &path)?;
     Ok(path)
 }
 

@@ -160,7 +160,7 @@ fn label(machine: &Machine) -> String {
 fn prepare(machine: &Machine, choice: &Choice) -> Result<(Session, tempfile::TempDir), Failure> {
     let (image, archive) = build::everything(machine.arch, machine.granule, kernel::Flavor::Tests)?;
     let folder = project::run_folder()?;
-    let archive = run::write_archive(&archive, folder.path())?;
+    let archive = run::write_image(&archive, folder.path())?;
     let session = Session {
         machine: machine.clone(),
         image,

@@ -17,7 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("example-kernel", &["sync", "zalloc", "vm"]),
     ("arch", &["abi", "sync", "zalloc", "vm"]),
     ("boot", &["abi", "sync", "zalloc", "vm", "arch"]),
-    ("kernel", &["abi", "sync", "zalloc", "vm", "arch", "boot"]),
+    ("ext2", &["abi", "sync"]),
+    (
+        "kernel",
+        &["abi", "sync", "zalloc", "vm", "arch", "boot", "ext2"],
+    ),
     ("libsystem", &["abi"]),
     ("tools", &["abi", "libsystem"]),
     ("vellum", &["abi"]),

@@ -2,6 +2,9 @@
 //!
 //! Owns nothing; it calls the command as a person would and looks at what came out.
 
+#[path = "contract/files.rs"]
+mod files;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -322,6 +325,7 @@ fn main() {
     let mut trials = without_machine();
     for arch in ["x86_64", "aarch64"] {
         trials.extend(on_machine(arch));
+        trials.extend(files::on_machine(arch));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }

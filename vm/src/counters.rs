@@ -78,6 +78,20 @@ pub enum Event {
     Nested,
     /// Pieces of submaps that became entries of the map that names the submap.
     CopyUp,
+    /// Runs of pages that pagers were asked for.
+    PageInRequest,
+    /// Pages that pagers supplied.
+    PageIn,
+    /// Pages that were read ahead and then used.
+    SpeculativeHit,
+    /// Runs of pages that were given to pagers.
+    PageOutRequest,
+    /// Pages that pagers took.
+    PageOut,
+    /// Pages that left memory because it was short.
+    Eviction,
+    /// Pages that a pager would not take.
+    PageOutError,
     /// Operations that failed for want of memory.
     Shortage,
 }

@@ -10,6 +10,7 @@ use crate::addr::{PageId, Pages};
 use crate::batch::{Pending, TlbBatch};
 use crate::machine::{FrameSource, Machine, RefMod};
 use crate::page::{PageArray, PageList, PageQueue, PageState};
+use crate::pageout::Low;
 use crate::ranks::{FreeRank, MagazineRank};
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use sync::SpinLock;
@@ -49,6 +50,7 @@ pub struct Frames<M: Machine> {
     kernel: AtomicU64,
     contiguous_hint: AtomicUsize,
     pending: Pending,
+    low: Low,
 }
 
 impl<M: Machine> Frames<M> {
@@ -64,6 +66,29 @@ impl<M: Machine> Frames<M> {
             kernel: AtomicU64::new(pages.len() as u64),
             contiguous_hint: AtomicUsize::new(0),
             pending: Pending::default(),
+            low: Low::default(),
+        }
+    }
+
+    /// What says that free pages run low.
+    pub(crate) const fn low(&self) -> &Low {
+        &self.low
+    }
+
+    /// Pages in the free queue, without those in magazines.
+    pub(crate) fn queued(&self) -> Pages {
+        Pages(self.queue.lock().len() as u64)
+    }
+
+    /// Puts what magazines hold into the free queue.
+    pub(crate) fn gather(&self) {
+        for magazine in &self.magazines {
+            let mut local = magazine.0.lock();
+            let mut queue = self.queue.lock();
+            while let Some(page) = local.pop(self.pages) {
+                self.pages.get(page).set_state(PageState::Free);
+                queue.push_head(self.pages, page);
+            }
         }
     }
 
@@ -122,7 +147,7 @@ impl<M: Machine> Frames<M> {
         {
             let mut local = shard.lock();
             let mut queue = self.queue.lock();
-            let keep = if need == Need::Normal {
+            let keep = if need == Need::Normal && !self.machine.is_privileged() {
                 self.reserve
             } else {
                 0
@@ -135,6 +160,7 @@ impl<M: Machine> Frames<M> {
                 self.pages.get(page).set_state(PageState::FreeLocal);
                 local.push(self.pages, page);
             }
+            self.low.notice::<M>(queue.len());
             drop(queue);
             if let Some(page) = local.pop(self.pages) {
                 return Some(page);
@@ -264,14 +290,7 @@ impl<M: Machine> Frames<M> {
     }
 
     fn take_piece(&self, count: usize, state: PageState) -> Option<PageId> {
-        for magazine in &self.magazines {
-            let mut local = magazine.0.lock();
-            let mut queue = self.queue.lock();
-            while let Some(page) = local.pop(self.pages) {
-                self.pages.get(page).set_state(PageState::Free);
-                queue.push_head(self.pages, page);
-            }
-        }
+        self.gather();
         let mut queue = self.queue.lock();
         if queue.len() < self.reserve.saturating_add(count) {
             return None;

@@ -13,6 +13,7 @@
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::page::{PageArray, PageList};
+use crate::pager::Pager;
 use crate::residence::{Account, Peaks, Residence};
 use abi::Protection;
 
@@ -144,12 +145,20 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     /// ([`Machine::pmap_enter_superpage`]); `None`: the machine has none that programs could get.
     const SUPERPAGE_SIZE: Option<u64> = None;
 
+    /// Where files' pages come from and go to. [`NoPager`](crate::NoPager) if there are no files.
+    type Pager: Pager<Self>;
     /// An address space's page tables, with their own locks inside.
     type Pmap: Send + Sync;
     /// Table frames and reverse-map entries held for one operation.
     type Reserve: Default + Send;
     /// The invalidations that a batch has gathered and not yet made.
     type Flush: Default + Send;
+
+    /// Whether the calling thread is one that pageout needs, its own or a driver's: it may take frames from the
+    /// reserve, and does not wait for pageout. Called with spin locks held.
+    fn is_privileged(&self) -> bool {
+        false
+    }
 
     /// Fills a frame with zeros. The caller owns the page (busy or not yet in an object).
     fn zero_page(&self, page: PageId);

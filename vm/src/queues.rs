@@ -1,9 +1,11 @@
-//! The queues of pages in use: active, inactive, speculative; and the count of wired ones.
+//! The queues of pages in use: active, inactive, speculative, laundry; and the count of wired ones.
 //!
 //! Owns: which queue a page of an object is in. The active queue has one shard per CPU, so that two
-//! CPUs' faults do not meet. Does not own: free pages (`frames`), page contents.
-//! Locks: one spin lock per queue, one at a time. A page's state says which queue it is in; it is
-//! checked again under that queue's lock.
+//! CPUs' faults do not meet; the inactive queue has a part for files and one for the rest.
+//! Does not own: free pages (`frames`), page contents, who goes when (`pageout`).
+//! Locks: one spin lock per queue. A page's state says which queue it is in; it is checked again under that
+//! queue's lock. Whoever has the page's object locked takes one at a time; only pageout, which has not,
+//! moves a page from one queue to the next, with both locked: active, inactive, files'.
 
 use crate::addr::{PageId, Pages};
 use crate::frames::{Padded, SHARDS};
@@ -31,6 +33,12 @@ impl Counted {
         *count = count.wrapping_add(1);
     }
 
+    fn push_head(&mut self, pages: PageArray<'_>, page: PageId) {
+        self.queue.push_head(pages, page);
+        let count = self.count_of(pages, page);
+        *count = count.wrapping_add(1);
+    }
+
     #[inline]
     fn remove(&mut self, pages: PageArray<'_>, page: PageId) {
         self.queue.remove(pages, page);
@@ -52,7 +60,9 @@ pub struct Queues<M: Machine> {
     pages: PageArray<'static>,
     active: [Queue<M>; SHARDS],
     inactive: Queue<M>,
+    inactive_file: Queue<M>,
     speculative: Queue<M>,
+    laundry: Queue<M>,
     wired: AtomicU64,
 }
 
@@ -61,16 +71,31 @@ pub struct Queues<M: Machine> {
 pub struct QueueCounts {
     /// In the active queue.
     pub active: Pages,
-    /// In the inactive queue.
-    pub inactive: Pages,
+    /// In the inactive queue of memory without a pager.
+    pub inactive_internal: Pages,
+    /// In the inactive queue of files.
+    pub inactive_file: Pages,
     /// In the speculative queue.
     pub speculative: Pages,
+    /// In the laundry.
+    pub laundry: Pages,
     /// Of objects, with wirings.
     pub wired: Pages,
     /// Of anonymous memory, in any of the queues.
     pub internal: Pages,
     /// Of files, in any of the queues.
     pub external: Pages,
+}
+
+impl QueueCounts {
+    /// Inactive pages of both kinds.
+    pub fn inactive(&self) -> Pages {
+        Pages(
+            self.inactive_internal
+                .0
+                .saturating_add(self.inactive_file.0),
+        )
+    }
 }
 
 impl<M: Machine> Queues<M> {
@@ -80,7 +105,9 @@ impl<M: Machine> Queues<M> {
             pages,
             active: core::array::from_fn(|_| queue()),
             inactive: queue(),
+            inactive_file: queue(),
             speculative: queue(),
+            laundry: queue(),
             wired: AtomicU64::new(0),
         }
     }
@@ -96,18 +123,126 @@ impl<M: Machine> Queues<M> {
         queue.push_tail(self.pages, page);
     }
 
-    /// Puts a held page into the inactive queue.
+    /// Puts a held page into the inactive queue of its kind.
     pub(crate) fn deactivate(&self, page: PageId) {
-        let mut queue = self.inactive.0.lock();
-        self.pages.get(page).set_state(PageState::Inactive);
+        let (state, queue) = self.inactive_of(page);
+        let mut queue = queue.0.lock();
+        self.pages.get(page).set_state(state);
         queue.push_tail(self.pages, page);
+    }
+
+    fn inactive_of(&self, page: PageId) -> (PageState, &Queue<M>) {
+        match self.pages.get(page).content() {
+            Content::External => (PageState::InactiveFile, &self.inactive_file),
+            Content::Internal | Content::Owned => (PageState::Inactive, &self.inactive),
+        }
+    }
+
+    /// Puts a held page into the laundry.
+    pub(crate) fn launder(&self, page: PageId) {
+        let mut queue = self.laundry.0.lock();
+        self.pages.get(page).set_state(PageState::Laundry);
+        queue.push_tail(self.pages, page);
+    }
+
+    /// Puts a held page of a file where the next victim is taken.
+    pub(crate) fn offer(&self, page: PageId) {
+        let mut queue = self.inactive_file.0.lock();
+        self.pages.get(page).set_state(PageState::InactiveFile);
+        queue.push_head(self.pages, page);
+    }
+
+    /// The page to take next: the oldest that was read ahead, or else the oldest inactive one of a file.
+    pub(crate) fn oldest_of_files(&self) -> Option<(PageId, PageState)> {
+        let ahead = self.speculative.0.lock().queue.peek();
+        let page = ahead.map(|page| (page, PageState::Speculative));
+        page.or_else(|| {
+            let oldest = self.inactive_file.0.lock().queue.peek();
+            oldest.map(|page| (page, PageState::InactiveFile))
+        })
+    }
+
+    /// A page counts as the youngest of its queue. Its object is locked alone.
+    pub(crate) fn rotate(&self, page: PageId) {
+        let record = self.pages.get(page);
+        let (state, shard) = (record.state(), record.shard());
+        if let Some(queue) = self.queue_of(state, shard) {
+            let mut queue = queue.lock();
+            queue.remove(self.pages, page);
+            queue.push_tail(self.pages, page);
+        }
+    }
+
+    /// A page that was found in a queue of victims is no victim: it goes where nothing is taken, unless it
+    /// has left already. Its object is not locked.
+    pub(crate) fn set_aside(&self, page: PageId, found: PageState) {
+        let victims = match found {
+            PageState::Speculative => &self.speculative,
+            _ => &self.inactive_file,
+        };
+        let mut aside = self.inactive.0.lock();
+        let mut victims = victims.0.lock();
+        if self.pages.get(page).state() == found {
+            victims.remove(self.pages, page);
+            self.pages.get(page).set_state(PageState::Inactive);
+            aside.push_tail(self.pages, page);
+        }
+    }
+
+    /// Moves the oldest active pages to the inactive queues, until `count` of them were files'; each of those
+    /// is shown first, with queues locked. Stops after [`AGED`] pages of each queue. Answers how many it moved.
+    pub(crate) fn age(&self, count: u64, mut each: impl FnMut(PageId)) -> Pages {
+        let (mut left, mut moved) = (count, 0u64);
+        for shard in &self.active {
+            let mut active = shard.0.lock();
+            for _ in 0..AGED {
+                let Some(page) = active.queue.peek().filter(|_| left != 0) else {
+                    break;
+                };
+                active.remove(self.pages, page);
+                let (state, inactive) = self.inactive_of(page);
+                if state == PageState::InactiveFile {
+                    left = left.saturating_sub(1);
+                    each(page);
+                }
+                let mut inactive = inactive.0.lock();
+                self.pages.get(page).set_state(state);
+                inactive.push_tail(self.pages, page);
+                moved = moved.saturating_add(1);
+            }
+        }
+        Pages(moved)
+    }
+
+    /// Puts a held page into the speculative queue.
+    pub(crate) fn speculate(&self, page: PageId) {
+        let mut queue = self.speculative.0.lock();
+        self.pages.get(page).set_state(PageState::Speculative);
+        queue.push_tail(self.pages, page);
+    }
+
+    /// Puts a speculative page into the active queue. The page's object is locked, shared or alone; of
+    /// several who find the page speculative, one does it and is told so.
+    pub(crate) fn promote(&self, page: PageId) -> bool {
+        let record = self.pages.get(page);
+        let mut queue = self.speculative.0.lock();
+        if record.state() != PageState::Speculative {
+            return false;
+        }
+        queue.remove(self.pages, page);
+        record.set_state(PageState::Held);
+        drop(queue);
+        self.activate(page);
+        true
     }
 
     fn queue_of(&self, state: PageState, shard: usize) -> Option<&SpinLock<M, QueueRank, Counted>> {
         match state {
             PageState::Active => Some(&self.active[shard % SHARDS].0),
             PageState::Inactive => Some(&self.inactive.0),
+            PageState::InactiveFile => Some(&self.inactive_file.0),
             PageState::Speculative => Some(&self.speculative.0),
+            PageState::Laundry => Some(&self.laundry.0),
             _ => None,
         }
     }
@@ -158,16 +293,24 @@ impl<M: Machine> Queues<M> {
             queue.queue.len() as u64
         };
         let active = self.active.iter().map(&mut length).sum();
-        let inactive = length(&self.inactive);
+        let inactive_internal = length(&self.inactive);
+        let inactive_file = length(&self.inactive_file);
         let speculative = length(&self.speculative);
+        let laundry = length(&self.laundry);
         QueueCounts {
             active: Pages(active),
-            inactive: Pages(inactive),
+            inactive_internal: Pages(inactive_internal),
+            inactive_file: Pages(inactive_file),
             speculative: Pages(speculative),
+            laundry: Pages(laundry),
             ..counts
         }
     }
 }
+
+/// Active pages of one queue that become inactive under one lock.
+const AGED: u32 = 128;
+
 /// Pages that leave a queue under one lock.
 const ONE_LOCK: u32 = 64;
 

@@ -26,8 +26,18 @@ ranks! {
     ObjectRank = rank::OBJECT, "object", nests true;
     /// What is known of a purgeable object: changed behind the queues' lock only, so hardly waited for.
     RecordRank = rank::OBJECT + 1, "purgeable record", nests false;
+    /// A bucket of the objects with pagers.
+    TableRank = rank::OBJECT - 1, "paged objects", nests false;
+    /// The objects whose pagers are to be told something.
+    NoticeRank = rank::OBJECT + 1, "pager notices", nests false;
+    /// What is known of how an object is paged.
+    PagingRank = rank::OBJECT + 2, "paging", nests false;
+    /// The answer of a pager.
+    AnswerRank = rank::OBJECT + 3, "pager's answer", nests false;
+    /// The rounds of pageout.
+    PageoutRank = rank::OBJECT + 3, "pageout", nests false;
     /// A page queue.
-    QueueRank = rank::PAGE_QUEUES, "page queue", nests false;
+    QueueRank = rank::PAGE_QUEUES, "page queue", nests true;
     /// A CPU's magazine of free pages.
     MagazineRank = rank::FREE_LIST, "free magazine", nests false;
     /// The global queue of free pages.

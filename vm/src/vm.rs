@@ -15,6 +15,11 @@ use crate::object::purgable::{PurgeQueues, Record};
 use crate::object::tree::NodeZones;
 use crate::object::{ObjRef, Object, ObjectKind};
 use crate::page::{Content, Page, PageArray};
+use crate::pageout::Pageout;
+use crate::pager::notice::Notices;
+use crate::pager::paging::{Paging, PagingBox};
+use crate::pager::request::Answer;
+use crate::pager::table::Table;
 use crate::queues::Queues;
 use crate::registry::Registry;
 use abi::KernReturn;
@@ -53,6 +58,8 @@ pub(crate) struct VmZones<M: Machine> {
     pub nodes: NodeZones<M>,
     pub memory_entries: RefZone<MemoryEntry<M>, Frames<M>>,
     pub purgables: RefZone<Record<M>, Frames<M>>,
+    pub pagings: Zone<Paging<M>, Frames<M>>,
+    pub answers: RefZone<Answer<M>, Frames<M>>,
 }
 
 /// A memory system.
@@ -72,6 +79,12 @@ pub struct Vm<M: Machine> {
     /// The state of the random addresses' generator.
     pub(crate) random: AtomicU64,
     pub(crate) audits: AtomicU32,
+    /// Pages of files that pagers have not got yet.
+    pub(crate) dirty: AtomicU64,
+    pub(crate) notices: Notices<M>,
+    /// Objects that have pagers.
+    pub(crate) paged: Table<M>,
+    pub(crate) pageout: Pageout<M>,
 }
 
 impl<M: Machine> Vm<M> {
@@ -101,6 +114,12 @@ impl<M: Machine> Vm<M> {
                 .map_err(out)?,
             purgables: zones
                 .zone(&frames, "vm purgeable objects", options())
+                .map_err(out)?,
+            pagings: zones
+                .zone(&frames, "vm paged objects", options())
+                .map_err(out)?,
+            answers: zones
+                .zone(&frames, "vm pager requests", options())
                 .map_err(out)?,
             nodes: NodeZones {
                 leaves: zones
@@ -132,6 +151,10 @@ impl<M: Machine> Vm<M> {
             serial: AtomicU64::new(0),
             random: AtomicU64::new(0),
             audits: AtomicU32::new(0),
+            dirty: AtomicU64::new(0),
+            notices: Notices::new(),
+            paged: Table::new(),
+            pageout: Pageout::new(),
         };
         let kernel_map = Map::new(vm.next_serial(), Translation::Kernel, memory.kernel_range);
         let kernel_map = vm.zones.maps.alloc_ref(&vm.frames, kernel_map);
@@ -232,6 +255,17 @@ impl<M: Machine> Vm<M> {
         self.place_object(object)
     }
 
+    /// The same for a file that a pager has.
+    pub(crate) fn new_paged(
+        &self,
+        paging: PagingBox<M>,
+        size: u64,
+    ) -> Result<ObjRef<M>, KernReturn> {
+        let mut object = Object::new(ObjectKind::Named, self.next_serial(), size);
+        object.paging = Some(paging);
+        self.place_object(object)
+    }
+
     #[inline]
     fn place_object(&self, object: Object<M>) -> Result<ObjRef<M>, KernReturn> {
         let object = self.zones.objects.alloc_ref(&self.frames, object);
@@ -258,7 +292,7 @@ impl<M: Machine> Vm<M> {
         VmStatistics64 {
             free_count: small(Pages(free.0.saturating_add(queues.speculative.0))),
             active_count: small(queues.active),
-            inactive_count: small(queues.inactive),
+            inactive_count: small(queues.inactive()),
             wire_count: small(wired),
             speculative_count: small(queues.speculative),
             internal_page_count: small(queues.internal),
@@ -266,6 +300,8 @@ impl<M: Machine> Vm<M> {
             purgeable_count: small(Pages(self.purge_queues.survey().0)),
             purges: event(Event::PurgedPage),
             zero_fill_count: event(Event::ZeroFill),
+            pageins: event(Event::PageIn),
+            pageouts: event(Event::PageOut),
             reactivations: event(Event::Reactivation),
             faults: event(Event::Fault),
             cow_faults: event(Event::CowFault),

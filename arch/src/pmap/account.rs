@@ -11,6 +11,7 @@ use super::{Paging, Pmap, PteFormat, control};
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
 use sync::NoPreempt;
+use vm::Pager;
 use vm::addr::{PageId, Pages, PhysAddr};
 use vm::residence::{ACCOUNTS, Account, Peaks, Residence};
 
@@ -55,7 +56,7 @@ impl Removed {
     }
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     fn more(&self, control: u64) -> u64 {
         self.word(control + control::MORE).load(Relaxed)
     }

@@ -9,10 +9,11 @@ use super::hardware::Hardware;
 use super::{Paging, Pmap, PteFormat, Reserve};
 use abi::Protection;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use vm::Pager;
 use vm::addr::{PageId, PhysAddr, VirtAddr};
 use vm::machine::{Mapping, RefMod};
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     pub(super) fn enter_around(
         &self,
         pmap: &Pmap<H>,

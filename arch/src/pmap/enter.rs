@@ -9,6 +9,7 @@ use super::hardware::{Beside, Hardware, Tag};
 use super::{Batch, Flush, Paging, Pmap, PteFormat, Reserve, Shape, control};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
+use vm::Pager;
 use vm::addr::{PageId, PhysAddr, VirtAddr};
 use vm::machine::{Mapping, NotEntered};
 use vm::residence::Account;
@@ -23,7 +24,7 @@ struct Wanted {
     account: Account,
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     pub(super) fn enter(
         &self,
         pmap: &Pmap<H>,
@@ -31,7 +32,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         page: PageId,
         mapping: Mapping,
         reserve: &mut Reserve,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) -> Result<(), NotEntered> {
         debug_assert!(
             pmap.holds(Self::page_range(at)),
@@ -78,7 +79,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         shape: &mut Shape,
         wanted: Wanted,
         reserve: &mut Reserve,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) -> Result<(), NotEntered> {
         let Wanted {
             at,

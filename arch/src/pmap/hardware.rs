@@ -48,6 +48,11 @@ pub enum Beside {
 /// `word` and `bytes` answer the same memory for the same address, as long as the frame exists, and
 /// `zero_frame` and `copy_frame` write nothing else.
 pub unsafe trait Hardware: sync::Platform + Send + Sync {
+    /// Whether the calling thread is one that pageout needs (`vm::Machine::is_privileged`).
+    fn is_privileged() -> bool {
+        false
+    }
+
     /// log2 of how many address-space identifiers there are; 0 if there are none.
     fn asid_bits(&self) -> u32;
 

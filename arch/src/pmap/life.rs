@@ -7,10 +7,11 @@ use super::record::PART_BITS;
 use super::{Flush, Paging, Pmap, PteFormat, Shape, Space, control};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use sync::SpinLock;
+use vm::Pager;
 use vm::addr::PhysAddr;
 use vm::machine::{FrameSource, Shortage};
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     pub(super) fn create(&self, frames: &mut dyn FrameSource) -> Result<Pmap<H>, Shortage> {
         let control = self.node_or_frame(frames)?;
         let Ok(more) = self.node_or_frame(frames) else {

@@ -8,6 +8,7 @@ use abi::Protection;
 use core::ptr;
 use sync::rank::RankStack;
 use sync::{Event, InterruptState, Platform};
+use vm::Pager;
 use vm::addr::{PageId, Pages, Range, VirtAddr};
 use vm::batch::TlbBatch;
 use vm::machine::{
@@ -18,7 +19,7 @@ use vm::residence::{Account, Peaks, Residence};
 use zalloc::ChunkMemory;
 
 // SAFETY: every call is the hardware's own, which keeps the promise.
-unsafe impl<F: PteFormat, H: Hardware> Platform for Paging<F, H> {
+unsafe impl<F: PteFormat, H: Hardware, P: 'static> Platform for Paging<F, H, P> {
     const MAX_CPUS: usize = H::MAX_CPUS;
     const LOOKS: u32 = H::LOOKS;
 
@@ -67,7 +68,7 @@ unsafe impl<F: PteFormat, H: Hardware> Platform for Paging<F, H> {
     }
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     /// Makes this CPU walk a pmap's tables for user addresses; none for the kernel's pmap.
     /// Preemption is off. Quick if it does so already.
     #[inline]
@@ -96,14 +97,19 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
     }
 }
 
-impl<F: PteFormat, H: Hardware> Machine for Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Machine for Paging<F, H, P> {
     const PAGE_SHIFT: u32 = F::PAGE_SHIFT;
     const NESTING_SIZE: Option<u64> = Some(Self::LEAF_SIZE);
     const SUPERPAGE_SIZE: Option<u64> = Self::SUPERPAGE;
 
+    type Pager = P;
     type Pmap = Pmap<H>;
     type Reserve = Reserve;
     type Flush = Flush;
+
+    fn is_privileged(&self) -> bool {
+        H::is_privileged()
+    }
 
     #[inline]
     fn zero_page(&self, page: PageId) {

@@ -55,6 +55,7 @@ use sync::rank::{PMAP, Rank};
 use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
 use vm::batch::TlbBatch;
 use vm::conformance::{Notes, Program};
+use vm::{NoPager, Pager};
 
 pub use flush::Flush;
 pub use format::{PteFormat, Space};
@@ -125,7 +126,7 @@ mod control {
 struct Active(AtomicU64);
 
 /// All page tables of a machine: what `vm` calls its machine, or the best part of it.
-pub struct Paging<F, H> {
+pub struct Paging<F, H, P = NoPager> {
     hardware: H,
     /// The frame of page 0.
     first: PhysAddr,
@@ -136,11 +137,11 @@ pub struct Paging<F, H> {
     active: [Active; MAX_CPUS],
     /// What a CPU walks that has no address space.
     empty_root: PhysAddr,
-    _format: PhantomData<fn() -> F>,
+    _types: PhantomData<fn() -> (F, P)>,
 }
 
 /// The batch of this machine.
-type Batch<'vm, F, H> = TlbBatch<'vm, Paging<F, H>>;
+type Batch<'vm, F, H, P> = TlbBatch<'vm, Paging<F, H, P>>;
 
 /// What [`Paging::from_plan`] needs to know.
 #[derive(Debug)]
@@ -158,7 +159,7 @@ pub struct Plan {
     pub empty_root: PhysAddr,
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     const PAGE_SIZE: u64 = 1 << F::PAGE_SHIFT;
     /// Whether one root serves the user's half and the kernel's.
     pub(crate) const SHARED_ROOT: bool =
@@ -185,7 +186,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
             asids,
             active: [const { Active(AtomicU64::new(0)) }; MAX_CPUS],
             empty_root: plan.empty_root,
-            _format: PhantomData,
+            _types: PhantomData,
         };
         paging.pool_add(plan.pool_frame, pool::Lasting::Yes);
         let node = || paging.node_take().expect("the pool has just got a frame");

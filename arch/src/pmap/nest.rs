@@ -17,17 +17,18 @@ use super::hardware::{Hardware, Tag};
 use super::record::FrameRecord;
 use super::{Batch, Paging, Pmap, PteFormat, Reserve, control};
 use core::sync::atomic::Ordering::Relaxed;
+use vm::Pager;
 use vm::addr::{PhysAddr, Range, VirtAddr};
 use vm::machine::NotEntered;
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     pub(super) fn nest(
         &self,
         pmap: &Pmap<H>,
         nested: &Pmap<H>,
         at: VirtAddr,
         reserve: &mut Reserve,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) -> Result<(), NotEntered> {
         debug_assert!(
             at.0 & (Self::LEAF_SIZE - 1) == 0 && self.tag(nested) == Tag::NESTED,
@@ -59,7 +60,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         Ok(())
     }
 
-    pub(super) fn unnest(&self, pmap: &Pmap<H>, range: Range, batch: &mut Batch<'_, F, H>) {
+    pub(super) fn unnest(&self, pmap: &Pmap<H>, range: Range, batch: &mut Batch<'_, F, H, P>) {
         let mut shape = pmap.shape.lock();
         let mut at = range.start.0 & !(Self::LEAF_SIZE - 1);
         while at < range.end.0 {

@@ -12,10 +12,11 @@ use super::{Batch, Flush, Paging, PteFormat, Space};
 use abi::Protection;
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 use sync::NoPreempt;
+use vm::Pager;
 use vm::addr::{PageId, PhysAddr};
 use vm::machine::RefMod;
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     /// The space of the pmap that a control block belongs to.
     fn space_of(&self, control: u64) -> Space {
         if control == self.kernel.control.0 {
@@ -29,7 +30,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         &self,
         page: PageId,
         protection: Protection,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) -> RefMod {
         let _here = NoPreempt::<H>::new();
         let mut record = self.records[page.0 as usize].lock::<H>();
@@ -128,7 +129,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         noted
     }
 
-    pub(super) fn clear_refmod(&self, page: PageId, which: RefMod, batch: &mut Batch<'_, F, H>) {
+    pub(super) fn clear_refmod(&self, page: PageId, which: RefMod, batch: &mut Batch<'_, F, H, P>) {
         let _here = NoPreempt::<H>::new();
         let mut record = self.records[page.0 as usize].lock::<H>();
         let flush = batch.flush_mut();

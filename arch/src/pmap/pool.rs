@@ -9,6 +9,7 @@ use super::record::POOL;
 use super::{Paging, PteFormat};
 use core::sync::atomic::Ordering::Relaxed;
 use sync::rank::{PV, Rank};
+use vm::Pager;
 use vm::addr::PhysAddr;
 
 /// Bytes of a node.
@@ -69,7 +70,7 @@ impl Cut {
     }
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     const NODES: u64 = (1 << F::PAGE_SHIFT) / NODE_SIZE;
 
     /// Makes a frame the pool's. One that boot gave stays for ever: it counts a node too many.

@@ -9,6 +9,7 @@ use super::{Batch, Paging, Pmap, PteFormat};
 use abi::Protection;
 use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::Relaxed;
+use vm::Pager;
 use vm::addr::{PhysAddr, Range, VirtAddr};
 
 /// Applies a change to an entry if it is present. Answers whether that made a difference.
@@ -27,13 +28,13 @@ pub(super) fn lower_entry<F: PteFormat>(slot: &AtomicU64, change: Lowering) -> b
     }
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     pub(super) fn protect(
         &self,
         pmap: &Pmap<H>,
         range: Range,
         protection: Protection,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) {
         if protection == Protection::NONE {
             return self.remove(pmap, range, batch);
@@ -81,7 +82,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         start: u64,
         stop: u64,
         change: Lowering,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) {
         let first = Self::location(leaf, start);
         let end = first + ((stop - start) >> (F::PAGE_SHIFT - 3));

@@ -12,6 +12,7 @@ use super::record::{IN_LIST as LIST, LOCATION, Locked};
 use super::reserve::Reserve;
 use super::{Paging, PteFormat};
 use core::sync::atomic::Ordering::Relaxed;
+use vm::Pager;
 use vm::addr::PhysAddr;
 use vm::machine::NeedReserve;
 
@@ -32,7 +33,7 @@ const fn list(node: u64, fill: u64) -> u64 {
     node | fill << FILL_SHIFT | LIST
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     /// Adds a mapping. Errors: the list needs a node, and neither reserve nor pool has one.
     #[inline]
     pub(super) fn pv_insert(

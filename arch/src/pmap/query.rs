@@ -6,6 +6,7 @@ use super::hardware::Hardware;
 use super::{Paging, Pmap, PteFormat, Shape, Space, control};
 use abi::Protection;
 use core::sync::atomic::Ordering::Relaxed;
+use vm::Pager;
 use vm::addr::{PageId, Pages, PhysAddr, Range, VirtAddr};
 use vm::machine::Wired;
 
@@ -29,7 +30,7 @@ impl<H> Pmap<H> {
     }
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     pub(super) fn extract(&self, pmap: &Pmap<H>, at: VirtAddr) -> Option<(PageId, Protection)> {
         let _shape = pmap.shape.lock();
         let mut table = pmap.root.0;

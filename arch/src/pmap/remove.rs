@@ -7,10 +7,11 @@ use super::account::{Count, Removed};
 use super::hardware::Hardware;
 use super::{Batch, Paging, Pmap, PteFormat};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed};
+use vm::Pager;
 use vm::addr::{PhysAddr, Range, VirtAddr};
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
-    pub(super) fn remove(&self, pmap: &Pmap<H>, range: Range, batch: &mut Batch<'_, F, H>) {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
+    pub(super) fn remove(&self, pmap: &Pmap<H>, range: Range, batch: &mut Batch<'_, F, H, P>) {
         debug_assert!(
             pmap.holds(range),
             "I-PMAP-4: {range:x?} is not in the pmap's half"
@@ -66,7 +67,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         (start, stop): (u64, u64),
         live: usize,
         removed: &mut Removed,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) -> bool {
         let first = Self::location(leaf, start);
         let end = first + ((stop - start) >> (F::PAGE_SHIFT - 3));

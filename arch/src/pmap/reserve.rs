@@ -7,6 +7,7 @@ use super::hardware::Hardware;
 use super::pool::Lasting;
 use super::{Paging, PteFormat};
 use core::sync::atomic::Ordering::Relaxed;
+use vm::Pager;
 use vm::addr::PhysAddr;
 use vm::machine::{FrameSource, Shortage};
 
@@ -39,7 +40,7 @@ impl Reserve {
     }
 }
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     /// A cleared table frame from the reserve.
     pub(super) fn reserve_table(&self, reserve: &mut Reserve) -> Option<PhysAddr> {
         let table = reserve.tables;

@@ -12,11 +12,12 @@ use super::protect::lower_entry;
 use super::record::FrameRecord;
 use super::{Batch, Paging, Pmap, PteFormat, Reserve, Shape, Space};
 use core::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use vm::Pager;
 use vm::addr::{PageId, PhysAddr, Range, VirtAddr};
 use vm::machine::{Mapping, NotEntered, Tracking, Wired};
 use vm::residence::Account;
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     /// Bytes of a superpage.
     pub(super) const SUPERPAGE: Option<u64> = match F::SUPERPAGE_LEVEL {
         None => None,
@@ -53,7 +54,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         (at, first): (VirtAddr, PageId),
         mapping: Mapping,
         reserve: &mut Reserve,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) -> Result<(), NotEntered> {
         let range = Range {
             start: at,
@@ -116,7 +117,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         pmap: &Pmap<H>,
         (location, range): (u64, Range),
         new: u64,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) {
         let slot = self.word(location);
         let noted = F::forget(vm::machine::RefMod::all()).clear;
@@ -188,7 +189,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         pmap: &Pmap<H>,
         shape: &mut Shape,
         (at, next): (u64, u64),
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) -> u64 {
         let Some(path) = self.path_to_superpage(pmap, at) else {
             return next;
@@ -212,7 +213,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         pmap: &Pmap<H>,
         (at, next): (u64, u64),
         change: Lowering,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) -> u64 {
         let Some(path) = self.path_to_superpage(pmap, at) else {
             return next;

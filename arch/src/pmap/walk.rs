@@ -7,6 +7,7 @@ use super::hardware::{Hardware, Tag};
 use super::record::PART_BITS;
 use super::{Batch, Paging, Pmap, PteFormat, Reserve, Shape, control};
 use core::sync::atomic::Ordering::{Relaxed, Release};
+use vm::Pager;
 use vm::addr::{PhysAddr, VirtAddr};
 use vm::machine::NeedReserve;
 
@@ -14,7 +15,7 @@ use vm::machine::NeedReserve;
 /// clear a table each time.
 const KEPT: u32 = 4;
 
-impl<F: PteFormat, H: Hardware> Paging<F, H> {
+impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
     /// Bytes that a leaf table maps.
     pub(super) const LEAF_SIZE: u64 = 1 << (F::PAGE_SHIFT + F::LEVEL_BITS);
     /// log2 of the entries in a part of a table.
@@ -223,7 +224,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         shape: &mut Shape,
         leaf: u64,
         at: u64,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) {
         let kept = pmap.space == super::Space::User && shape.vacant < KEPT;
         if kept || self.tag(pmap) == Tag::NESTED {
@@ -236,7 +237,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
 
     /// Gives a table of the pmap's own back, which no entry leads to any more once the pmap is unlocked.
     #[inline(always)]
-    pub(super) fn retire(&self, pmap: &Pmap<H>, table: u64, batch: &mut Batch<'_, F, H>) {
+    pub(super) fn retire(&self, pmap: &Pmap<H>, table: u64, batch: &mut Batch<'_, F, H, P>) {
         self.record(PhysAddr(table)).become_page();
         self.note_peaks(pmap.control.0);
         self.word(pmap.control.0 + control::TABLES)
@@ -261,7 +262,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         &self,
         pmap: &Pmap<H>,
         path: &[u64],
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) {
         for location in path {
             let table = self.clear(*location);
@@ -279,7 +280,7 @@ impl<F: PteFormat, H: Hardware> Paging<F, H> {
         pmap: &Pmap<H>,
         shape: &mut Shape,
         at: u64,
-        batch: &mut Batch<'_, F, H>,
+        batch: &mut Batch<'_, F, H, P>,
     ) {
         let mut path = [0; 8];
         let mut table = pmap.root.0;

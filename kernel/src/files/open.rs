@@ -2,25 +2,35 @@
 //!
 //! Owns: the offset, the flags, and how bytes go between a program and whatever is open. Does not
 //! own: descriptors (`descriptors`), the file tree (`vfs`). No lock is held while a program's memory
-//! is touched: bytes pass through a buffer on the kernel stack.
+//! is touched: bytes pass through a buffer.
 
 use super::pipe::{Blocks, End, Side};
 use super::shm::Segment;
-use super::{Node, now};
-use crate::block::special;
-use crate::console::tty;
-use crate::shared::{NoMemory, Shared};
+use super::{Device, Node};
+use crate::shared::{NoMemory, Shared, try_zeroed};
 use crate::syscall::Failure;
 use crate::user_memory::{get_bytes, put_bytes};
-use crate::vfs::{Body, Device};
+use crate::vfs::store::Ahead;
+use crate::vfs::{Body, Vnode, retire};
 use abi::Errno;
-use abi::syscall::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_RDONLY, O_WRONLY};
+use abi::syscall::{O_ACCMODE, O_APPEND, O_DSYNC, O_NONBLOCK, O_RDONLY, O_SYNC, O_WRONLY};
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Bytes of the buffer on the stack.
 const CHUNK: usize = 2048;
+/// Bytes of the buffer on the heap.
+const LARGE: usize = 16384;
 /// Requests up to so many bytes use a small buffer, which is cheaper to clear.
 const SMALL: usize = 16;
+
+/// Whether an advice holds from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holds {
+    /// It does.
+    Yes,
+    /// It does not any more.
+    No,
+}
 
 /// What is open.
 pub enum What {
@@ -37,7 +47,19 @@ pub struct OpenFile {
     /// What is open.
     pub what: What,
     flags: AtomicU32,
+    advice: AtomicU32,
     offset: AtomicU64,
+}
+
+bitflags::bitflags! {
+    /// What `fcntl` was told of the reads and writes to come.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub struct Advice: u32 {
+        /// What is read and written will not be needed again (`F_NOCACHE`).
+        const NO_CACHE = 1;
+        /// Nothing is to be read but what is asked for (`F_RDAHEAD` 0).
+        const NO_AHEAD = 2;
+    }
 }
 
 impl OpenFile {
@@ -46,6 +68,7 @@ impl OpenFile {
         Shared::try_new(Self {
             what,
             flags: AtomicU32::new(flags),
+            advice: AtomicU32::new(0),
             offset: AtomicU64::new(0),
         })
     }
@@ -60,6 +83,18 @@ impl OpenFile {
         let changeable = O_APPEND | O_NONBLOCK;
         let kept = self.flags() & !changeable;
         self.flags.store(kept | flags & changeable, Relaxed);
+    }
+
+    fn advice(&self) -> Advice {
+        Advice::from_bits_truncate(self.advice.load(Relaxed))
+    }
+
+    /// Takes an advice, or takes it back.
+    pub fn set_advice(&self, advice: Advice, holds: Holds) {
+        match holds {
+            Holds::Yes => self.advice.fetch_or(advice.bits(), Relaxed),
+            Holds::No => self.advice.fetch_and(!advice.bits(), Relaxed),
+        };
     }
 
     /// Whether reading is allowed.
@@ -86,7 +121,11 @@ impl OpenFile {
 
     /// Whether it is the terminal.
     pub fn is_terminal(&self) -> bool {
-        self.node().is_some_and(|node| matches!(node.body, Body::Device(Device::Console | Device::Tty)))
+        let device = self.node().and_then(|node| match node.body {
+            Body::Device(number) => Device::of(number).ok(),
+            _ => None,
+        });
+        device.is_some_and(Device::is_terminal)
     }
 
     /// Where the next read or write happens, in bytes.
@@ -104,11 +143,56 @@ impl OpenFile {
         if !self.is_readable() {
             return Err(Errno::EBADF.into());
         }
-        if length <= SMALL as u64 {
-            self.read_by(&mut [0; SMALL], to, length, at)
-        } else {
-            self.read_by(&mut [0; CHUNK], to, length, at)
+        let part = self.take(length, at, |node, begin, length| node.size().saturating_sub(begin).min(length));
+        let read = with_buffer(part.length, |buffer| self.read_by(buffer, to, part.length, part.at));
+        self.give_back(&part, read);
+        if let Some(node) = self.node() {
+            node.note_read();
+            self.end_use(node, &part, read)?;
         }
+        read
+    }
+
+    /// The part of a file that a call is about. What has no place of its own takes the offset's, and moves it at
+    /// once by what `count` says: two threads never get the same bytes.
+    fn take(&self, length: u64, at: Option<u64>, count: impl Fn(&Node, u64, u64) -> u64) -> Part {
+        let node = self.node().filter(|node| matches!(node.body, Body::File(_)));
+        let (Some(node), None) = (node, at) else {
+            return Part { at, length, taken: None };
+        };
+        loop {
+            let begin = self.offset();
+            let length = count(node, begin, length);
+            let end = begin.saturating_add(length);
+            if self.offset.compare_exchange_weak(begin, end, Relaxed, Relaxed).is_ok() {
+                return Part {
+                    at: Some(begin),
+                    length,
+                    taken: Some(end),
+                };
+            }
+        }
+    }
+
+    /// What a call did not use of its part, unless somebody has gone on from there already.
+    fn give_back(&self, part: &Part, done: Result<u64, Failure>) {
+        let (Some(begin), Some(end)) = (part.at, part.taken) else { return };
+        let here = begin.saturating_add(done.unwrap_or(0));
+        if here != end {
+            // If it fails somebody else has moved the offset, who is right.
+            let _ = self.offset.compare_exchange(end, here, Relaxed, Relaxed);
+        }
+    }
+
+    /// After a call: bytes that will not be needed again leave memory, and what is to be durable becomes so.
+    fn end_use(&self, node: &Node, part: &Part, done: Result<u64, Failure>) -> Result<(), Failure> {
+        let Ok(count @ 1..) = done else { return Ok(()) };
+        if self.advice().contains(Advice::NO_CACHE)
+            && let Some(at) = part.at
+        {
+            node.forget(at, count)?;
+        }
+        Ok(())
     }
 
     fn read_by(&self, buffer: &mut [u8], to: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
@@ -136,6 +220,10 @@ impl OpenFile {
         Ok(done)
     }
 
+    fn ahead(&self) -> Ahead {
+        if self.advice().contains(Advice::NO_AHEAD) { Ahead::No } else { Ahead::Default }
+    }
+
     fn goes_on(&self) -> bool {
         match &self.what {
             What::Node(node) => !self.is_terminal() && !matches!(node.body, Body::Directory(_)),
@@ -150,13 +238,12 @@ impl OpenFile {
             What::Pipe(_) => Err(Errno::EBADF.into()),
             What::Shared(_) => Err(Errno::ENXIO.into()),
             What::Node(node) => match &node.body {
-                Body::File(_) => Ok(node.read(at.unwrap_or_else(|| self.offset()), into)?),
-                Body::Device(Device::Block(number)) => {
-                    Ok(special::read(*number, at.unwrap_or_else(|| self.offset()), into)?)
-                }
-                Body::Device(device) => read_device(*device, into, self.blocks()),
+                Body::File(_) => Ok(node.read_ahead(at.unwrap_or_else(|| self.offset()), into, self.ahead())?),
+                Body::Device(number) => {
+                    Device::of(*number)?.read(at.unwrap_or_else(|| self.offset()), into, self.blocks())
+                },
                 Body::Directory(_) => Err(Errno::EISDIR.into()),
-                Body::Link(_) => Err(Errno::EINVAL.into()),
+                Body::Link(_) | Body::Other => Err(Errno::EINVAL.into()),
             },
         }
     }
@@ -166,11 +253,22 @@ impl OpenFile {
         if !self.is_writable() {
             return Err(Errno::EBADF.into());
         }
-        if length <= SMALL as u64 {
-            self.write_by(&mut [0; SMALL], from, length, at)
+        let appends = at.is_none() && self.flags() & O_APPEND != 0;
+        let part = if appends {
+            let taken = None;
+            Part { at, length, taken }
         } else {
-            self.write_by(&mut [0; CHUNK], from, length, at)
+            self.take(length, at, |_, _, length| length)
+        };
+        let wrote = with_buffer(part.length, |buffer| self.write_by(buffer, from, part.length, part.at));
+        self.give_back(&part, wrote);
+        if let Some(node) = self.node() {
+            self.end_use(node, &part, wrote)?;
+            if wrote.is_ok() && self.flags() & (O_SYNC | O_DSYNC) != 0 {
+                Vnode::sync(node)?;
+            }
         }
+        wrote
     }
 
     fn write_by(&self, buffer: &mut [u8], from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
@@ -205,48 +303,56 @@ impl OpenFile {
                 Body::File(_) => {
                     let appends = at.is_none() && self.flags() & O_APPEND != 0;
                     let place = if appends { None } else { Some(at.unwrap_or_else(|| self.offset())) };
-                    let begin = node.write(place, from, now())?;
+                    let begin = node.write(place, from)?;
                     if at.is_none() {
                         self.seek(begin + from.len() as u64);
                     }
                     Ok(from.len())
                 }
-                Body::Device(Device::Console | Device::Tty) => {
-                    tty::write(from);
-                    Ok(from.len())
-                }
-                Body::Device(Device::Block(number)) => {
+                Body::Device(number) => {
                     let begin = at.unwrap_or_else(|| self.offset());
-                    let count = special::write(*number, begin, from)?;
+                    let count = Device::of(*number)?.write(begin, from)?;
                     if at.is_none() {
                         self.seek(begin + count as u64);
                     }
                     Ok(count)
                 }
-                Body::Device(_) => Ok(from.len()),
                 Body::Directory(_) => Err(Errno::EISDIR.into()),
-                Body::Link(_) => Err(Errno::EINVAL.into()),
+                Body::Link(_) | Body::Other => Err(Errno::EINVAL.into()),
             },
         }
     }
 }
 
-fn read_device(device: Device, into: &mut [u8], blocks: Blocks) -> Result<usize, Failure> {
-    match device {
-        Device::Null => Ok(0),
-        Device::Zero => {
-            into.fill(0);
-            Ok(into.len())
+/// Calls `work` with a buffer for `length` bytes, or for a part of them: the larger the buffer, the fewer times a file
+/// is asked, and the more memory is cleared first.
+fn with_buffer<T>(length: u64, work: impl FnOnce(&mut [u8]) -> T) -> T {
+    if length <= SMALL as u64 {
+        return work(&mut [0; SMALL]);
+    }
+    if length >= LARGE as u64
+        && let Ok(mut buffer) = try_zeroed(LARGE)
+    {
+        return work(&mut buffer);
+    }
+    work(&mut [0; CHUNK])
+}
+
+/// What one call reads or writes.
+struct Part {
+    /// Where, if it has a place.
+    at: Option<u64>,
+    /// Bytes.
+    length: u64,
+    /// The offset was moved there for it.
+    taken: Option<u64>,
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if let What::Node(node) = &self.what {
+            // A file without names goes with its last user, which this may be.
+            retire(node, 1);
         }
-        Device::Random => {
-            crate::random::fill(into);
-            Ok(into.len())
-        }
-        Device::Console | Device::Tty if blocks == Blocks::No && tty::available() == 0 => {
-            Err(Errno::EAGAIN.into())
-        }
-        Device::Console | Device::Tty => tty::read(into),
-        // It has an offset: `special`.
-        Device::Block(_) => Err(Errno::ENXIO.into()),
     }
 }

@@ -20,7 +20,7 @@ pub const NAME_MAX: usize = 31;
 /// The most names.
 const MAXIMUM: usize = 128;
 /// The most bytes of one object.
-const MAXIMUM_SIZE: u64 = crate::vfs::vnode::MAXIMUM_FILE;
+const MAXIMUM_SIZE: u64 = crate::vfs::file::MAXIMUM_FILE;
 /// No size was given yet.
 const UNSIZED: u64 = 0;
 /// The size is being given.

@@ -2,48 +2,93 @@
 //!
 //! Owns: the connection of `vfs` to `vm`. Does not own: either.
 
-use super::Node;
+use super::pager::Backing;
+use super::{DiskFs, Node};
 use crate::memory::vm;
 use crate::platform::Machine;
-use crate::shared::NoMemory;
+use crate::shared::{NoMemory, Shared};
+use crate::vfs::attributes::Timespec;
+use crate::vfs::store::Ahead;
 use crate::vfs::{Store, Vnode};
 use crate::zones;
 use abi::Errno;
 use core::mem::ManuallyDrop;
-use vm::ObjectRef;
+use vm::{FaultError, ObjectRef, PagerError, SyncFlags};
 
 /// The store of this kernel: a VM object per file. `read`, `write`, `mmap` and exec meet there.
 pub struct ObjectStore;
 
 /// A file's object.
-pub struct FileObject(ManuallyDrop<ObjectRef<Machine>>);
+pub struct FileObject {
+    object: ManuallyDrop<ObjectRef<Machine>>,
+    /// Where its pages come from, if not from nowhere.
+    backing: Option<Shared<Backing>>,
+}
 
 impl FileObject {
     /// Takes over a handle.
     pub fn new(object: ObjectRef<Machine>) -> Self {
-        Self(ManuallyDrop::new(object))
+        Self {
+            object: ManuallyDrop::new(object),
+            backing: None,
+        }
+    }
+
+    /// The same, of an object whose pages are a file's on a disk.
+    pub fn paged(object: ObjectRef<Machine>, backing: Shared<Backing>) -> Self {
+        Self {
+            object: ManuallyDrop::new(object),
+            backing: Some(backing),
+        }
     }
 
     /// The object, to map it.
     pub fn object(&self) -> &ObjectRef<Machine> {
-        &self.0
+        &self.object
     }
 }
 
 impl Drop for FileObject {
     fn drop(&mut self) {
         // SAFETY: the value is not used again: this is its owner's end.
-        let object = unsafe { ManuallyDrop::take(&mut self.0) };
+        let object = unsafe { ManuallyDrop::take(&mut self.object) };
         vm().object_release(object);
+    }
+}
+
+/// What a program is told when a pager fails.
+pub fn pager_error(error: PagerError) -> Errno {
+    match error {
+        PagerError::Io | PagerError::Gone => Errno::EIO,
+        PagerError::NoSpace => Errno::ENOSPC,
+        PagerError::NoMemory => Errno::ENOMEM,
+    }
+}
+
+/// What it is told when bytes cannot be had; `shortage` for want of a frame.
+fn fault_error(error: FaultError, shortage: Errno) -> Errno {
+    match error {
+        FaultError::Pager(error) => pager_error(error),
+        FaultError::Shortage => shortage,
+        _ => Errno::EIO,
     }
 }
 
 impl Store for ObjectStore {
     type Platform = Machine;
     type Object = FileObject;
+    type Disk = DiskFs;
 
     fn keep(node: Vnode<Self>) -> Result<Node, NoMemory> {
         zones::vnode(node)
+    }
+
+    fn now() -> Timespec {
+        crate::clock::timespec()
+    }
+
+    fn page_size() -> u64 {
+        vm().page_size()
     }
 
     fn create() -> Result<FileObject, Errno> {
@@ -55,11 +100,45 @@ impl Store for ObjectStore {
         vm().object_resize(object.object(), size).map_err(|_| Errno::ENOSPC)
     }
 
-    fn read(object: &FileObject, offset: u64, into: &mut [u8]) -> Result<(), Errno> {
-        vm().object_read(object.object(), offset, into).map_err(|_| Errno::EIO)
+    fn read(object: &FileObject, offset: u64, into: &mut [u8], ahead: Ahead) -> Result<(), Errno> {
+        let ahead = match ahead {
+            Ahead::Default => vm::Ahead::Default,
+            Ahead::No => vm::Ahead::No,
+        };
+        let done = vm().object_read_ahead(object.object(), offset, into, ahead);
+        done.map_err(|error| fault_error(error, Errno::ENOMEM))
     }
 
     fn write(object: &FileObject, offset: u64, from: &[u8]) -> Result<(), Errno> {
-        vm().object_write(object.object(), offset, from).map_err(|_| Errno::ENOSPC)
+        let done = vm().object_write(object.object(), offset, from);
+        // Memory is the disk of a file in memory.
+        let shortage = if object.backing.is_some() { Errno::ENOMEM } else { Errno::ENOSPC };
+        done.map_err(|error| fault_error(error, shortage))
+    }
+
+    fn sync(object: &FileObject) -> Result<(), Errno> {
+        let Some(backing) = &object.backing else { return Ok(()) };
+        backing.begin_sync();
+        vm().object_sync(object.object(), (0, u64::MAX), SyncFlags::WAIT).map_err(pager_error)
+    }
+
+    fn forget(object: &FileObject, at: u64, bytes: u64) -> Result<(), Errno> {
+        if object.backing.is_none() {
+            return Ok(());
+        }
+        let flags = SyncFlags::WAIT | SyncFlags::INVALIDATE;
+        vm().object_sync(object.object(), (at, bytes), flags).map_err(pager_error)
+    }
+
+    fn is_alone(object: &FileObject) -> bool {
+        object.backing.as_ref().is_none_or(|backing| backing.is_alone())
+    }
+
+    fn resident(object: &FileObject) -> u64 {
+        vm().object_resident(object.object()).0 * vm().page_size()
+    }
+
+    fn free_pages() -> u64 {
+        u64::from(vm().statistics().free_count)
     }
 }

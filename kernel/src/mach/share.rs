@@ -2,6 +2,7 @@
 
 use super::{SUCCESS, Trap, check_host, fault, with_map, with_other_map};
 use crate::memory::vm;
+use crate::platform::Machine;
 use crate::shared::Shared;
 use crate::syscall::Call;
 use crate::task::ports::{Memory, Named, Port};
@@ -84,7 +85,7 @@ pub fn make_memory_entry(call: &mut Call<'_>) -> Trap {
     give(call, made, size_at, handle_at)
 }
 
-fn give(call: &Call<'_>, made: MadeEntry<arch::Machine>, size_at: u64, handle_at: u64) -> Trap {
+fn give(call: &Call<'_>, made: MadeEntry<Machine>, size_at: u64, handle_at: u64) -> Trap {
     let handle = match made.entry {
         None => 0,
         Some(entry) => {

@@ -481,6 +481,12 @@ fn kernel_ranks() -> *const RankStack {
     &raw const current().ranks
 }
 
+/// Upcall: whether pageout needs the running thread.
+#[unsafe(no_mangle)]
+fn kernel_is_privileged() -> bool {
+    current().is_privileged()
+}
+
 /// One past the running thread's stack, as far as it is known to be mapped: for backtraces.
 pub fn stack_end() -> usize {
     let me = cpu::local().cast::<Thread>();

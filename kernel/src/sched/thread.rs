@@ -81,6 +81,8 @@ pub struct Thread {
     pub signals: ThreadSignals,
     /// What it has caused.
     pub counters: Counters,
+    /// Pageout needs it: it may take the last frames, and does not wait for pageout.
+    privileged: AtomicBool,
     /// It has nothing to do any more but to leave its task.
     retiring: AtomicBool,
     /// It is none of its task's living threads any more.
@@ -143,6 +145,7 @@ impl Thread {
             ast: AtomicU32::new(0),
             signals: ThreadSignals::new(birth.blocked, birth.stack),
             counters: Counters::new(),
+            privileged: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
             left: AtomicBool::new(false),
             on_cpu: AtomicBool::new(false),
@@ -210,6 +213,17 @@ impl Thread {
             UserState::new(),
             birth,
         )
+    }
+
+    /// Pageout needs the thread: from now on it may take frames of the reserve, and it does not wait for
+    /// pageout.
+    pub fn make_privileged(&self) {
+        self.privileged.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether pageout needs it.
+    pub fn is_privileged(&self) -> bool {
+        self.privileged.load(Ordering::Relaxed)
     }
 
     /// Where the registers of its program are, while it is in the kernel. Only the running thread

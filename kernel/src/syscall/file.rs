@@ -3,24 +3,27 @@
 use super::{Answer, Call, DONE, Failure};
 use crate::block::special;
 use crate::console::tty;
-use crate::files::open::{OpenFile, What};
+use crate::files::open::{Advice, Holds, OpenFile, What};
 use crate::files::pipe::pipe as new_pipe;
-use crate::files::{MAXIMUM_FILES, Node, OnExec, now, tree};
+use crate::files::{Device, MAXIMUM_FILES, Node, OnExec, tree};
 use crate::shared::Shared;
 use crate::signals;
 use crate::task::Task;
 use crate::user_memory::{PathText, get, put, put_bytes, put_optional};
 use crate::vfs::path::MustBeDirectory;
-use crate::vfs::{Body, Device, Path, Vnode, Walk};
+use crate::vfs::attributes::masked;
+use crate::vfs::{Body, New, Path, Vnode, Walk, attributes};
 use abi::Errno;
-use abi::stat::{DIRENT_NAME_OFFSET, Stat64, Timespec, mode};
+use abi::stat::{DIRENT_NAME_OFFSET, Stat64, mode};
 use abi::syscall::signal::SIGPIPE;
-use abi::syscall::{O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_TRUNC};
+use abi::syscall::{
+    O_ACCMODE, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_SYNC, O_TRUNC,
+};
 use abi::termios::FIONREAD;
 use core::sync::atomic::Ordering::Relaxed;
 
 /// What an open keeps of its flags.
-const KEPT: u32 = O_ACCMODE | O_APPEND | O_NONBLOCK;
+const KEPT: u32 = O_ACCMODE | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC;
 /// The most parts of a vector.
 const IOV_MAX: u64 = 1024;
 
@@ -122,15 +125,21 @@ pub fn open_path(task: &Task, path: &[u8], flags: u32, mode: u16) -> Result<Shar
     if flags & O_ACCMODE == O_ACCMODE {
         return Err(Errno::EINVAL);
     }
-    let node = match tree().resolve(&from, path, Walk::Follow) {
+    let walk = if flags & O_NOFOLLOW == 0 { Walk::Follow } else { Walk::NoFollow };
+    let node = match tree().resolve(&from, path, walk) {
         Ok(_) if flags & (O_CREAT | O_EXCL) == O_CREAT | O_EXCL => return Err(Errno::EEXIST),
         Err(Errno::ENOENT) if flags & O_CREAT != 0 => create(task, &from, path, mode)?,
         result => result?,
     };
     let writes = flags & O_ACCMODE != 0;
+    if writes && matches!(node.body, Body::File(_)) {
+        node.mount().check_writable()?;
+    }
     match &node.body {
+        Body::Link(_) => return Err(Errno::ELOOP),
+        Body::Other => return Err(Errno::ENOTSUP),
         Body::Directory(_) if writes || flags & O_CREAT != 0 => return Err(Errno::EISDIR),
-        Body::File(_) if flags & O_TRUNC != 0 && writes => node.truncate(0, now())?,
+        Body::File(_) if flags & O_TRUNC != 0 && writes => node.truncate(0)?,
         Body::Directory(_) => {}
         _ if flags & O_DIRECTORY != 0 => return Err(Errno::ENOTDIR),
         _ => {}
@@ -143,12 +152,20 @@ fn create(task: &Task, from: &Node, path: Path<'_>, mode: u16) -> Result<Node, E
     if parent.must_be_directory == MustBeDirectory::Yes {
         return Err(Errno::EISDIR);
     }
-    let mask = task.file_mask.load(Relaxed) as u16;
-    let node = Vnode::file(mode & !mask, now())?;
-    match tree().create(&parent, &node, now()) {
+    let new = new_file(task, attributes::What::File, mode);
+    match tree().make(&parent, &new) {
         // Somebody else made it meanwhile.
         Err(Errno::EEXIST) => tree().resolve(from, path, Walk::Follow),
-        result => result.map(|()| node),
+        result => result,
+    }
+}
+
+/// A file that a task makes: its own, with what its mask leaves of the mode.
+pub fn new_file<'a>(task: &Task, what: attributes::What<'a>, mode: u16) -> New<'a> {
+    New {
+        what,
+        permissions: masked(mode, task.file_mask.load(Relaxed) as u16),
+        user: task.user(),
     }
 }
 
@@ -196,7 +213,11 @@ const F_GETFD: u64 = 1;
 const F_SETFD: u64 = 2;
 const F_GETFL: u64 = 3;
 const F_SETFL: u64 = 4;
+const F_RDAHEAD: u64 = 45;
+const F_NOCACHE: u64 = 48;
 const F_GETPATH: u64 = 50;
+const F_FULLFSYNC: u64 = 51;
+const F_BARRIERFSYNC: u64 = 85;
 const F_DUPFD_CLOEXEC: u64 = 67;
 const FD_CLOEXEC: u64 = 1;
 
@@ -231,6 +252,22 @@ pub fn fcntl(call: &mut Call<'_>) -> Answer {
             let path = Vnode::path(node, &mut buffer[..abi::proc::MAXPATHLEN - 1]).ok_or(Errno::ENOENT)?;
             put_bytes(argument, path)?;
             put(argument + path.len() as u64, &0u8)?;
+            0
+        }
+        F_NOCACHE | F_RDAHEAD => {
+            file.node().ok_or(Errno::EBADF)?;
+            let set = argument as i32 != 0;
+            // One says what not to do, the other what to do.
+            let (advice, holds) = if command & 0xffff_ffff == F_NOCACHE {
+                (Advice::NO_CACHE, set)
+            } else {
+                (Advice::NO_AHEAD, !set)
+            };
+            file.set_advice(advice, if holds { Holds::Yes } else { Holds::No });
+            0
+        }
+        F_FULLFSYNC | F_BARRIERFSYNC => {
+            sync(file.node().ok_or(Errno::EBADF)?)?;
             0
         }
         _ => return Err(Errno::EINVAL.into()),
@@ -279,40 +316,32 @@ pub fn lseek(call: &mut Call<'_>) -> Answer {
 }
 
 /// What `stat` says of a vnode.
-pub fn stat_of(node: &Node) -> Stat64 {
-    let size = node.size();
-    let time = Timespec {
-        sec: node.modified(),
-        nsec: 0,
-    };
-    Stat64 {
-        dev: 1,
-        mode: node.mode(),
-        nlink: node.links() as u16,
+pub fn stat_of(node: &Node) -> Result<Stat64, Errno> {
+    let attributes = node.attributes()?;
+    Ok(Stat64 {
+        dev: node.mount().number as i32,
+        mode: attributes.kind.mode() | attributes.permissions,
+        nlink: attributes.links as u16,
         ino: node.number,
-        rdev: match &node.body {
-            Body::Device(Device::Null) => 0x0300_0002,
-            Body::Device(Device::Zero) => 0x0300_0003,
-            Body::Device(Device::Block(number)) => 0x0100_0000 | i32::from(*number),
-            Body::Device(_) => 0x0200_0000,
-            _ => 0,
-        },
-        atime: time,
-        mtime: time,
-        ctime: time,
-        birthtime: time,
-        size: size as i64,
-        blocks: size.div_ceil(512) as i64,
+        uid: attributes.user,
+        gid: attributes.group,
+        rdev: attributes.device.0 as i32,
+        atime: attributes.accessed,
+        mtime: attributes.modified,
+        ctime: attributes.changed,
+        birthtime: attributes.born,
+        size: attributes.size as i64,
+        blocks: attributes.blocks as i64,
         blksize: crate::memory::vm().page_size() as i32,
         ..Stat64::default()
-    }
+    })
 }
 
 /// `fstat(fd, *stat)`.
 pub fn fstat(call: &mut Call<'_>) -> Answer {
     let file = call.task.files.get(call.args[0])?;
     let stat = match &file.what {
-        What::Node(node) => stat_of(node),
+        What::Node(node) => stat_of(node)?,
         What::Pipe(end) => Stat64 {
             mode: mode::S_IFIFO | 0o600,
             nlink: 1,
@@ -339,39 +368,41 @@ pub fn ftruncate(call: &mut Call<'_>) -> Answer {
         return Err(Errno::EINVAL.into());
     }
     match &file.what {
-        What::Node(node) => node.truncate(length, now())?,
+        What::Node(node) => node.truncate(length)?,
         What::Shared(segment) => segment.set_size(length)?,
         What::Pipe(_) => return Err(Errno::EINVAL.into()),
     }
     DONE
 }
 
-/// `fsync(fd)`: only block devices have something to be behind.
+/// `fsync(fd)`. A block device's special file flushes the device.
 pub fn fsync(call: &mut Call<'_>) -> Answer {
     let file = call.task.files.get(call.args[0])?;
-    let node = file.node().ok_or(Errno::ENOTSUP)?;
-    if let Body::Device(Device::Block(number)) = &node.body {
-        special::flush(*number)?;
-    }
+    sync(file.node().ok_or(Errno::ENOTSUP)?)?;
     DONE
+}
+
+/// Makes durable what was written to a file.
+fn sync(node: &Node) -> Result<(), Errno> {
+    match node.body {
+        Body::Device(number) => match Device::of(number)? {
+            Device::Block(number) => special::flush(number),
+            _ => Ok(()),
+        },
+        _ => Vnode::sync(node),
+    }
 }
 
 /// `fchdir(fd)`.
 pub fn fchdir(call: &mut Call<'_>) -> Answer {
     let file = call.task.files.get(call.args[0])?;
     let node = file.node().ok_or(Errno::ENOTDIR)?;
-    if !matches!(node.body, Body::Directory(_)) {
+    if !node.is_directory() {
         return Err(Errno::ENOTDIR.into());
     }
     call.task.set_directory(Some(node.clone()));
     DONE
 }
-
-const DT_CHR: u8 = 2;
-const DT_DIR: u8 = 4;
-const DT_BLK: u8 = 6;
-const DT_REG: u8 = 8;
-const DT_LNK: u8 = 10;
 
 /// `getdirentries64(fd, to, length, *position)`: whole records only.
 pub fn getdirentries(call: &mut Call<'_>) -> Answer {
@@ -385,34 +416,31 @@ pub fn getdirentries(call: &mut Call<'_>) -> Answer {
     let mut at = start;
     let mut done = 0;
     let mut result = Ok(());
-    Vnode::list(node, start, |entry, name, next| {
+    let listed = tree().list(node, start, |entry| {
         let mut record = [0; 288];
+        let name = entry.name;
         let size = (DIRENT_NAME_OFFSET + name.len() + 1).next_multiple_of(8);
         if done + size as u64 > length {
             return false;
         }
         record[..8].copy_from_slice(&entry.number.to_le_bytes());
-        record[8..16].copy_from_slice(&next.to_le_bytes());
+        record[8..16].copy_from_slice(&entry.next.to_le_bytes());
         record[16..18].copy_from_slice(&(size as u16).to_le_bytes());
         record[18..20].copy_from_slice(&(name.len() as u16).to_le_bytes());
-        record[20] = match entry.body {
-            Body::File(_) => DT_REG,
-            Body::Directory(_) => DT_DIR,
-            Body::Link(_) => DT_LNK,
-            Body::Device(Device::Block(_)) => DT_BLK,
-            Body::Device(_) => DT_CHR,
-        };
+        record[20] = entry.kind.entry();
         record[DIRENT_NAME_OFFSET..DIRENT_NAME_OFFSET + name.len()].copy_from_slice(name);
         result = to.checked_add(done).ok_or(Errno::EFAULT).and_then(|to| put_bytes(to, &record[..size]));
         if result.is_err() {
             return false;
         }
         done += size as u64;
-        at = next;
+        at = entry.next;
         true
-    })
-    .map_err(|_| Errno::EINVAL)?;
-    result?;
+    });
+    match listed {
+        Err(Errno::ENOTDIR) => return Err(Errno::EINVAL.into()),
+        listed => listed.and(result)?,
+    }
     put_optional(position, &(start as i64))?;
     file.seek(at);
     Ok((done, 0))

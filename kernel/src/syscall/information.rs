@@ -59,10 +59,10 @@ fn one(pid: Pid, flavor: i32, argument: u64, buffer: u64, size: u64) -> Result<u
             let region = region(&task, argument)?;
             let mut record = ProcRegionWithPathInfo::zeroed();
             record.region = region_info(&region);
-            if let Some(node) = region.file.and_then(|id| find_file(tree().root(), id, 0)) {
-                record.stat = vinfo(&super::file::stat_of(&node));
+            if let Some(node) = region.file.and_then(find_file) {
+                record.stat = vinfo(&super::file::stat_of(&node)?);
                 record.vnode_type = 1;
-                record.fsid = [1, 1];
+                record.fsid = [node.mount().number as i32, 1];
                 let mut path = [0; MAXPATHLEN - 1];
                 if let Some(path) = Vnode::path(&node, &mut path) {
                     record.path[..path.len()].copy_from_slice(path);
@@ -190,28 +190,15 @@ fn vinfo(stat: &Stat64) -> VinfoStat {
     }
 }
 
-/// Directories that a search goes into one below the other.
-const DEPTH: u32 = 16;
-
 /// The file whose object has that number.
-fn find_file(directory: &Node, id: u64, depth: u32) -> Option<Node> {
-    let mut names: Vec<Vec<u8>> = Vec::new();
-    // Names first: the search below must not run while a listing does.
-    Vnode::list(directory, 2, |_, name, _| {
-        crate::shared::try_bytes(name).is_ok_and(|name| try_push(&mut names, name).is_ok())
-    })
-    .ok()?;
-    for name in names {
-        let Ok(node) = directory.lookup(&name) else { continue };
-        match &node.body {
-            Body::File(file) if vm().object_id(file.object.object()) == id => return Some(node),
-            Body::Directory(_) if depth < DEPTH => {
-                if let Some(found) = find_file(&node, id, depth + 1) {
-                    return Some(found);
-                }
+fn find_file(id: u64) -> Option<Node> {
+    let mut found = None;
+    tree().each(|mount| {
+        mount.each(|node| {
+            if matches!(&node.body, Body::File(file) if vm().object_id(file.object.object()) == id) {
+                found = Some(node.clone());
             }
-            _ => {}
-        }
-    }
-    None
+        });
+    });
+    found
 }

@@ -299,7 +299,7 @@ pub fn msync(call: &mut Call<'_>) -> Answer {
     let done = vm().msync(own_map(call)?, UserAddr(address), UserSize(length), UserFlags(sync));
     done.map_err(|code| match code {
         KernReturn::INVALID_ADDRESS => Errno::ENOMEM,
-        KernReturn::FAILURE => Errno::EIO,
+        KernReturn::FAILURE | KernReturn::MEMORY_ERROR => Errno::EIO,
         _ => Errno::EINVAL,
     })?;
     DONE

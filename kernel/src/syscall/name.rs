@@ -1,11 +1,12 @@
 //! Calls on paths.
 
 use super::{Answer, Call, DONE};
-use super::file::stat_of;
-use crate::files::{Node, now, tree};
+use super::file::{new_file, stat_of};
+use crate::files::{Node, tree};
 use crate::task::Task;
 use crate::user_memory::{PathText, put, put_bytes};
-use crate::vfs::{Body, Path, Vnode, Walk};
+use crate::vfs::attributes::DeviceNumber;
+use crate::vfs::{Body, Kind, Path, Walk, What};
 use abi::Errno;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -18,13 +19,13 @@ pub fn resolve(task: &Task, path: u64, walk: Walk) -> Result<Node, Errno> {
 
 /// `stat(path, *stat)`.
 pub fn stat(call: &mut Call<'_>) -> Answer {
-    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::Follow)?))?;
+    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::Follow)?)?)?;
     DONE
 }
 
 /// `lstat(path, *stat)`.
 pub fn lstat(call: &mut Call<'_>) -> Answer {
-    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::NoFollow)?))?;
+    put(call.args[1], &stat_of(&resolve(call.task, call.args[0], Walk::NoFollow)?)?)?;
     DONE
 }
 
@@ -44,16 +45,10 @@ pub fn access(call: &mut Call<'_>) -> Answer {
 /// `chdir(path)`.
 pub fn chdir(call: &mut Call<'_>) -> Answer {
     let node = resolve(call.task, call.args[0], Walk::Follow)?;
-    if !matches!(node.body, Body::Directory(_)) {
+    if !node.is_directory() {
         return Err(Errno::ENOTDIR.into());
     }
     call.task.set_directory(Some(node));
-    DONE
-}
-
-/// `chmod(path, mode)`.
-pub fn chmod(call: &mut Call<'_>) -> Answer {
-    resolve(call.task, call.args[0], Walk::Follow)?.set_permissions(call.args[1] as u16);
     DONE
 }
 
@@ -66,7 +61,7 @@ pub fn umask(call: &mut Call<'_>) -> Answer {
 /// `truncate(path, length)`.
 pub fn truncate(call: &mut Call<'_>) -> Answer {
     let length = u64::try_from(call.args[1] as i64).map_err(|_| Errno::EINVAL)?;
-    resolve(call.task, call.args[0], Walk::Follow)?.truncate(length, now())?;
+    resolve(call.task, call.args[0], Walk::Follow)?.truncate(length)?;
     DONE
 }
 
@@ -86,9 +81,36 @@ pub fn mkdir(call: &mut Call<'_>) -> Answer {
     let path = PathText::get(call.args[0])?;
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
     let parent = tree().resolve_parent(&from, Path::new(path.bytes())?)?;
-    let mask = call.task.file_mask.load(Relaxed) as u16;
-    let node = Vnode::directory(call.args[1] as u16 & !mask, now())?;
-    tree().create(&parent, &node, now())?;
+    tree().make(&parent, &new_file(call.task, What::Directory, call.args[1] as u16))?;
+    DONE
+}
+
+/// `symlink(target, path)`.
+pub fn symlink(call: &mut Call<'_>) -> Answer {
+    let target = PathText::get(call.args[0])?;
+    let path = PathText::get(call.args[1])?;
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    let parent = tree().resolve_parent(&from, Path::new(path.bytes())?)?;
+    const MODE: u16 = 0o777;
+    tree().make(&parent, &new_file(call.task, What::Link(target.bytes()), MODE))?;
+    DONE
+}
+
+/// `mknod(path, mode, device)`: devices and files; there are no pipes with names.
+pub fn mknod(call: &mut Call<'_>) -> Answer {
+    let path = PathText::get(call.args[0])?;
+    let mode = call.args[1] as u16;
+    let number = DeviceNumber(call.args[2] as u32);
+    let what = match Kind::of_mode(mode) {
+        Some(kind @ (Kind::Character | Kind::Block)) if call.task.is_root() => What::Device(kind, number),
+        Some(Kind::Character | Kind::Block) => return Err(Errno::EPERM.into()),
+        Some(Kind::File) => What::File,
+        Some(Kind::Pipe) => return Err(Errno::ENOTSUP.into()),
+        _ => return Err(Errno::EINVAL.into()),
+    };
+    let from = call.task.directory().ok_or(Errno::ENOENT)?;
+    let parent = tree().resolve_parent(&from, Path::new(path.bytes())?)?;
+    tree().make(&parent, &new_file(call.task, what, mode))?;
     DONE
 }
 
@@ -96,7 +118,7 @@ pub fn mkdir(call: &mut Call<'_>) -> Answer {
 pub fn rmdir(call: &mut Call<'_>) -> Answer {
     let path = PathText::get(call.args[0])?;
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
-    tree().remove_directory(&tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    tree().remove_directory(&tree().resolve_parent(&from, Path::new(path.bytes())?)?)?;
     DONE
 }
 
@@ -104,7 +126,7 @@ pub fn rmdir(call: &mut Call<'_>) -> Answer {
 pub fn unlink(call: &mut Call<'_>) -> Answer {
     let path = PathText::get(call.args[0])?;
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
-    tree().unlink(&tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    tree().unlink(&tree().resolve_parent(&from, Path::new(path.bytes())?)?)?;
     DONE
 }
 
@@ -113,7 +135,7 @@ pub fn link(call: &mut Call<'_>) -> Answer {
     let node = resolve(call.task, call.args[0], Walk::Follow)?;
     let path = PathText::get(call.args[1])?;
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
-    tree().link(&node, &tree().resolve_parent(&from, Path::new(path.bytes())?)?, now())?;
+    tree().link(&node, &tree().resolve_parent(&from, Path::new(path.bytes())?)?)?;
     DONE
 }
 
@@ -124,6 +146,6 @@ pub fn rename(call: &mut Call<'_>) -> Answer {
     let from = call.task.directory().ok_or(Errno::ENOENT)?;
     let old = tree().resolve_parent(&from, Path::new(old.bytes())?)?;
     let new = tree().resolve_parent(&from, Path::new(new.bytes())?)?;
-    tree().rename(&old, &new, now())?;
+    tree().rename(&old, &new)?;
     DONE
 }

@@ -33,6 +33,7 @@ impl Balance {
     pub fn take() -> Self {
         let vm = vm();
         stack::drain();
+        crate::files::drain();
         vm.zone_registry().gc(vm.frames());
         let page = vm.page_size();
         let mut elements = [0; ZONES];

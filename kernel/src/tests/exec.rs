@@ -7,10 +7,10 @@ use super::programs::start;
 use super::rig::{Rig, sleep};
 use super::{Outcome, check, same, tests};
 use crate::files::pipe::pipe;
-use crate::files::{now, tree};
+use crate::files::{self, tree};
 use crate::task::life::{self, Patience, Waited, Whom};
 use crate::task::table::{Pid, Stops};
-use crate::vfs::{Path, Vnode};
+use crate::vfs::{New, What};
 use abi::Errno;
 use abi::syscall::signal::SIGKILL;
 use alloc::vec;
@@ -37,15 +37,13 @@ fn good() -> Result<Vec<u8>, Errno> {
 /// Starts a file with these bytes. Answers how it ended, or why it did not begin.
 fn try_file(rig: &Rig<'_>, bytes: &[u8]) -> Outcome<Result<u32, Errno>> {
     let path: &[u8] = b"/tmp/damaged";
-    let file = Vnode::file(0o755, now())?;
-    file.write(Some(0), bytes, now())?;
-    let parent = tree().resolve_parent(tree().root(), Path::new(path)?)?;
-    tree().create(&parent, &file, now())?;
+    let file = files::create(path, &New::of_root(What::File, 0o755))?;
+    file.write(Some(0), bytes)?;
     let (read, write) = pipe()?;
     let started = start(rig, path, &[path], write);
     drop(read);
     let ended = started.map(|pid| end(rig, pid));
-    tree().unlink(&parent, now())?;
+    tree().unlink(&files::parent(path)?)?;
     Ok(ended)
 }
 

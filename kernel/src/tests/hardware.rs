@@ -4,6 +4,7 @@
 use super::rig::{Rig, page, sleep};
 use super::{Outcome, Unmet, check, same, tests};
 use crate::memory::vm;
+use crate::platform::Machine as Tables;
 use arch::layout::{KERNEL_MAP_BASE, KERNEL_MAP_END};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use vm::conformance::{self, Blind};
@@ -21,7 +22,7 @@ fn conform(seed: u64, steps: u32) -> Outcome<conformance::Met> {
     let window = KERNEL_MAP_END - (1 << 32);
     check!(window > KERNEL_MAP_BASE);
     let window = Range::new(VirtAddr(window), VirtAddr(KERNEL_MAP_END));
-    let program = arch::Machine::conformance(seed, steps, window);
+    let program = Tables::conformance(seed, steps, window);
     conformance::conform(vm(), &mut Blind, program)
         .map_err(|failure| Unmet::failed(format_args!("seed {seed}: {failure}")))
 }
@@ -45,7 +46,7 @@ fn page_tables_conform(rig: &mut Rig<'_>) -> Outcome {
         counts.iter().all(|&count| count > 0),
         "too little was met: {met:?}"
     );
-    let has = arch::Machine::SUPERPAGE_SIZE.is_some();
+    let has = Tables::SUPERPAGE_SIZE.is_some();
     check!(
         has == (met.superpages > 0) && has == (met.parts > 0),
         "superpages: {met:?}"

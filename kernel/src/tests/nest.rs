@@ -3,7 +3,7 @@
 use super::rig::{Rig, Space, page};
 use super::{Outcome, check, same, tests};
 use crate::memory::vm;
-use arch::Machine as Tables;
+use crate::platform::Machine as Tables;
 use vm::counters::Event;
 use vm::{
     Attributes, CopyMode, EnterObject, EnterSubmap, Inherit, KernReturn, Machine, MapRef,

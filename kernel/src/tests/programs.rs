@@ -15,8 +15,7 @@ use crate::syscall::Failure;
 use crate::task::table::Pid;
 use crate::task::task::Registration;
 use crate::task::{Heritage, Identity, ROOT};
-use crate::vfs::vnode::Body;
-use crate::vfs::{Path, Vnode, Walk};
+use crate::vfs::{Kind, Path, Walk};
 use abi::Errno;
 use abi::syscall::{O_RDWR, O_WRONLY};
 use alloc::string::String;
@@ -42,8 +41,8 @@ pub fn list() -> Result<Vec<Program>, Errno> {
         Err(Errno::ENOENT) => return Ok(programs),
         Err(error) => return Err(error),
     };
-    Vnode::list(&folder, 0, |node, name, _| {
-        if let (Body::File(_), Ok(name)) = (&node.body, core::str::from_utf8(name)) {
+    tree().list(&folder, 0, |entry| {
+        if let (Kind::File, Ok(name)) = (entry.kind, core::str::from_utf8(entry.name)) {
             programs.push(Program {
                 path: ["/tests/", name].concat(),
             });

@@ -8,8 +8,7 @@ use super::programs;
 use super::rig::{Rig, Space, page};
 use super::{Outcome, audit, check, same, tests};
 use crate::files::pipe::pipe;
-use crate::files::store::ObjectStore;
-use crate::files::{Files, now};
+use crate::files::{self, Files, tree};
 use crate::memory::vm;
 use crate::sched::queues::Priority;
 use crate::sched::{Thread, Work, run};
@@ -18,7 +17,7 @@ use crate::signals::Signals;
 use crate::task::table::Pid;
 use crate::task::task::Registration;
 use crate::task::{Heritage, Identity, ROOT, Task};
-use crate::vfs::{Path, Vnode};
+use crate::vfs::{New, What};
 use crate::zones;
 use abi::Errno;
 use vm::{
@@ -194,16 +193,13 @@ fn kernel_memory_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
 }
 
 fn a_file_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
-    use crate::files::tree;
     // Memory for the record is `ENOMEM`, memory for the bytes `ENOSPC`.
     every_failure(true, || {
         let made = (|| {
-            let path = Path::new(b"/tmp/shortage")?;
-            let file = Vnode::file(0o644, now())?;
-            let parent = tree().resolve_parent(tree().root(), path)?;
-            tree().create(&parent, &file, now())?;
-            let wrote = file.write(Some(3 * page() - 10), &[1; 100], now());
-            tree().unlink(&parent, now())?;
+            let parent = files::parent(b"/tmp/shortage")?;
+            let file = tree().make(&parent, &New::of_root(What::File, 0o644))?;
+            let wrote = file.write(Some(3 * page() - 10), &[1; 100]);
+            tree().unlink(&parent)?;
             wrote.map(drop)
         })();
         made.map_err(|error| matches!(error, Errno::ENOMEM | Errno::ENOSPC))
@@ -217,7 +213,9 @@ fn a_pipe_leaves_no_trace(_: &mut Rig<'_>) -> Outcome {
 fn a_task_a_thread_and_a_vnode_leave_no_trace(_: &mut Rig<'_>) -> Outcome {
     // Each of them fails by its own zone too, which is the last that it takes.
     every_failure(Errno::ENOMEM, || {
-        Vnode::<ObjectStore>::directory(0o755, now()).map(drop)
+        let parent = files::parent(b"/tmp/shortage")?;
+        tree().make(&parent, &New::of_root(What::Directory, 0o755))?;
+        tree().remove_directory(&parent)
     })?;
     every_failure(NoMemory, || {
         let work = Work {

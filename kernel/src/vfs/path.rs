@@ -2,9 +2,11 @@
 //!
 //! Owns: splitting a path, following links. Does not own: changes (`tree`).
 
+use super::Tree;
+use super::attributes::check_name;
+use super::file_system::At;
 use super::store::Store;
 use super::vnode::{Body, Vnode};
-use super::{MAXIMUM_NAME, Tree};
 use crate::shared::Shared;
 use abi::Errno;
 use abi::proc::MAXPATHLEN;
@@ -70,6 +72,16 @@ pub struct Parent<'a, S: Store> {
     pub must_be_directory: MustBeDirectory,
 }
 
+impl<S: Store> Parent<'_, S> {
+    /// The name, as the directory's file system knows it.
+    pub(super) fn at(&self) -> At<'_> {
+        At {
+            directory: self.directory.number,
+            name: self.name,
+        }
+    }
+}
+
 /// Whether a path asks for a directory by ending in `/`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MustBeDirectory {
@@ -97,9 +109,7 @@ impl<S: Store> Tree<S> {
         path: Path<'a>,
     ) -> Result<Parent<'a, S>, Errno> {
         let (before, name, trailing) = path.split();
-        if name.len() > MAXIMUM_NAME {
-            return Err(Errno::ENAMETOOLONG);
-        }
+        check_name(name)?;
         if name.is_empty() {
             return Err(Errno::EEXIST); // the root
         }
@@ -108,9 +118,7 @@ impl<S: Store> Tree<S> {
         } else {
             self.walk(from, before, Walk::Follow, &mut 0)?
         };
-        if !matches!(directory.body, Body::Directory(_)) {
-            return Err(Errno::ENOTDIR);
-        }
+        directory.as_directory()?;
         if name == b"." || name == b".." {
             return Err(Errno::EINVAL);
         }
@@ -145,18 +153,12 @@ impl<S: Store> Tree<S> {
             if name.is_empty() || name == b"." {
                 continue;
             }
-            if !matches!(at.body, Body::Directory(_)) {
-                return Err(Errno::ENOTDIR);
-            }
+            at.as_directory()?;
             if name == b".." {
-                let parent = at.parent();
-                at = parent.unwrap_or(at);
+                at = self.above(&at);
                 continue;
             }
-            if name.len() > MAXIMUM_NAME {
-                return Err(Errno::ENAMETOOLONG);
-            }
-            let next = at.lookup(name)?;
+            let next = self.lookup(&at, name)?;
             let is_last = core::ptr::eq(name.as_ptr(), last_at);
             at = match &next.body {
                 Body::Link(target) if !is_last || trailing || walk == Walk::Follow => {
@@ -169,8 +171,8 @@ impl<S: Store> Tree<S> {
                 _ => next,
             };
         }
-        if trailing && !matches!(at.body, Body::Directory(_)) {
-            return Err(Errno::ENOTDIR);
+        if trailing {
+            at.as_directory()?;
         }
         Ok(at)
     }

@@ -1,75 +1,93 @@
-//! Vnodes: files, directories, symbolic links and devices.
+//! Vnodes: files of any file system, as long as somebody looks at them.
 //!
-//! Owns: what a file is apart from its names: type, permissions, times, bytes, entries. Does not
-//! own: which changes of names go together (`tree`). Locks: see the table in `vfs`.
+//! Owns: what a file is apart from its names: attributes, the size of its bytes, its place in the tree
+//! and what is mounted on it. Does not own: which changes of names go together (`tree`), where all of
+//! that is kept (`file_system`), which vnodes there are (`mount`). Locks: see the table in `vfs`.
 
+use super::attributes::{Attributes, Change, DeviceNumber, Kind, PERMISSIONS};
+use super::file_system::FileSystem;
+use super::mount::Mount;
 use super::store::Store;
-use super::tree::ROOT_NUMBER;
-use super::{DirectoryRank, FileRank, PlaceRank};
-use crate::shared::{NoMemory, Shared, try_bytes, try_push};
+use super::{DirectoryRank, LeafRank, MAXIMUM_LINK};
+use crate::shared::{Shared, try_bytes, try_zeroed};
+use crate::vfs::file::File;
 use abi::Errno;
-use abi::stat::mode::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use sync::{SleepRwLock, SpinLock};
 
-/// A device that a special file stands for.
+/// A file as its file system has it. It lives as long as its vnode or its bytes do; with it goes the
+/// file, if it has no name left.
+pub struct Inode<S: Store> {
+    /// Where it is.
+    pub mount: Shared<Mount<S>>,
+    /// Its number there.
+    pub number: u64,
+    /// Names that lead to it.
+    links: AtomicU32,
+}
+
+impl<S: Store> Inode<S> {
+    fn new(mount: &Shared<Mount<S>>, number: u64, links: u32) -> Result<Shared<Self>, Errno> {
+        let inode = Self {
+            mount: mount.clone(),
+            number,
+            links: AtomicU32::new(links),
+        };
+        mount.enter_inode();
+        Ok(Shared::try_new(inode)?)
+    }
+
+    /// Names that lead to it.
+    pub fn links(&self) -> u32 {
+        self.links.load(Ordering::Relaxed)
+    }
+}
+
+impl<S: Store> Drop for Inode<S> {
+    fn drop(&mut self) {
+        if self.links() == 0 {
+            self.mount.system().release(self.number);
+        }
+        self.mount.leave_inode();
+    }
+}
+
+/// Whether a directory can get entries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Device {
-    /// Empty to readers, swallows what is written.
-    Null,
-    /// Endless zeros.
-    Zero,
-    /// The console.
-    Console,
-    /// The caller's terminal; there is one terminal, so it is the console.
-    Tty,
-    /// Random bytes.
-    Random,
-    /// A block device, by the number that `block::special` gives it.
-    Block(u8),
-}
-
-/// The largest file, in bytes.
-pub const MAXIMUM_FILE: u64 = 1 << 40;
-
-/// A file's contents and their length.
-pub struct File<S: Store> {
-    /// The bytes.
-    pub object: S::Object,
-    size: SleepRwLock<S::Platform, FileRank, u64>,
-}
-
-/// An entry of a directory.
-pub struct DirectoryEntry<S: Store> {
-    name: Vec<u8>,
-    node: Shared<Vnode<S>>,
-    /// Where `getdirentries` goes on; grows with every entry that is made.
-    cookie: u64,
-}
-
-/// A directory's entries, in the order of their making.
-pub struct Directory<S: Store> {
-    entries: Vec<DirectoryEntry<S>>,
-    next_cookie: u64,
-    /// The directory was removed: nothing may be added any more.
-    removed: bool,
+pub enum Life {
+    /// It can.
+    Alive,
+    /// It was removed.
+    Removed,
 }
 
 /// What a vnode is.
 pub enum Body<S: Store> {
     /// A regular file.
     File(File<S>),
-    /// A directory.
-    Directory(SleepRwLock<S::Platform, DirectoryRank, Directory<S>>),
+    /// A directory: the lock of its entries.
+    Directory(SleepRwLock<S::Platform, DirectoryRank, Life>),
     /// A symbolic link and its target.
     Link(Vec<u8>),
     /// A special file.
-    Device(Device),
+    Device(DeviceNumber),
+    /// A pipe or socket by name: it can be looked at, not opened.
+    Other,
 }
 
-/// Where a vnode is in the tree: its parent and its name there.
+/// Where a vnode is in its file system: its parent and its name there.
 type Place<S> = Option<(Shared<Vnode<S>>, Vec<u8>)>;
+
+/// What changes of a vnode.
+struct State<S: Store> {
+    attributes: Attributes,
+    /// The file system does not know these attributes yet.
+    is_changed: bool,
+    place: Place<S>,
+    /// What is mounted here.
+    cover: Option<Shared<Mount<S>>>,
+}
 
 /// A file of any type.
 pub struct Vnode<S: Store> {
@@ -77,221 +95,253 @@ pub struct Vnode<S: Store> {
     pub number: u64,
     /// What it is.
     pub body: Body<S>,
-    permissions: AtomicU32,
-    links: AtomicU32,
-    modified: AtomicI64,
-    place: SpinLock<S::Platform, PlaceRank, Place<S>>,
+    inode: Shared<Inode<S>>,
+    state: SpinLock<S::Platform, LeafRank, State<S>>,
+    is_covered: AtomicBool,
+    /// Looked up since the last sweep.
+    pub(super) is_recent: AtomicBool,
 }
 
-static NEXT_NUMBER: AtomicU64 = AtomicU64::new(ROOT_NUMBER + 1);
-
 impl<S: Store> Vnode<S> {
-    fn make(body: Body<S>, permissions: u16, now: i64) -> Result<Shared<Self>, NoMemory> {
-        Self::numbered(NEXT_NUMBER.fetch_add(1, Relaxed), body, permissions, now)
-    }
-
-    fn numbered(
-        number: u64,
-        body: Body<S>,
-        permissions: u16,
-        now: i64,
-    ) -> Result<Shared<Self>, NoMemory> {
-        S::keep(Self {
+    /// The vnode of a file that has none. `ENOENT` if the file has no name.
+    pub(super) fn load(mount: &Shared<Mount<S>>, number: u64) -> Result<Shared<Self>, Errno> {
+        let system = mount.system();
+        let attributes = system.attributes(number)?;
+        if attributes.links == 0 {
+            return Err(Errno::ENOENT);
+        }
+        let inode = Inode::new(mount, number, attributes.links)?;
+        let body = match attributes.kind {
+            Kind::File => Body::File(File::new(
+                system.bytes(&inode, attributes.size)?,
+                attributes.size,
+            )),
+            Kind::Directory => Body::Directory(SleepRwLock::new(Life::Alive)),
+            Kind::Link => {
+                let length = usize::try_from(attributes.size).unwrap_or(usize::MAX);
+                let mut target = try_zeroed(length.min(MAXIMUM_LINK))?;
+                let length = system.read_link(number, &mut target)?;
+                target.truncate(length);
+                Body::Link(target)
+            }
+            Kind::Character | Kind::Block => Body::Device(attributes.device),
+            Kind::Pipe | Kind::Socket => Body::Other,
+        };
+        Ok(S::keep(Self {
             number,
             body,
-            permissions: AtomicU32::new(u32::from(permissions & 0o7777)),
-            links: AtomicU32::new(0),
-            modified: AtomicI64::new(now),
-            place: SpinLock::new(None),
-        })
+            inode,
+            state: SpinLock::new(State {
+                attributes,
+                is_changed: false,
+                place: None,
+                cover: None,
+            }),
+            is_covered: AtomicBool::new(false),
+            is_recent: AtomicBool::new(true),
+        })?)
     }
 
-    /// An empty file. `now` is in seconds since 1970 here and below.
-    pub fn file(permissions: u16, now: i64) -> Result<Shared<Self>, Errno> {
-        let file = File {
-            object: S::create()?,
-            size: SleepRwLock::new(0),
+    /// The file system that it is in.
+    pub fn mount(&self) -> &Shared<Mount<S>> {
+        &self.inode.mount
+    }
+
+    pub(super) fn system(&self) -> &dyn FileSystem<S> {
+        self.inode.mount.system()
+    }
+
+    /// What is known of it, as `stat` says.
+    pub fn attributes(&self) -> Result<Attributes, Errno> {
+        let kept = self.system().attributes(self.number)?;
+        let mut attributes = self.state.lock().attributes;
+        attributes.links = self.links();
+        attributes.blocks = kept.blocks;
+        attributes.size = match &self.body {
+            Body::File(file) => file.size(),
+            _ => kept.size,
         };
-        Ok(Self::make(Body::File(file), permissions, now)?)
-    }
-
-    /// An empty directory.
-    pub fn directory(permissions: u16, now: i64) -> Result<Shared<Self>, Errno> {
-        Ok(Self::make(Self::no_entries(), permissions, now)?)
-    }
-
-    /// The root of a tree.
-    pub(super) fn root(now: i64) -> Result<Shared<Self>, Errno> {
-        Ok(Self::numbered(ROOT_NUMBER, Self::no_entries(), 0o755, now)?)
-    }
-
-    fn no_entries() -> Body<S> {
-        Body::Directory(SleepRwLock::new(Directory {
-            entries: Vec::new(),
-            next_cookie: 2,
-            removed: false,
-        }))
-    }
-
-    /// A symbolic link.
-    pub fn link(target: &[u8], now: i64) -> Result<Shared<Self>, Errno> {
-        Ok(Self::make(Body::Link(try_bytes(target)?), 0o755, now)?)
-    }
-
-    /// A special file.
-    pub fn device(device: Device, now: i64) -> Result<Shared<Self>, Errno> {
-        Ok(Self::make(Body::Device(device), 0o666, now)?)
+        Ok(attributes)
     }
 
     /// Type and permissions, as `st_mode`.
     pub fn mode(&self) -> u16 {
-        let kind = match self.body {
-            Body::File(_) => S_IFREG,
-            Body::Directory(_) => S_IFDIR,
-            Body::Link(_) => S_IFLNK,
-            Body::Device(Device::Block(_)) => S_IFBLK,
-            Body::Device(_) => S_IFCHR,
+        let attributes = &self.state.lock().attributes;
+        attributes.kind.mode() | attributes.permissions
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> Kind {
+        self.state.lock().attributes.kind
+    }
+
+    /// Whose it is.
+    pub fn user(&self) -> u32 {
+        self.state.lock().attributes.user
+    }
+
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.body, Body::Directory(_))
+    }
+
+    /// Changes attributes, except the size. `EROFS`.
+    pub fn change(&self, change: &Change) -> Result<(), Errno> {
+        self.mount().check_writable()?;
+        let change = Change {
+            size: None,
+            changed: Some(change.changed.unwrap_or_else(S::now)),
+            ..*change
         };
-        kind | (self.permissions.load(Relaxed) as u16 & 0o7777)
+        self.note(&change);
+        Ok(())
     }
 
     /// Sets the permissions.
-    pub fn set_permissions(&self, permissions: u16) {
-        self.permissions
-            .store(u32::from(permissions & 0o7777), Relaxed);
+    pub fn set_permissions(&self, permissions: u16) -> Result<(), Errno> {
+        self.change(&Change {
+            permissions: Some(permissions & PERMISSIONS),
+            ..Change::default()
+        })
+    }
+
+    pub(super) fn note(&self, change: &Change) {
+        let mut state = self.state.lock();
+        change.apply(&mut state.attributes);
+        state.is_changed = true;
+    }
+
+    /// Notes a write.
+    pub fn touch(&self) {
+        let now = S::now();
+        self.note(&Change {
+            modified: Some(now),
+            changed: Some(now),
+            ..Change::default()
+        });
+    }
+
+    /// Notes a read, if the last one that was noted is older than the last write: whoever wants to
+    /// know whether a file was read since learns it, and reading costs no writing.
+    pub fn note_read(&self) {
+        let mut state = self.state.lock();
+        let attributes = &state.attributes;
+        let (read, wrote) = (attributes.accessed, attributes.modified);
+        if (read.sec, read.nsec) <= (wrote.sec, wrote.nsec) && !self.mount().is_read_only() {
+            drop(state);
+            let now = S::now();
+            state = self.state.lock();
+            state.attributes.accessed = now;
+            state.is_changed = true;
+        }
     }
 
     /// Names that lead here (a directory: 2 and its subdirectories).
     pub fn links(&self) -> u32 {
-        match &self.body {
-            Body::Directory(directory) => {
-                let is_directory =
-                    |entry: &&DirectoryEntry<S>| matches!(entry.node.body, Body::Directory(_));
-                2 + directory.read().entries.iter().filter(is_directory).count() as u32
-            }
-            _ => self.links.load(Relaxed),
-        }
+        self.inode.links()
     }
 
-    /// Last write, in seconds since 1970.
-    pub fn modified(&self) -> i64 {
-        self.modified.load(Relaxed)
+    /// One name more or fewer. The mount's lock of changes is held.
+    pub(super) fn count_link(&self, gained: bool) {
+        let links = &self.inode.links;
+        let now = if gained {
+            links.load(Ordering::Relaxed).saturating_add(1)
+        } else {
+            links.load(Ordering::Relaxed).saturating_sub(1)
+        };
+        links.store(now, Ordering::Relaxed);
+        self.note(&Change {
+            changed: Some(S::now()),
+            ..Change::default()
+        });
     }
 
-    /// Notes a write.
-    pub fn touch(&self, now: i64) {
-        self.modified.store(now, Relaxed);
+    /// A directory has lost its only name. The mount's lock of changes is held.
+    pub(super) fn count_removed(&self) {
+        self.inode.links.store(0, Ordering::Relaxed);
     }
 
-    /// Bytes (a directory: entries; a link: of its target).
+    /// Bytes (a directory: as its file system counts them; a link: of its target).
     pub fn size(&self) -> u64 {
         match &self.body {
-            Body::File(file) => *file.size.read(),
-            Body::Directory(directory) => (directory.read().entries.len() as u64 + 2) * 32,
+            Body::File(file) => file.size(),
             Body::Link(target) => target.len() as u64,
-            Body::Device(_) => 0,
+            _ => self
+                .system()
+                .attributes(self.number)
+                .map_or(0, |attributes| attributes.size),
         }
     }
 
-    /// The entry of that name.
-    pub fn lookup(&self, name: &[u8]) -> Result<Shared<Self>, Errno> {
-        let Body::Directory(directory) = &self.body else {
-            return Err(Errno::ENOTDIR);
-        };
-        let directory = directory.read();
-        let entry = directory.entries.iter().find(|entry| entry.name == name);
-        entry.map(|entry| entry.node.clone()).ok_or(Errno::ENOENT)
-    }
-
-    /// The directory that this vnode is in, if it is in the tree and not its root.
+    /// The directory that it was found in, if it is not a file system's root.
     pub fn parent(&self) -> Option<Shared<Self>> {
-        self.place.lock().as_ref().map(|(parent, _)| parent.clone())
+        let state = self.state.lock();
+        state.place.as_ref().map(|(parent, _)| parent.clone())
     }
 
-    /// Calls `visit` with entries from `cookie` on (0: from the first), with the cookie of what
-    /// follows each; it stops when `visit` answers `false`. `.` and `..` come first. No lock is
-    /// held while `visit` runs.
-    pub fn list(
-        this: &Shared<Self>,
-        mut cookie: u64,
-        mut visit: impl FnMut(&Self, &[u8], u64) -> bool,
-    ) -> Result<(), Errno> {
-        let Body::Directory(directory) = &this.body else {
-            return Err(Errno::ENOTDIR);
+    /// Remembers where it was found, unless a place is known.
+    pub(super) fn found_at(&self, parent: &Shared<Self>, name: &[u8]) -> Result<(), Errno> {
+        if self.state.lock().place.is_some() {
+            return Ok(());
+        }
+        let place = Some((parent.clone(), try_bytes(name)?));
+        let mut state = self.state.lock();
+        let left = if state.place.is_none() {
+            core::mem::replace(&mut state.place, place)
+        } else {
+            place
         };
-        if cookie == 0 {
-            if !visit(this, b".", 1) {
-                return Ok(());
-            }
-            cookie = 1;
-        }
-        if cookie == 1 {
-            let parent = this.parent();
-            if !visit(parent.as_ref().unwrap_or(this), b"..", 2) {
-                return Ok(());
-            }
-            cookie = 2;
-        }
-        loop {
-            let mut name = [0; super::MAXIMUM_NAME];
-            let (node, length) = {
-                let directory = directory.read();
-                let at = directory
-                    .entries
-                    .partition_point(|entry| entry.cookie < cookie);
-                let Some(entry) = directory.entries.get(at) else {
-                    return Ok(());
-                };
-                cookie = entry.cookie + 1;
-                name[..entry.name.len()].copy_from_slice(&entry.name);
-                (entry.node.clone(), entry.name.len())
-            };
-            if !visit(&node, &name[..length], cookie) {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Reads a file from `offset`; answers how many bytes there were.
-    pub fn read(&self, offset: u64, into: &mut [u8]) -> Result<usize, Errno> {
-        let file = self.as_file()?;
-        let size = file.size.read();
-        let count = size.saturating_sub(offset).min(into.len() as u64) as usize;
-        if count > 0 {
-            S::read(&file.object, offset, &mut into[..count])?;
-        }
-        Ok(count)
-    }
-
-    /// Writes all of `from` at `offset` (`None`: at the end); answers where it began.
-    pub fn write(&self, offset: Option<u64>, from: &[u8], now: i64) -> Result<u64, Errno> {
-        let file = self.as_file()?;
-        let mut size = file.size.write();
-        let offset = offset.unwrap_or(*size);
-        let end = offset.checked_add(from.len() as u64).ok_or(Errno::EFBIG)?;
-        if end > MAXIMUM_FILE {
-            return Err(Errno::EFBIG);
-        }
-        if end > *size && !from.is_empty() {
-            S::resize(&file.object, end)?;
-            *size = end;
-        }
-        S::write(&file.object, offset, from)?;
-        self.touch(now);
-        Ok(offset)
-    }
-
-    /// Sets a file's size.
-    pub fn truncate(&self, length: u64, now: i64) -> Result<(), Errno> {
-        let file = self.as_file()?;
-        if length > MAXIMUM_FILE {
-            return Err(Errno::EFBIG);
-        }
-        let mut size = file.size.write();
-        S::resize(&file.object, length)?;
-        *size = length;
-        self.touch(now);
+        drop(state);
+        drop(left);
         Ok(())
+    }
+
+    /// It is there from now on.
+    pub(super) fn moved_to(&self, place: (Shared<Self>, Vec<u8>)) {
+        let before = self.state.lock().place.replace(place);
+        drop(before);
+    }
+
+    /// That name leads here no longer.
+    pub(super) fn left(&self, parent: &Shared<Self>, name: &[u8]) {
+        let mut state = self.state.lock();
+        let here = state
+            .place
+            .as_ref()
+            .is_some_and(|(directory, at)| directory.same(parent) && at == name);
+        let before = if here { state.place.take() } else { None };
+        drop(state);
+        drop(before);
+    }
+
+    /// What is mounted here.
+    pub fn cover(&self) -> Option<Shared<Mount<S>>> {
+        if self.is_covered.load(Ordering::Acquire) {
+            self.state.lock().cover.clone()
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn set_cover(&self, mount: Option<Shared<Mount<S>>>) {
+        self.is_covered.store(mount.is_some(), Ordering::Release);
+        let before = core::mem::replace(&mut self.state.lock().cover, mount);
+        drop(before);
+    }
+
+    /// Whether it is its file system's root.
+    pub fn is_root(&self) -> bool {
+        self.number == self.mount().root_number()
+    }
+
+    /// The lock of a directory's entries.
+    pub(super) fn as_directory(
+        &self,
+    ) -> Result<&SleepRwLock<S::Platform, DirectoryRank, Life>, Errno> {
+        match &self.body {
+            Body::Directory(lock) => Ok(lock),
+            _ => Err(Errno::ENOTDIR),
+        }
     }
 
     /// The regular file that this is.
@@ -303,16 +353,48 @@ impl<S: Store> Vnode<S> {
         }
     }
 
+    /// Tells the file system what it does not know yet of the attributes, and that a file has `size`
+    /// bytes, which are written.
+    pub(super) fn write_attributes(&self, size: u64) -> Result<(), Errno> {
+        let change = {
+            let mut state = self.state.lock();
+            if !state.is_changed {
+                return Ok(());
+            }
+            // What was added meanwhile is told the next time.
+            state.is_changed = matches!(&self.body, Body::File(file) if file.size() != size);
+            state.attributes.size = size;
+            Change::all(&state.attributes)
+        };
+        let done = self.system().change(self.number, &change);
+        if done.is_err() {
+            self.state.lock().is_changed = true;
+        }
+        done
+    }
+
+    /// Whether the file system knows all attributes.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.state.lock().is_changed
+    }
+
     /// Writes the path from the root, without NUL; `None` if it does not fit or is not in the tree.
     pub fn path<'a>(this: &Shared<Self>, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
         let mut at = buffer.len();
         let mut node = this.clone();
         loop {
+            if node.is_root() {
+                match node.mount().covers() {
+                    Some(below) => {
+                        node = below;
+                        continue;
+                    }
+                    None => break,
+                }
+            }
             let parent = {
-                let place = node.place.lock();
-                let Some((parent, name)) = place.as_ref() else {
-                    break;
-                };
+                let state = node.state.lock();
+                let (parent, name) = state.place.as_ref()?;
                 let start = at.checked_sub(name.len() + 1)?;
                 buffer[start] = b'/';
                 buffer[start + 1..at].copy_from_slice(name);
@@ -321,113 +403,10 @@ impl<S: Store> Vnode<S> {
             };
             node = parent;
         }
-        if node.number != ROOT_NUMBER {
-            return None;
-        }
         if at == buffer.len() {
             at = at.checked_sub(1)?;
             buffer[at] = b'/';
         }
         Some(&buffer[at..])
-    }
-
-    /// Adds an entry. The tree's lock is held.
-    pub(super) fn insert(
-        this: &Shared<Self>,
-        name: &[u8],
-        node: &Shared<Self>,
-    ) -> Result<(), Errno> {
-        let Body::Directory(directory) = &this.body else {
-            return Err(Errno::ENOTDIR);
-        };
-        let place = Some((this.clone(), try_bytes(name)?));
-        let entry_name = try_bytes(name)?;
-        let mut directory = directory.write();
-        if directory.removed {
-            return Err(Errno::ENOENT);
-        }
-        if directory.entries.iter().any(|entry| entry.name == name) {
-            return Err(Errno::EEXIST);
-        }
-        let cookie = directory.next_cookie;
-        let entry = DirectoryEntry {
-            name: entry_name,
-            node: node.clone(),
-            cookie,
-        };
-        try_push(&mut directory.entries, entry)?;
-        directory.next_cookie += 1;
-        drop(directory);
-        node.links.fetch_add(1, Relaxed);
-        let before = core::mem::replace(&mut *node.place.lock(), place);
-        drop(before);
-        Ok(())
-    }
-
-    /// Takes an entry out. The tree's lock is held.
-    pub(super) fn take(this: &Shared<Self>, name: &[u8]) -> Result<Shared<Self>, Errno> {
-        let Body::Directory(directory) = &this.body else {
-            return Err(Errno::ENOTDIR);
-        };
-        let mut directory = directory.write();
-        let at = directory
-            .entries
-            .iter()
-            .position(|entry| entry.name == name);
-        let entry = directory.entries.remove(at.ok_or(Errno::ENOENT)?);
-        if directory.entries.is_empty() {
-            // The only moment when the list can be made smaller without memory for a new one.
-            directory.entries = Vec::new();
-        }
-        drop(directory);
-        let node = entry.node;
-        node.links.fetch_sub(1, Relaxed);
-        let mut place = node.place.lock();
-        let here = place
-            .as_ref()
-            .is_some_and(|(parent, at)| parent.same(this) && at == name);
-        let before = if here { place.take() } else { None };
-        drop(place);
-        drop(before);
-        Ok(node)
-    }
-
-    /// Puts `node` where an entry of that name is; answers what was there. The tree's lock is held.
-    pub(super) fn replace(
-        this: &Shared<Self>,
-        name: &[u8],
-        node: &Shared<Self>,
-    ) -> Result<Shared<Self>, Errno> {
-        let Body::Directory(directory) = &this.body else {
-            return Err(Errno::ENOTDIR);
-        };
-        let place = Some((this.clone(), try_bytes(name)?));
-        let mut directory = directory.write();
-        let entry = directory
-            .entries
-            .iter_mut()
-            .find(|entry| entry.name == name);
-        let entry = entry.ok_or(Errno::ENOENT)?;
-        let old = core::mem::replace(&mut entry.node, node.clone());
-        drop(directory);
-        node.links.fetch_add(1, Relaxed);
-        old.links.fetch_sub(1, Relaxed);
-        let old_place = old.place.lock().take();
-        let before = core::mem::replace(&mut *node.place.lock(), place);
-        drop((old_place, before));
-        Ok(old)
-    }
-
-    /// Marks an empty directory as removed; `ENOTEMPTY` otherwise. The tree's lock is held.
-    pub(super) fn close_directory(&self) -> Result<(), Errno> {
-        let Body::Directory(directory) = &self.body else {
-            return Err(Errno::ENOTDIR);
-        };
-        let mut directory = directory.write();
-        if !directory.entries.is_empty() {
-            return Err(Errno::ENOTEMPTY);
-        }
-        directory.removed = true;
-        Ok(())
     }
 }

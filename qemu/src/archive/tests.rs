@@ -1,25 +1,21 @@
-//! The rules of `--add`, read back from the archive that was written.
+//! The rules of `--add`.
 
 use super::*;
-use std::io::Read;
 
-/// Name, mode and content of every entry.
+/// Name, mode and content of everything.
 fn entries(archive: &Archive) -> Vec<(String, u32, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    archive.write(&mut bytes).unwrap();
-    let mut rest: &[u8] = &bytes;
     let mut all = Vec::new();
-    loop {
-        let mut reader = cpio::newc::Reader::new(rest).unwrap();
-        if reader.entry().is_trailer() {
-            return all;
-        }
-        let (name, mode) = (reader.entry().name().to_string(), reader.entry().mode());
-        let mut content = Vec::new();
-        reader.read_to_end(&mut content).unwrap();
-        all.push((name, mode, content));
-        rest = reader.finish().unwrap();
-    }
+    archive
+        .each(|name, item| {
+            let (mode, bytes) = match item {
+                Item::Folder { mode } => (0o040000 | mode, Vec::new()),
+                Item::File { mode, bytes } => (0o100000 | mode, bytes.to_vec()),
+            };
+            all.push((name.to_string(), mode, bytes));
+            Ok(())
+        })
+        .unwrap();
+    all
 }
 
 fn host_tree() -> tempfile::TempDir {
@@ -109,18 +105,4 @@ fn add_refuses_what_it_cannot_place() {
         let error = archive.add(&argument).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
     }
-}
-
-#[test]
-fn equal_trees_are_equal_bytes() {
-    let write = |order: [&str; 2]| {
-        let mut archive = Archive::new();
-        for name in order {
-            archive.file(name, 0o644, name).unwrap();
-        }
-        let mut bytes = Vec::new();
-        archive.write(&mut bytes).unwrap();
-        bytes
-    };
-    assert_eq!(write(["/x", "/y/z"]), write(["/y/z", "/x"]));
 }

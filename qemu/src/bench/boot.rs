@@ -31,7 +31,7 @@ pub fn run(
     let (image, mut archive) = build::everything(machine.arch, machine.granule, flavor)?;
     archive.file("/etc/exec", 0o644, format!("{command}\n"))?;
     let folder = project::run_folder()?;
-    let archive = run::write_archive(&archive, folder.path())?;
+    let archive = run::write_image(&archive, folder.path())?;
     let what = format!("`{}` on {}", command.trim_end(), machine.arch);
     let _spinner = Spinner::start(&what);
     let qemu = machine.command(

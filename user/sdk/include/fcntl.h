@@ -34,8 +34,12 @@ __BEGIN_DECLS
 #define F_SETFD 2
 #define F_GETFL 3
 #define F_SETFL 4
+#define F_RDAHEAD 45
+#define F_NOCACHE 48
 #define F_GETPATH 50
+#define F_FULLFSYNC 51
 #define F_DUPFD_CLOEXEC 67
+#define F_BARRIERFSYNC 85
 #define FD_CLOEXEC 1
 
 int open(const char *path, int flags, ...);

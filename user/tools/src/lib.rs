@@ -7,8 +7,10 @@
 
 extern crate alloc;
 
+pub mod df;
 pub mod json;
 pub mod ls;
+pub mod mode;
 pub mod pattern;
 pub mod ps;
 pub mod sh;

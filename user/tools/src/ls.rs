@@ -88,7 +88,18 @@ pub fn date(time: i64, now: i64) -> String {
     }
 }
 
-fn owner(id: u32, group: bool) -> String {
+/// Date and time in full: `Jan 15 10:30:00 2025`.
+pub fn full_date(time: i64) -> String {
+    let (year, month, day, hour, minute) = calendar(time);
+    let second = time.rem_euclid(60);
+    format!(
+        "{} {day:>2} {hour:02}:{minute:02}:{second:02} {year}",
+        MONTHS[month]
+    )
+}
+
+/// The name of a user or group.
+pub fn owner(id: u32, group: bool) -> String {
     match (id, group) {
         (0, false) => "root".into(),
         (0, true) => "wheel".into(),
@@ -160,6 +171,7 @@ mod tests {
         assert_eq!(date(noon + 60, noon), "Jan 15  2025");
         assert_eq!(date(951_782_400, 951_782_400), "Feb 29 00:00");
         assert_eq!(date(0, 0), "Jan  1 00:00");
+        assert_eq!(full_date(noon + 9), "Jan 15 10:30:09 2025");
     }
 
     #[test]

@@ -14,8 +14,10 @@ impl<M: Machine> Vm<M> {
         let queues = self.queues.counts();
         let queued = [
             queues.active,
-            queues.inactive,
+            queues.inactive_internal,
+            queues.inactive_file,
             queues.speculative,
+            queues.laundry,
             queues.wired,
         ]
         .iter()
@@ -25,6 +27,9 @@ impl<M: Machine> Vm<M> {
                 "I-COUNT-1: pages of objects and of queues differ",
                 queued,
             ));
+        }
+        if !self.dirty_agrees(audit) {
+            return Err(wrong("I-DIRTY-1: dirty pages and their count differ", 0));
         }
         if audit.mapped != audit.report.mappings {
             return Err(wrong(

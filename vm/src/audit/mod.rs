@@ -6,6 +6,7 @@
 //! Locks: one at a time, as they are needed. It must be quiet: no thread changes memory meanwhile.
 
 mod counts;
+mod paging;
 
 use crate::addr::{Range, VirtAddr};
 use crate::machine::Machine;
@@ -55,6 +56,8 @@ struct Audit {
     report: AuditReport,
     /// Purgeable objects.
     purgeable: u64,
+    /// Pages that pagers have not got yet.
+    dirty: u64,
     /// Mappings that were found in page tables.
     mapped: u64,
     /// Mappings of pages, by what the pages count as.
@@ -78,6 +81,7 @@ impl<M: Machine> Vm<M> {
             epoch: self.audits.fetch_add(1, Relaxed).wrapping_add(1),
             report: AuditReport::default(),
             purgeable: 0,
+            dirty: 0,
             mapped: 0,
             accounts: [0; ACCOUNTS],
             error: None,
@@ -224,6 +228,7 @@ impl<M: Machine> Vm<M> {
         }
         audit.report.objects = audit.report.objects.saturating_add(1);
         self.audit_pages(object, &state, audit);
+        self.audit_paging(object, &state, audit);
         let purgeable = u64::from(state.purge.is_some());
         audit.purgeable = audit.purgeable.saturating_add(purgeable);
         let below = state.shadow.as_ref().map(|shadow| shadow.object.try_ref());
@@ -276,7 +281,10 @@ impl<M: Machine> Vm<M> {
             let wired = record.state() == PageState::Wired;
             let queued = matches!(
                 record.state(),
-                PageState::Active | PageState::Inactive | PageState::Speculative
+                PageState::Active
+                    | PageState::Inactive
+                    | PageState::InactiveFile
+                    | PageState::Speculative
             );
             if wired != (record.wirings() != 0) || (!wired && !queued) {
                 audit.fail(
@@ -349,11 +357,15 @@ impl<M: Machine> Vm<M> {
             if !entry.attributes.protection.contains(protection) {
                 audit.fail("I-PTE-1: a mapping allows more than its entry", address.0);
             }
+            let writable = protection.contains(Protection::WRITE);
+            if writable && on_top && object.is_paged() && !top.slots.is_dirty(index) {
+                audit.fail("I-DIRTY-2: a page that is not dirty is writable", address.0);
+            }
             let copy = top.copy.as_ref().map(|copy| copy.try_ref());
             drop(top);
             let owed = matches!(&copy, Some(Ok(copy)) if shows_below(&copy.read(), index));
             let exclusive = on_top && !entry.needs_copy && !owed;
-            if protection.contains(Protection::WRITE) && !exclusive {
+            if writable && !exclusive {
                 audit.fail("I-PTE-1: a page that must be copied is writable", address.0);
             }
         }

@@ -6,9 +6,7 @@
 use super::{Step, Try, covers};
 use crate::addr::PageId;
 use crate::counters::Event;
-use crate::machine::{
-    CacheMode, CacheOperation, Machine, Mapping, NotEntered, RefMod, Tracking, Wired,
-};
+use crate::machine::{CacheMode, CacheOperation, Machine, Mapping, NotEntered, Tracking, Wired};
 use crate::map::entry::Entry;
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, Object, ObjectKind, ObjectState, Shadow};
@@ -158,6 +156,9 @@ impl<M: Machine> Vm<M> {
         self.counters.count(Event::Hit);
         self.counters.count(Event::ChainStep);
         let mapping = self.mapping(entry, this.access, OnTop::No, ObjectKind::Anonymous, page);
+        if mapping.account == Account::External {
+            self.use_speculative(page);
+        }
         let step = self.enter_page(page, mapping, this);
         if let Step::Done = step
             && !mapping.protection.is_empty()
@@ -180,6 +181,9 @@ impl<M: Machine> Vm<M> {
             return self.enter_apart(entry, page, on_top, object, this);
         }
         let mapping = self.mapping(entry, this.access, on_top, ObjectKind::Anonymous, page);
+        if mapping.account == Account::External {
+            self.use_speculative(page);
+        }
         self.enter_page(page, mapping, this)
     }
 
@@ -198,9 +202,7 @@ impl<M: Machine> Vm<M> {
         let record = self.frames.pages().get(page);
         match object.kind {
             ObjectKind::Named => {
-                if this.access.contains(Protection::WRITE) {
-                    record.mark(RefMod::MODIFIED | RefMod::REFERENCED);
-                }
+                self.use_speculative(page);
                 if mapping.protection.contains(Protection::WRITE) {
                     record.set_written_to();
                 }

@@ -5,7 +5,7 @@
 //! Locks: the top object alone, the chain below it shared; held by the caller or the walk.
 
 use super::FaultError;
-use super::{Step, Try, wait};
+use super::{Step, Try, paged, wait};
 use crate::addr::PageId;
 use crate::counters::Event;
 use crate::machine::Machine;
@@ -44,6 +44,9 @@ impl<M: Machine> Vm<M> {
         };
         let copied = top.copy.is_some();
         let Some(shadow) = &top.shadow else {
+            if object.is_paged() {
+                return Err(paged(object, index));
+            }
             let page = self.zero_fill(target)?;
             if copied {
                 self.frames.pages().get(page).set_owed();
@@ -58,6 +61,7 @@ impl<M: Machine> Vm<M> {
             Below::Nothing => self.zero_fill(target),
             Below::Beyond => Err(Step::Failed(FaultError::MemoryError)),
             Below::Busy(object, index) => Err(wait(object, index)),
+            Below::Paged(object, index) => Err(paged(object, index)),
             Below::Page(from, below, place, state) => {
                 let after = target.slots.len().wrapping_add(1);
                 let hides =

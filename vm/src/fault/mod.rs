@@ -25,6 +25,8 @@ use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, ObjectKind, ObjectState};
+use crate::pageout::Relief;
+use crate::pager::{Ahead, PagerError, page_in::Wanted};
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
 use core::sync::atomic::Ordering::Relaxed;
@@ -38,8 +40,10 @@ pub enum FaultError {
     InvalidAddress,
     /// The entry forbids the access.
     ProtectionFailure,
-    /// The page's contents could not be had.
+    /// The page's contents could not be had: it lies beyond the end of its file.
     MemoryError,
+    /// Its pager could not supply or take them.
+    Pager(PagerError),
     /// No free frame is left; the kernel chooses who gives some up.
     Shortage,
 }
@@ -49,7 +53,7 @@ impl From<FaultError> for KernReturn {
         match error {
             FaultError::InvalidAddress => Self::INVALID_ADDRESS,
             FaultError::ProtectionFailure => Self::PROTECTION_FAILURE,
-            FaultError::MemoryError => Self::MEMORY_ERROR,
+            FaultError::MemoryError | FaultError::Pager(_) => Self::MEMORY_ERROR,
             FaultError::Shortage => Self::RESOURCE_SHORTAGE,
         }
     }
@@ -75,6 +79,8 @@ enum Step<M: Machine> {
     Hides(ObjRef<M>, u64),
     /// The page at this object and index shall change, and a copy object needs its contents first.
     Push(ObjRef<M>, u64),
+    /// The page at this object and index is with the object's pager.
+    PageIn(ObjRef<M>, u64),
     /// What stood in the way is gone: look again.
     Again,
     /// The page table needs memory.
@@ -170,10 +176,11 @@ impl<M: Machine> Vm<M> {
         if let Step::Done = step {
             return Ok(());
         }
+        let mut relief = Relief::new();
         let result = loop {
             match step {
                 Step::Done => break Ok(()),
-                Step::Failed(FaultError::Shortage) if self.relieve() => {}
+                Step::Failed(FaultError::Shortage) if self.relieve_within(&mut relief) => {}
                 Step::Failed(error) => break Err(error),
                 // The try has made way before it unlocked the map.
                 Step::Occupied | Step::Covers(..) | Step::Hides(..) | Step::Again => {
@@ -200,7 +207,7 @@ impl<M: Machine> Vm<M> {
                     }
                     match self.snapshot(&object, index) {
                         Ok(made) => kept.snapshot = made,
-                        Err(NoMemory) if self.relieve() => {}
+                        Err(NoMemory) if self.relieve_within(&mut relief) => {}
                         Err(NoMemory) => {
                             self.shortage();
                             break Err(FaultError::Shortage);
@@ -208,16 +215,23 @@ impl<M: Machine> Vm<M> {
                     }
                 }
                 Step::Push(object, index) => {
-                    if let Err(NoMemory) = self.push(&object, index) {
+                    if let Err(NoMemory) = self.push(&object, index)
+                        && !self.relieve_within(&mut relief)
+                    {
                         self.shortage();
                         break Err(FaultError::Shortage);
+                    }
+                }
+                Step::PageIn(object, index) => {
+                    if let Err(error) = self.page_in_for(map, at, &object, index) {
+                        break Err(error);
                     }
                 }
                 Step::Refill => {
                     self.counters.count(Event::Retry);
                     let machine = self.machine();
                     let filled = machine.pmap_refill(pmap, at, &mut reserve, &mut self.tables());
-                    if filled.is_err() && !self.relieve() {
+                    if filled.is_err() && !self.relieve_within(&mut relief) {
                         self.shortage();
                         break Err(FaultError::Shortage);
                     }
@@ -231,6 +245,28 @@ impl<M: Machine> Vm<M> {
         self.machine()
             .pmap_unreserve(&mut reserve, &mut self.tables_back());
         result
+    }
+
+    /// Asks the pager for a page that a fault needs, and for what the entry's behaviour makes worth reading.
+    #[cold]
+    fn page_in_for(
+        &self,
+        map: &Map<M>,
+        at: VirtAddr,
+        object: &ObjRef<M>,
+        index: u64,
+    ) -> Result<(), FaultError> {
+        let behavior = map
+            .read()
+            .tree
+            .find(at)
+            .map(|entry| entry.attributes.behavior);
+        let ahead = behavior.map_or(Ahead::Default, Ahead::from);
+        let wanted = Wanted {
+            ahead,
+            ..Wanted::one(index)
+        };
+        self.page_in(object, wanted)
     }
 
     /// One try, start to end; every lock is given up again.
@@ -325,6 +361,7 @@ impl<M: Machine> Vm<M> {
                 return covers(step, object, index);
             }
             (Slot::Busy(_), _) => return wait(object, index),
+            (Slot::Empty, None) if object.is_paged() => return paged(object, index),
             (Slot::Empty, None) => None,
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
                 Below::Page(page, below, place, _) => {
@@ -333,6 +370,7 @@ impl<M: Machine> Vm<M> {
                     Some(covers(step, below, place))
                 }
                 Below::Busy(object, index) => Some(wait(object, index)),
+                Below::Paged(object, index) => Some(paged(object, index)),
                 Below::Nothing => None,
                 Below::Beyond => Some(Step::Failed(FaultError::MemoryError)),
             }),
@@ -424,6 +462,9 @@ impl<M: Machine> Vm<M> {
                 Err(step) => return step,
             },
         };
+        if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
+            self.note_write(object, top, index, page);
+        }
         self.enter(entry, page, OnTop::Yes, object, this)
     }
 
@@ -484,6 +525,14 @@ fn covers<M: Machine>(step: Step<M>, object: &ObjRef<M>, index: u64) -> Step<M> 
                 Step::Covers(object, index)
             }),
         step => step,
+    }
+}
+
+#[cold]
+fn paged<M: Machine>(object: &ObjRef<M>, index: u64) -> Step<M> {
+    match object.try_ref() {
+        Ok(object) => Step::PageIn(object, index),
+        Err(_) => Step::Failed(FaultError::Shortage),
     }
 }
 

@@ -11,9 +11,10 @@ use crate::addr::{Range, VirtAddr};
 use crate::counters::Event;
 use crate::fault::FaultError;
 use crate::machine::{Machine, RefMod};
-use crate::object::shadow::next_shown;
+use crate::object::shadow::next_there;
 use crate::object::slot::Slot;
 use crate::page::PageState;
+use crate::pager::{PagerError, SyncFlags};
 use crate::sanitize::{
     self, Advice, RangeError, Realign, UserAddr, UserBehavior, UserFlags, UserSize,
 };
@@ -24,6 +25,8 @@ use abi::{KernReturn, Protection};
 const SYNC_ASYNC: u32 = 1;
 /// `VM_SYNC_SYNCHRONOUS`.
 const SYNC_SYNC: u32 = 2;
+/// `VM_SYNC_INVALIDATE`.
+const SYNC_INVALIDATE: u32 = 4;
 /// `VM_SYNC_KILLPAGES`.
 const SYNC_KILLPAGES: u32 = 8;
 /// `VM_SYNC_DEACTIVATE`.
@@ -73,10 +76,13 @@ impl<M: Machine> Vm<M> {
         }
     }
 
-    /// `mach_vm_msync`. There is no pager yet, so there is nothing to write.
+    /// `mach_vm_msync`: what programs wrote into files that the range shows, themselves and not copies of
+    /// them, goes to the pagers: `SYNCHRONOUS` (or none of both) so that it survives a power cut,
+    /// `ASYNCHRONOUS` without waiting for anybody else, `INVALIDATE` so that it is read anew.
     ///
     /// # Errors
-    /// XNU's, in XNU's order: size 0 succeeds, contradictory flags, range, holes if asked.
+    /// XNU's, in XNU's order: size 0 succeeds, contradictory flags, range, holes if asked. `MEMORY_ERROR`: a
+    /// pager failed; all that could be written was.
     pub fn msync(
         &self,
         map: &Map<M>,
@@ -95,6 +101,7 @@ impl<M: Machine> Vm<M> {
         if flags.0 & SYNC_CONTIGUOUS != 0 && !map.read().covers(range) {
             return Err(KernReturn::INVALID_ADDRESS);
         }
+        let written = self.sync_range(map, range, SyncFlags::of_msync(flags.0));
         if flags.0 & SYNC_KILLPAGES != 0 {
             self.kill_part(map, range);
         }
@@ -107,7 +114,29 @@ impl<M: Machine> Vm<M> {
                 self.mark_reusable(&state, range, Reuse::Reusable);
             }
         }
-        Ok(())
+        written.map_err(|_| KernReturn::MEMORY_ERROR)
+    }
+
+    /// Gives what is dirty of the files in a range to their pagers, one entry after the other; the map is not
+    /// locked meanwhile.
+    fn sync_range(&self, map: &Map<M>, range: Range, flags: SyncFlags) -> Result<(), PagerError> {
+        let mut result = Ok(());
+        let mut from = range.start;
+        while from < range.end {
+            let rest = Range::new(from, range.end);
+            let next = map.read().tree.visit(rest, |entry| {
+                let object = entry.object.as_ref().filter(|object| object.is_paged())?;
+                let part = entry.range().intersect(rest)?;
+                let pages = (entry.index(part.start), entry.index(part.end));
+                Some((object.try_ref().ok()?, pages, part.end))
+            });
+            let Some((object, pages, end)) = next else {
+                break;
+            };
+            result = result.and(self.sync_part(&object, pages, flags));
+            from = end;
+        }
+        result
     }
 
     fn store_advice(&self, map: &Map<M>, range: Range, advice: Advice) -> Result<(), KernReturn> {
@@ -277,10 +306,23 @@ impl<M: Machine> Vm<M> {
 fn next_page_in<M: Machine>(entry: &Entry<M>, range: Range) -> Option<VirtAddr> {
     let object = entry.object.as_ref()?;
     let part = entry.range().intersect(range)?;
-    let index = next_shown(&object.read(), entry.index(part.start))?;
+    let index = next_there(object, entry.index(part.start))?;
     let inside = index.wrapping_sub(entry.offset) << M::PAGE_SHIFT;
     let at = VirtAddr(entry.start.0.saturating_add(inside));
     part.contains(at).then_some(at)
+}
+
+impl SyncFlags {
+    const fn of_msync(flags: u32) -> Self {
+        let mut sync = Self::empty();
+        if flags & SYNC_ASYNC == 0 {
+            sync = sync.union(Self::WAIT).union(Self::DURABLE);
+        }
+        if flags & SYNC_INVALIDATE != 0 {
+            sync = sync.union(Self::WAIT).union(Self::INVALIDATE);
+        }
+        sync
+    }
 }
 
 fn all_allow<M: Machine>(

@@ -86,7 +86,7 @@ impl<M: Machine> Vm<M> {
             (Slot::Empty, None) => Ok(()),
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
                 Below::Page(page, ..) => maintain(page),
-                Below::Busy(..) | Below::Nothing | Below::Beyond => Ok(()),
+                Below::Busy(..) | Below::Paged(..) | Below::Nothing | Below::Beyond => Ok(()),
             }),
         };
         done.map_err(|_| KernReturn::INVALID_ADDRESS)

@@ -21,6 +21,7 @@ use crate::machine::Machine;
 use crate::object::copy::CopyStop;
 use crate::object::shadow::DEPTH_LIMIT;
 use crate::object::{ObjRef, ObjectKind, Shadow};
+use crate::pageout::Relief;
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
 
@@ -74,6 +75,7 @@ impl<M: Machine> Vm<M> {
             &mut TlbBatch<'_, M>,
         ) -> Result<(), Blocked<M>>,
     ) -> Result<(), KernReturn> {
+        let mut relief = Relief::new();
         loop {
             let mut wait = None;
             let mut batch = self.frames.batch();
@@ -92,9 +94,10 @@ impl<M: Machine> Vm<M> {
             }
             self.frames.finish(batch);
             match wait {
-                None if done == Err(KernReturn::RESOURCE_SHORTAGE) && self.relieve() => {}
+                None if done == Err(KernReturn::RESOURCE_SHORTAGE)
+                    && self.relieve_within(&mut relief) => {}
                 None => return done,
-                Some((object, index)) => object.wait_busy(index),
+                Some((object, index)) => self.wait_page(&object, index)?,
             }
         }
     }

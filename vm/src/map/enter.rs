@@ -239,6 +239,7 @@ impl<M: Machine> Vm<M> {
         });
         self.dispose(removed, &mut batch);
         self.frames.finish(batch);
+        self.tell_pagers();
         result
     }
 
@@ -270,6 +271,7 @@ impl<M: Machine> Vm<M> {
             let mut target = object.write();
             target.refs = target.refs.saturating_add(1);
             target.aliased = true;
+            self.notice(object, &target);
         }
         entry.needs_copy = new.copy == CopyMode::Private;
         entry.object = object;

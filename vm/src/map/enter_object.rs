@@ -51,7 +51,9 @@ impl<M: Machine> Vm<M> {
         let Some(source) = what.object.filter(|_| what.copy == CopyMode::Private) else {
             new.object = what.object.map(|handle| &handle.0);
             new.offset = from;
-            return self.enter_as_asked(map, &mut new);
+            let entered = self.enter_as_asked(map, &mut new);
+            self.tell_pagers();
+            return entered;
         };
         // A copy of this moment.
         let copied = self.copy_part_waiting(&source.0, Part { from, pages })?;
@@ -66,6 +68,7 @@ impl<M: Machine> Vm<M> {
         if entered.is_err() {
             self.give_object(copied.object);
         }
+        self.tell_pagers();
         entered
     }
 }

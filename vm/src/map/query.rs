@@ -144,7 +144,7 @@ impl<M: Machine> Vm<M> {
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
                 Below::Page(page, ..) => self.page_bits(page) | page_query::COPIED,
                 Below::Busy(..) => page_query::PRESENT | page_query::COPIED,
-                Below::Nothing | Below::Beyond => 0,
+                Below::Paged(..) | Below::Nothing | Below::Beyond => 0,
             }),
         };
         if object.kind == ObjectKind::Named {

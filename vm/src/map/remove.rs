@@ -53,6 +53,7 @@ impl<M: Machine> Vm<M> {
         });
         self.dispose(removed, &mut batch);
         self.frames.finish(batch);
+        self.tell_pagers();
         done
     }
 
@@ -180,5 +181,6 @@ impl<M: Machine> Vm<M> {
         }
         self.dispose(removed, &mut batch);
         self.frames.finish(batch);
+        self.tell_pagers();
     }
 }

@@ -9,7 +9,7 @@ use super::delayed::Part;
 use super::pages::NoMemory;
 use super::slot::Slot;
 use super::tree::Slots;
-use super::{ObjRef, Object, ObjectKind};
+use super::{ObjRef, Object, ObjectKind, ObjectState};
 use crate::addr::PageId;
 use crate::frames::Need;
 use crate::machine::Machine;
@@ -18,7 +18,7 @@ use abi::{KernReturn, Protection};
 
 /// Why a copy was given up; what was made of it is gone again.
 pub(crate) enum CopyStop<M: Machine> {
-    /// A busy page, and where to wait for it with no lock held.
+    /// A page that is busy, or with its pager, and where to wait for it with no lock held.
     Wait(ObjRef<M>, u64),
     /// It ends with this code.
     Code(KernReturn),
@@ -141,6 +141,12 @@ impl<M: Machine> Vm<M> {
         loop {
             let (index, page) = {
                 let mut state = from_object.write();
+                if let Some(index) = missing(from_object, &state, (at, to), |index| {
+                    new.read().slots.get(index.wrapping_sub(from)) == Slot::Empty
+                }) {
+                    drop(state);
+                    return Err(waits(from_object, index));
+                }
                 let Some((index, slot)) = state.slots.next(at).filter(|&(index, _)| index < to)
                 else {
                     return Ok(());
@@ -151,9 +157,7 @@ impl<M: Machine> Vm<M> {
                 }
                 let Slot::Resident(page) = slot else {
                     drop(state);
-                    let object = from_object.try_ref();
-                    let shortage = CopyStop::Code(KernReturn::RESOURCE_SHORTAGE);
-                    return Err(object.map_or(shortage, |object| CopyStop::Wait(object, index)));
+                    return Err(waits(from_object, index));
                 };
                 state.slots.replace(index, Slot::Busy(page));
                 (index, page)
@@ -180,4 +184,25 @@ impl<M: Machine> Vm<M> {
             }
         }
     }
+}
+
+/// The first page from `at` on, before the next one that is in memory, that only the object's pager has and
+/// that is `wanted`.
+fn missing<M: Machine>(
+    object: &Object<M>,
+    state: &ObjectState<M>,
+    (at, to): (u64, u64),
+    wanted: impl FnMut(&u64) -> bool,
+) -> Option<u64> {
+    if !object.is_paged() {
+        return None;
+    }
+    let next = state.slots.next(at).map_or(to, |(index, _)| index);
+    (at..next.min(to).min(state.size)).find(wanted)
+}
+
+fn waits<M: Machine>(object: &ObjRef<M>, index: u64) -> CopyStop<M> {
+    let shortage = CopyStop::Code(KernReturn::RESOURCE_SHORTAGE);
+    let object = object.try_ref();
+    object.map_or(shortage, |object| CopyStop::Wait(object, index))
 }

@@ -167,6 +167,7 @@ impl<M: Machine> Vm<M> {
                 None => {
                     state.refs = state.refs.saturating_add(1);
                     state.aliased = true;
+                    self.notice(source, &state);
                 }
                 // Its reference to the original becomes the new one's.
                 Some(front) => {
@@ -342,7 +343,7 @@ impl<M: Machine> Vm<M> {
             };
             let source = shadow.object.try_ref().map_err(|_| shortage())?;
             let mut state = source.write();
-            let Some((index, slot)) = lacks(&front, &state, at) else {
+            let Some((index, slot)) = lacks(&front, &state, at, source.is_paged()) else {
                 self.cut_off(&mut front, &mut state)
                     .map_err(|NoMemory| shortage())?;
                 drop((state, front));
@@ -350,7 +351,7 @@ impl<M: Machine> Vm<M> {
                 return Ok(());
             };
             drop((state, front));
-            if let Slot::Busy(_) = slot {
+            if !matches!(slot, Slot::Resident(_)) {
                 return Err(CopyStop::Wait(source, index));
             }
             self.push(&source, index).map_err(|NoMemory| shortage())?;
@@ -379,14 +380,22 @@ impl<M: Machine> Vm<M> {
     }
 }
 
-/// The first page, from `at` of the original on, that its copy object shows from it.
+/// The first page, from `at` of the original on, that its copy object shows from it. What is not in memory
+/// is with its pager if it is `paged`, and nowhere otherwise.
 fn lacks<M: Machine>(
     front: &ObjectState<M>,
     state: &ObjectState<M>,
     at: u64,
+    paged: bool,
 ) -> Option<(u64, Slot)> {
     let window = front.window();
     let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
+    if paged {
+        let mut shown = window.from.max(at)..window.end().min(state.size);
+        let index =
+            shown.find(|index| front.slots.get(index.wrapping_sub(offset)) == Slot::Empty)?;
+        return Some((index, state.slots.get(index)));
+    }
     let mut shown = state.slots.range(window.from.max(at), window.end());
     shown.find(|&(index, _)| front.slots.get(index.saturating_sub(offset)) == Slot::Empty)
 }

@@ -96,10 +96,9 @@ impl<M: Machine> Vm<M> {
         Some(pages)
     }
 
-    /// Memory is short: purges one volatile object, ripe or not. Answers whether there was one, and
-    /// so whether what failed is worth another try. No spin lock may be held.
-    #[cold]
-    pub(crate) fn relieve(&self) -> bool {
+    /// Memory is short: purges one volatile object, ripe or not. Answers whether there was one. No spin lock
+    /// may be held.
+    pub(crate) fn purge_any(&self) -> bool {
         let purged = self.purge_one(super::purgable::GROUPS).is_some();
         if purged {
             self.counters.count(Event::Relief);

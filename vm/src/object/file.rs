@@ -1,8 +1,8 @@
 //! Objects of files: the kernel reads and writes their pages, programs map them.
 //!
 //! Owns: handles, reading and writing through kernel buffers.
-//! Does not own: names, directories, what a file is, its size (`resize`). A file's object has no pager yet: a page that
-//! was never written reads as zeros.
+//! Does not own: names, directories, what a file is, its size (`resize`), what is not in memory (`pager`). Of an
+//! object without a pager, a page that was never written reads as zeros.
 //! Locks: the object's. A resident page is written while it is busy and the object unlocked.
 
 use super::pages::NoMemory;
@@ -11,6 +11,9 @@ use super::{CopyStrategy, ObjRef, ObjectKind, ObjectRef};
 use crate::addr::PageId;
 use crate::fault::FaultError;
 use crate::machine::{CacheMode, Machine, RefMod};
+use crate::pageout::Relief;
+use crate::pager::paging::Paging;
+use crate::pager::{Ahead, Pager, page_in::Wanted};
 use crate::vm::Vm;
 use abi::KernReturn;
 
@@ -21,6 +24,30 @@ impl<M: Machine> Vm<M> {
     /// `RESOURCE_SHORTAGE`.
     pub fn object_create(&self, size: u64) -> Result<ObjectRef<M>, KernReturn> {
         self.handle(self.new_object(ObjectKind::Named, pages_of::<M>(size))?)
+    }
+
+    /// A new object for a file of `size` bytes that `pager` has.
+    ///
+    /// # Errors
+    /// `RESOURCE_SHORTAGE`.
+    pub fn object_create_paged(
+        &self,
+        pager: M::Pager,
+        size: u64,
+    ) -> Result<ObjectRef<M>, KernReturn> {
+        let paging = Paging::new(pager, size);
+        let paging = self.zones.pagings.alloc(&self.frames, paging);
+        let paging = paging.map_err(|_| self.shortage())?;
+        let object = self.new_paged(paging, pages_of::<M>(size))?;
+        let again = object.try_ref();
+        let again = again.map_err(|_| KernReturn::RESOURCE_SHORTAGE)?;
+        let object = self.handle(object)?;
+        let number = again.read().number;
+        self.paged.add(number, again);
+        if let Some(paging) = &object.0.paging {
+            paging.pager.initialize(object.0.serial);
+        }
+        Ok(object)
     }
 
     /// A new object of `size` bytes, all zeros, whose pages are mapped with this caching: a frame
@@ -89,6 +116,7 @@ impl<M: Machine> Vm<M> {
         let mut batch = self.frames.batch();
         self.release_object(object.0, &mut batch);
         self.frames.finish(batch);
+        self.tell_pagers();
     }
 
     /// A number that names the object; regions that show it carry it.
@@ -118,12 +146,26 @@ impl<M: Machine> Vm<M> {
     /// reads zeros.
     ///
     /// # Errors
-    /// None in this issue; a pager will have some.
+    /// `Pager`: the pager's; `Shortage` without a frame.
     pub fn object_read(
         &self,
         object: &ObjectRef<M>,
         offset: u64,
         into: &mut [u8],
+    ) -> Result<(), FaultError> {
+        self.object_read_ahead(object, offset, into, Ahead::Default)
+    }
+
+    /// The same, and what is known of the reads to come.
+    ///
+    /// # Errors
+    /// As [`Vm::object_read`].
+    pub fn object_read_ahead(
+        &self,
+        object: &ObjectRef<M>,
+        offset: u64,
+        into: &mut [u8],
+        ahead: Ahead,
     ) -> Result<(), FaultError> {
         let mut offset = offset;
         let mut rest = into;
@@ -136,8 +178,24 @@ impl<M: Machine> Vm<M> {
             loop {
                 let state = object.0.read();
                 match state.slots.get(index) {
+                    Slot::Empty if object.0.is_paged() && index < state.size => {
+                        drop(state);
+                        let rest = part.len().saturating_add(after.len()) as u64;
+                        let pages = inside.saturating_add(rest).div_ceil(M::PAGE_SIZE);
+                        let wanted = Wanted {
+                            index,
+                            pages,
+                            ahead,
+                        };
+                        self.page_in(&object.0, wanted)?;
+                        continue;
+                    }
                     Slot::Empty => part.fill(0),
-                    Slot::Resident(page) => self.machine().read_page(page, inside as usize, part),
+                    Slot::Resident(page) => {
+                        self.machine().read_page(page, inside as usize, part);
+                        self.frames.pages().get(page).mark(RefMod::REFERENCED);
+                        self.use_speculative(page);
+                    }
                     Slot::Busy(_) => {
                         drop(state);
                         self.counters.count(crate::counters::Event::BusyWait);
@@ -157,7 +215,8 @@ impl<M: Machine> Vm<M> {
     /// resizes first.
     ///
     /// # Errors
-    /// `InvalidAddress` beyond the size, `Shortage` without a frame; what was written before stays.
+    /// `InvalidAddress` beyond the size, `Shortage` without a frame, `Pager` where a part of a page
+    /// could not be read first; what was written before stays.
     pub fn object_write(
         &self,
         object: &ObjectRef<M>,
@@ -166,21 +225,30 @@ impl<M: Machine> Vm<M> {
     ) -> Result<(), FaultError> {
         let mut offset = offset;
         let mut rest = from;
+        let mut relief = Relief::new();
         while !rest.is_empty() {
             let inside = offset & M::PAGE_SIZE.wrapping_sub(1);
             let room = M::PAGE_SIZE.wrapping_sub(inside) as usize;
             let (part, after) = rest.split_at(room.min(rest.len()));
-            self.write_part(&object.0, offset >> M::PAGE_SHIFT, inside as usize, part)?;
+            let index = offset >> M::PAGE_SHIFT;
+            match self.write_part(&object.0, index, inside as usize, part) {
+                Err(FaultError::Shortage) if self.relieve_within(&mut relief) => continue,
+                Err(FaultError::Shortage) => {
+                    self.shortage();
+                    return Err(FaultError::Shortage);
+                }
+                written => written?,
+            }
+            relief = Relief::new();
             rest = after;
             offset = offset.saturating_add(part.len() as u64);
         }
+        if object.0.is_paged() && !from.is_empty() {
+            let begin = offset.saturating_sub(from.len() as u64);
+            let part = (begin >> M::PAGE_SHIFT, offset.div_ceil(M::PAGE_SIZE));
+            self.write_behind(&object.0, part);
+        }
         Ok(())
-    }
-
-    #[cold]
-    fn no_page(&self) -> FaultError {
-        self.shortage();
-        FaultError::Shortage
     }
 
     fn write_part(
@@ -190,6 +258,7 @@ impl<M: Machine> Vm<M> {
         inside: usize,
         part: &[u8],
     ) -> Result<(), FaultError> {
+        let whole = part.len() as u64 == M::PAGE_SIZE;
         let page = loop {
             let mut guard = object.write();
             let state = &mut *guard;
@@ -200,22 +269,25 @@ impl<M: Machine> Vm<M> {
                 Slot::Resident(page) if self.frames.pages().get(page).is_owed() => {
                     drop(guard);
                     let pushed = self.push(object, index);
-                    pushed.map_err(|NoMemory| self.no_page())?;
+                    pushed.map_err(|NoMemory| FaultError::Shortage)?;
                 }
                 Slot::Resident(page) => {
                     state.slots.replace(index, Slot::Busy(page));
                     break page;
                 }
+                Slot::Empty if object.is_paged() && !(whole && state.copy.is_none()) => {
+                    drop(guard);
+                    self.page_in(object, Wanted::one(index))?;
+                }
                 Slot::Empty if state.copy.is_some() => {
                     let (slots, number) = (&mut state.slots, state.number);
                     let zero = |machine: &M, page| machine.zero_page(page);
                     let added = self.add_page(object.kind.content(), slots, number, index, zero);
-                    let page = added.map_err(|NoMemory| self.no_page())?;
+                    let page = added.map_err(|NoMemory| FaultError::Shortage)?;
                     self.frames.pages().get(page).set_owed();
                 }
                 Slot::Empty => {
                     let (slots, number) = (&mut state.slots, state.number);
-                    let whole = part.len() as u64 == M::PAGE_SIZE;
                     let fill = |machine: &M, page| {
                         if !whole {
                             machine.zero_page(page);
@@ -223,7 +295,9 @@ impl<M: Machine> Vm<M> {
                         machine.write_page(page, inside, part);
                     };
                     let added = self.add_page(object.kind.content(), slots, number, index, fill);
-                    return added.map(drop).map_err(|NoMemory| self.no_page());
+                    let page = added.map_err(|NoMemory| FaultError::Shortage)?;
+                    self.note_write(object, state, index, page);
+                    return Ok(());
                 }
                 Slot::Busy(_) => {
                     drop(guard);
@@ -235,8 +309,8 @@ impl<M: Machine> Vm<M> {
         self.machine().write_page(page, inside, part);
         let record = self.frames.pages().get(page);
         record.clear_fetchable();
-        record.mark(RefMod::MODIFIED | RefMod::REFERENCED);
         let mut state = object.write();
+        self.note_write(object, &mut state, index, page);
         object.unbusy(&mut state, index);
         Ok(())
     }

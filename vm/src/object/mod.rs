@@ -25,6 +25,7 @@ pub mod tree;
 
 use crate::frames::Frames;
 use crate::machine::{CacheMode, Machine};
+use crate::pager::paging::PagingBox;
 use crate::ranks::ObjectRank;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use slot::Slot;
@@ -76,6 +77,8 @@ pub struct Object<M: Machine> {
     pub(crate) cache: CacheMode,
     /// A thread waits for a busy page: set under the lock, shared or not.
     wanted: AtomicBool,
+    /// Its pager, if it has one.
+    pub(crate) paging: Option<PagingBox<M>>,
     lock: SpinRwLock<M, ObjectRank, ObjectState<M>>,
 }
 
@@ -137,6 +140,7 @@ impl<M: Machine> Object<M> {
             kind,
             cache: CacheMode::WriteBack,
             wanted: AtomicBool::new(false),
+            paging: None,
             lock: SpinRwLock::new(ObjectState {
                 slots: Slots::new(size),
                 shadow: None,

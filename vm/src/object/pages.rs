@@ -140,9 +140,11 @@ impl<M: Machine> Vm<M> {
                 .refs
                 .checked_sub(1)
                 .expect("I-OBJ-1: an object has fewer references than it is given up");
+            self.notice(&object, &state);
             if state.refs != 0 {
                 return;
             }
+            self.forget_writes(&object, &mut state, (0, u64::MAX));
             if core::mem::take(&mut state.receives)
                 && let Some(shadow) = &state.shadow
             {
@@ -157,7 +159,11 @@ impl<M: Machine> Vm<M> {
             let mut slots = core::mem::replace(&mut state.slots, super::Slots::new(0));
             next = state.shadow.take().map(|shadow| shadow.object);
             let purge = state.purge.take();
+            let number = state.number;
             drop(state);
+            if object.is_paged() {
+                self.paged.remove(number, &object);
+            }
             if let Some(record) = purge {
                 self.end_charge(&record);
                 self.purge_queues.forget(&record);

@@ -452,7 +452,7 @@ impl<M: Machine> Vm<M> {
 
     fn pages_in_use(&self) -> u64 {
         let counts = self.queues.counts();
-        counts.active.0.saturating_add(counts.inactive.0)
+        counts.active.0.saturating_add(counts.inactive().0)
     }
 }
 

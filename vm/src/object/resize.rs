@@ -16,6 +16,8 @@ use crate::addr::PageId;
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
+use crate::pageout::Relief;
+use crate::pager::paging::PagingBox;
 use crate::vm::Vm;
 use abi::KernReturn;
 
@@ -24,8 +26,10 @@ const ZEROS: usize = 32;
 
 /// What must happen, with no lock held, before the size may change.
 enum Before {
-    /// A busy page has to be waited for.
+    /// A page has to be waited for: it is busy, or with the pager.
     Wait(u64),
+    /// Pages from here on are on their way to the pager: their frames must stay until they are there.
+    Clean(u64),
     /// A page has to be pushed.
     Push(u64),
     /// There is more to do than may be done at once.
@@ -49,6 +53,8 @@ struct Size {
     pages: u64,
     /// Bytes of the last page that are in the object; 0: all.
     inside: u64,
+    /// All bytes.
+    bytes: u64,
 }
 
 impl Size {
@@ -60,20 +66,27 @@ impl Size {
             self.pages.saturating_sub(1)
         }
     }
+
+    fn new<M: Machine>(bytes: u64) -> Self {
+        Self {
+            pages: bytes.div_ceil(M::PAGE_SIZE),
+            inside: bytes & M::PAGE_SIZE.wrapping_sub(1),
+            bytes,
+        }
+    }
 }
 
 impl<M: Machine> Vm<M> {
     /// Changes the size to `size` bytes. What is cut off is gone, from shared mappings too; what is
-    /// added reads as zeros. Private mappings keep what they showed.
+    /// added reads as zeros. Private mappings keep what they showed. A pager is asked for what a private
+    /// mapping keeps, and for the rest of a page that is cut: it is dirty afterwards, its end zeros.
     ///
     /// # Errors
-    /// `RESOURCE_SHORTAGE`; the size and what shows are the old ones then.
+    /// `RESOURCE_SHORTAGE`, `MEMORY_ERROR` (the pager's); the size and what shows are the old ones then.
     pub fn object_resize(&self, object: &ObjectRef<M>, size: u64) -> Result<(), KernReturn> {
-        let size = Size {
-            pages: size.div_ceil(M::PAGE_SIZE),
-            inside: size & M::PAGE_SIZE.wrapping_sub(1),
-        };
+        let size = Size::new::<M>(size);
         let mut front = None;
+        let mut relief = Relief::new();
         loop {
             let mut batch = self.frames.batch();
             let changed = self
@@ -84,18 +97,20 @@ impl<M: Machine> Vm<M> {
                 Ok(()) => return Ok(()),
                 Err(Before::More) => {}
                 Err(Before::Again) => front = None,
-                Err(Before::Wait(index)) => {
-                    self.counters.count(Event::BusyWait);
-                    object.0.wait_busy(index);
+                Err(Before::Wait(index)) => self.wait_page(&object.0, index)?,
+                Err(Before::Clean(index)) => {
+                    if let Some(paging) = &object.0.paging {
+                        paging.wait_clean((index, u64::MAX));
+                    }
                 }
                 Err(Before::Push(index)) => {
                     if let Err(NoMemory) = self.push(&object.0, index)
-                        && !self.relieve()
+                        && !self.relieve_within(&mut relief)
                     {
                         return Err(self.shortage());
                     }
                 }
-                Err(Before::Memory) if self.relieve() => {}
+                Err(Before::Memory) if self.relieve_within(&mut relief) => {}
                 Err(Before::Memory) => return Err(self.shortage()),
             }
         }
@@ -127,7 +142,8 @@ impl<M: Machine> Vm<M> {
         if !is_same(&state.copy, copy) {
             return Err(Before::Again);
         }
-        self.check_tail(&state, size)?;
+        self.check_tail(object, &state, size)?;
+        self.check_old_tail(object, &state, size)?;
         if size.pages < state.size {
             let mut cut = state.slots.range(size.pages, u64::MAX);
             let busy = cut.find(|(_, slot)| matches!(slot, Slot::Busy(_)));
@@ -135,9 +151,14 @@ impl<M: Machine> Vm<M> {
                 return Err(Before::Wait(index));
             }
             drop(cut);
-            if let Some(front) = &mut front {
-                self.keep_cut(front, &state, size, lacks)?;
+            let paging = object.paging.as_ref();
+            if paging.is_some_and(|paging| paging.cleans((size.pages, u64::MAX))) {
+                return Err(Before::Clean(size.pages));
             }
+            if let Some(front) = &mut front {
+                self.keep_cut(front, (object, &state), size, lacks)?;
+            }
+            self.forget_writes(object, &mut state, (size.pages, u64::MAX));
             self.free_range(&mut state, size.pages, u64::MAX, batch);
             self.zero_wired(&state, size.pages);
         } else {
@@ -147,20 +168,67 @@ impl<M: Machine> Vm<M> {
             grown.map_err(|_| Before::Memory)?;
         }
         state.size = size.pages;
+        let old = object.paging.as_ref().map(|paging| {
+            let mut known = paging.known();
+            core::mem::replace(&mut known.bytes, size.bytes)
+        });
+        let index = size.first_cut();
         if size.inside != 0
-            && let Some(page) = state.slots.get(size.first_cut()).page()
+            && let Some(page) = state.slots.get(index).page()
         {
             // It reads as zeros if the object grows again.
             self.zero_bytes(page, size.inside);
+            if old.is_some_and(|old| size.bytes < old) {
+                self.note_write(object, &mut state, index, page);
+            }
+        }
+        if let Some(old) = old.map(Size::new::<M>).filter(|old| old.bytes < size.bytes)
+            && let Some(page) = self.written_tail(&state, old)
+        {
+            self.zero_bytes(page, old.inside);
         }
         Ok(())
     }
 
+    /// The last page of the size `old`, if programs may have written it beyond that.
+    fn written_tail(&self, state: &ObjectState<M>, old: Size) -> Option<PageId> {
+        let page = state.slots.get(old.first_cut()).page()?;
+        let written = old.inside != 0 && self.frames.pages().get(page).is_written_to();
+        written.then_some(page)
+    }
+
+    /// Whether what programs wrote beyond the old end can be made zero before it shows.
+    fn check_old_tail(
+        &self,
+        object: &ObjRef<M>,
+        state: &ObjectState<M>,
+        size: Size,
+    ) -> Result<(), Before> {
+        let Some(paging) = &object.paging else {
+            return Ok(());
+        };
+        let old = Size::new::<M>(paging.known().bytes);
+        let index = old.first_cut();
+        match self.written_tail(state, old) {
+            Some(_) if old.bytes >= size.bytes => Ok(()),
+            Some(page) if self.frames.pages().get(page).is_owed() => Err(Before::Push(index)),
+            Some(_) if matches!(state.slots.get(index), Slot::Busy(_)) => Err(Before::Wait(index)),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the rest of the last page can be made zero.
-    fn check_tail(&self, state: &ObjectState<M>, size: Size) -> Result<(), Before> {
+    fn check_tail(
+        &self,
+        object: &ObjRef<M>,
+        state: &ObjectState<M>,
+        size: Size,
+    ) -> Result<(), Before> {
         let index = size.first_cut();
+        let cut = |paging: &PagingBox<M>| size.bytes < paging.known().bytes;
         match state.slots.get(index) {
             _ if size.inside == 0 => Ok(()),
+            Slot::Empty if object.paging.as_ref().is_some_and(cut) => Err(Before::Wait(index)),
             Slot::Busy(_) => Err(Before::Wait(index)),
             Slot::Resident(page) if self.frames.pages().get(page).is_owed() => {
                 Err(Before::Push(index))
@@ -173,7 +241,7 @@ impl<M: Machine> Vm<M> {
     fn keep_cut(
         &self,
         front: &mut ObjectState<M>,
-        state: &ObjectState<M>,
+        (object, state): (&ObjRef<M>, &ObjectState<M>),
         size: Size,
         lacks: &mut u64,
     ) -> Result<(), Before> {
@@ -189,6 +257,9 @@ impl<M: Machine> Vm<M> {
             }
             if state.slots.get(index) != Slot::Empty {
                 return Err(Before::Push(index));
+            }
+            if object.is_paged() {
+                return Err(Before::Wait(index));
             }
             if made == ZEROS {
                 return Err(Before::More);

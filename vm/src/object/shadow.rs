@@ -6,7 +6,7 @@
 
 use super::pages::NoMemory;
 use super::slot::Slot;
-use super::{ObjRef, ObjectState, Shadow};
+use super::{ObjRef, Object, ObjectState, Shadow};
 use crate::addr::PageId;
 use crate::counters::Event;
 use crate::machine::Machine;
@@ -21,6 +21,8 @@ pub(crate) enum Below<'a, M: Machine> {
     Page(PageId, &'a ObjRef<M>, u64, &'a ObjectState<M>),
     /// A busy page, and where to wait for it.
     Busy(&'a ObjRef<M>, u64),
+    /// The pager of this object has the page at this index.
+    Paged(&'a ObjRef<M>, u64),
     /// No page down to the bottom: zeros.
     Nothing,
     /// The lowest object ends before: a file that is shorter than its mapping.
@@ -59,6 +61,7 @@ impl<M: Machine> Vm<M> {
                 return self.look_deeper(deeper, index, steps.wrapping_add(1), then);
             }
             (Slot::Empty, None) if index >= state.size => Below::Beyond,
+            (Slot::Empty, None) if shadow.object.is_paged() => Below::Paged(&shadow.object, index),
             (Slot::Empty, None) => Below::Nothing,
             (Slot::Resident(page), _) => Below::Page(page, &shadow.object, index, &state),
             (Slot::Busy(_), _) => Below::Busy(&shadow.object, index),
@@ -108,13 +111,31 @@ impl<M: Machine> Vm<M> {
     }
 }
 
-/// The first index at or after `at` where the object or one below it has a page.
+/// The first index at or after `at` where the object or one below it has a page in memory.
 pub(crate) fn next_shown<M: Machine>(state: &ObjectState<M>, at: u64) -> Option<u64> {
     let own = state.slots.next(at).map(|(index, _)| index);
     let below = state.shadow.as_ref().and_then(|shadow| {
         let state = shadow.object.read();
         let index = next_shown(&state, at.saturating_add(shadow.offset))?;
         (index < state.size).then(|| index.saturating_sub(shadow.offset))
+    });
+    match (own, below) {
+        (Some(own), Some(below)) => Some(own.min(below)),
+        (own, below) => own.or(below),
+    }
+}
+
+/// The same, of pages that are in memory or with a pager: where anything but zeros may show.
+pub(crate) fn next_there<M: Machine>(object: &Object<M>, at: u64) -> Option<u64> {
+    let state = object.read();
+    if object.is_paged() && at < state.size {
+        return Some(at);
+    }
+    let own = state.slots.next(at).map(|(index, _)| index);
+    let below = state.shadow.as_ref().and_then(|shadow| {
+        let index = next_there(&shadow.object, at.saturating_add(shadow.offset))?;
+        let inside = index < shadow.object.read().size;
+        inside.then(|| index.saturating_sub(shadow.offset))
     });
     match (own, below) {
         (Some(own), Some(below)) => Some(own.min(below)),

@@ -1,9 +1,11 @@
 //! The slots of an object: two in place, the rest in a radix tree of zone nodes.
 //!
-//! Owns: the nodes. A node exists only while one of its slots is not empty. The height follows the
+//! Owns: the nodes, and the marks of dirty slots (`dirty`). A node exists only while one of its slots is not empty. The height follows the
 //! object's size, so that a lookup costs the same wherever the page is.
 //! Does not own: the frames that slots name.
 //! Locks: the tree is part of the object's state, behind the object's lock.
+
+mod dirty;
 
 use super::slot::{Packed, Slot};
 use crate::frames::Frames;
@@ -19,15 +21,17 @@ const IN_PLACE: u64 = 2;
 /// Inner levels that 2⁴⁰ pages need.
 const MOST_LEVELS: usize = 7;
 
-/// 64 slots and a bit for each that is not empty.
+/// 64 slots, a bit for each that is not empty, and one for each that is dirty.
 pub struct Leaf {
     used: u64,
+    dirty: u64,
     slots: [Packed; LEAF],
 }
 
-/// 32 subtrees and a bit for each that exists.
+/// 32 subtrees, a bit for each that exists, and one for each in which a slot is dirty.
 pub struct Inner<M: Machine> {
     used: u32,
+    dirty: u32,
     children: [Option<Child<M>>; INNER],
 }
 
@@ -47,6 +51,8 @@ pub struct Slots<M: Machine> {
     in_place: [Packed; IN_PLACE as usize],
     used: u64,
     levels: u32,
+    /// A bit for each slot in place that is dirty.
+    dirty: u32,
     root: Option<Child<M>>,
 }
 
@@ -76,6 +82,7 @@ impl<M: Machine> Slots<M> {
             in_place: [Packed::new(Slot::Empty); IN_PLACE as usize],
             used: 0,
             levels: levels_for(pages),
+            dirty: 0,
             root: None,
         }
     }
@@ -223,6 +230,7 @@ impl<M: Machine> Slots<M> {
         let at = index as usize % LEAF;
         let mut leaf = Leaf {
             used: 1 << at,
+            dirty: 0,
             slots: [Packed::default(); LEAF],
         };
         leaf.slots[at] = Packed::new(slot);
@@ -243,6 +251,7 @@ impl<M: Machine> Slots<M> {
     ) -> Result<ZBox<Inner<M>, Frames<M>>, Exhausted<()>> {
         let mut inner = Inner {
             used: 1 << at,
+            dirty: 0,
             children: [const { None }; INNER],
         };
         inner.children[at] = Some(child);
@@ -266,6 +275,7 @@ impl<M: Machine> Slots<M> {
             for place in spare.iter_mut().take(added) {
                 let empty = Inner {
                     used: 1,
+                    dirty: u32::from(self.root.as_ref().is_some_and(Child::is_dirty)),
                     children: [const { None }; INNER],
                 };
                 let inner = zones.inners.alloc(frames, empty);
@@ -329,14 +339,21 @@ impl<M: Machine> Slots<M> {
         if index >= self.reach() {
             return None;
         }
-        Self::next_below(self.root.as_ref()?, index.max(IN_PLACE), self.levels, 0)
+        Self::next_below::<false>(self.root.as_ref()?, index.max(IN_PLACE), self.levels, 0)
     }
 
-    fn next_below(node: &Child<M>, index: u64, level: u32, base: u64) -> Option<(u64, Slot)> {
+    /// The first slot that is not empty, or the first that is dirty.
+    fn next_below<const DIRTY: bool>(
+        node: &Child<M>,
+        index: u64,
+        level: u32,
+        base: u64,
+    ) -> Option<(u64, Slot)> {
         match node {
             Child::Leaf(leaf) => {
                 let from = index.saturating_sub(base) as usize;
-                let left = leaf.used.checked_shr(from as u32).unwrap_or(0);
+                let marked = if DIRTY { leaf.dirty } else { leaf.used };
+                let left = marked.checked_shr(from as u32).unwrap_or(0);
                 if left == 0 {
                     return None;
                 }
@@ -345,7 +362,8 @@ impl<M: Machine> Slots<M> {
             }
             Child::Inner(inner) => {
                 let first = (index.saturating_sub(base) >> shift(level)) as usize;
-                let mut left = inner.used.checked_shr(first as u32).unwrap_or(0);
+                let marked = if DIRTY { inner.dirty } else { inner.used };
+                let mut left = marked.checked_shr(first as u32).unwrap_or(0);
                 let mut at = first;
                 while left != 0 {
                     let skip = left.trailing_zeros();
@@ -353,7 +371,8 @@ impl<M: Machine> Slots<M> {
                     let start = base | (at as u64) << shift(level);
                     if let Some(child) = inner.children.get(at).and_then(Option::as_ref) {
                         let below = level.wrapping_sub(1);
-                        let found = Self::next_below(child, index.max(start), below, start);
+                        let found =
+                            Self::next_below::<DIRTY>(child, index.max(start), below, start);
                         if found.is_some() {
                             return found;
                         }

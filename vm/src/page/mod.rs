@@ -33,7 +33,7 @@ pub enum PageState {
     Held = 3,
     /// In an active queue.
     Active = 4,
-    /// In the inactive queue.
+    /// In the inactive queue of memory without a pager.
     Inactive = 5,
     /// In the speculative queue.
     Speculative = 6,
@@ -41,6 +41,10 @@ pub enum PageState {
     Wired = 7,
     /// The kernel's own: page tables, zone chunks, the zero frame.
     Kernel = 8,
+    /// In the inactive queue of files.
+    InactiveFile = 9,
+    /// In the laundry: pageout has given it to its pager.
+    Laundry = 10,
 }
 
 impl PageState {
@@ -54,6 +58,8 @@ impl PageState {
             6 => Self::Speculative,
             7 => Self::Wired,
             8 => Self::Kernel,
+            9 => Self::InactiveFile,
+            10 => Self::Laundry,
             _ => Self::Boot,
         }
     }

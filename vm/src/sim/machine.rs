@@ -5,6 +5,7 @@
 
 use super::baton;
 use super::hardware::{Counts, Hardware};
+use super::pager::SimPager;
 use super::pmap::{SimFlush, SimPmap, SimReserve};
 use crate::addr::{PageId, Pages, Range, VirtAddr};
 use crate::batch::TlbBatch;
@@ -65,6 +66,16 @@ impl<const SHIFT: u32, const LEAF: u32> SimMachine<SHIFT, LEAF> {
         self.arena.out()
     }
 
+    /// A pager fills a frame: these bytes, then zeros.
+    pub(super) fn fill_busy(&self, page: PageId, bytes: &[u8]) {
+        let hardware = &mut *self.hardware();
+        Self::check_unreachable(hardware, page, "filled by a pager");
+        hardware.frame(page).collected = RefMod::empty();
+        let frame = hardware.bytes(page);
+        frame.fill(0);
+        frame[..bytes.len()].copy_from_slice(bytes);
+    }
+
     fn create(&self, frames: &mut dyn FrameSource, nested: bool) -> Result<SimPmap, Shortage> {
         let root = frames.take().ok_or(Shortage)?;
         let hardware = &mut *self.hardware();
@@ -103,6 +114,7 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
     const NESTING_SIZE: Option<u64> = Some(1 << (SHIFT + Self::LEAF_BITS));
     /// What a last-level table maps, where the test has chosen how much that is.
     const SUPERPAGE_SIZE: Option<u64> = if LEAF == 0 { None } else { Self::NESTING_SIZE };
+    type Pager = SimPager<SHIFT, LEAF>;
     type Pmap = SimPmap;
     type Reserve = SimReserve;
     type Flush = SimFlush;

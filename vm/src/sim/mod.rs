@@ -13,6 +13,7 @@
 //! | `nest` | leaf tables that several address spaces show |
 //! | `audit` | TLBs, page tables and reverse maps, compared |
 //! | `cpu` | the access of a program through a CPU |
+//! | `pager` | a file on a disk whose answers a test gives |
 //! | `baton` | threads of which one runs at a time; a seed picks which |
 //!
 //! A TLB entry stays until a flush names it. So these faults of `vm` show at once, each as a panic that
@@ -27,6 +28,7 @@ mod cpu;
 mod hardware;
 mod machine;
 mod nest;
+mod pager;
 mod pmap;
 mod superpage;
 mod tlb;
@@ -35,4 +37,5 @@ pub use baton::Baton;
 pub use cpu::{Access, SimFault};
 pub use hardware::Counts;
 pub use machine::SimMachine;
+pub use pager::{Asked, SimPager};
 pub use pmap::{SimFlush, SimPmap, SimReserve};

@@ -18,6 +18,7 @@ mod memory_entry;
 mod nest;
 mod objects;
 mod page;
+mod pager;
 mod pmap;
 mod protect;
 mod purgable;
@@ -28,6 +29,7 @@ mod shared;
 mod submap;
 mod superpage;
 mod transfer;
+mod ubc;
 mod wire;
 mod xnu;
 
@@ -193,9 +195,9 @@ impl<const SHIFT: u32, const LEAF: u32> RigOf<SHIFT, LEAF> {
     }
 }
 
-/// Runs `test` in both page sizes; afterwards nothing may be left.
+/// Runs each test in both page sizes; afterwards nothing may be left.
 macro_rules! both {
-    ($(#[$meta:meta])* fn $name:ident($rig:ident, $frames:expr) $body:block) => {
+    ($($(#[$meta:meta])* fn $name:ident($rig:ident, $frames:expr) $body:block)*) => {$(
         $(#[$meta])*
         #[test]
         fn $name() {
@@ -209,6 +211,6 @@ macro_rules! both {
             run::<12>();
             run::<14>();
         }
-    };
+    )*};
 }
 pub(crate) use both;

@@ -5,7 +5,7 @@
 //! the protection nor the page changes under it.
 
 use crate::addr::{PageId, VirtAddr};
-use crate::machine::{Machine, RefMod};
+use crate::machine::Machine;
 use crate::map::{Map, MapState};
 use crate::object::ObjRef;
 use crate::object::shadow::Below;
@@ -16,7 +16,7 @@ use abi::{KernReturn, Protection};
 /// How a piece went.
 enum Piece<M: Machine> {
     Done,
-    /// A busy page: wait at this object and index.
+    /// A page that is busy, or with its pager: wait for it at this object and index.
     Wait(ObjRef<M>, u64),
     /// The page must be brought in first.
     Fault,
@@ -41,7 +41,7 @@ impl<M: Machine> Vm<M> {
             let piece = self.read_piece(&map.read(), VirtAddr(from), part, (into, done))?;
             match piece {
                 Piece::Done => done = done.saturating_add(part),
-                Piece::Wait(object, index) => object.wait_busy(index),
+                Piece::Wait(object, index) => self.wait_page(&object, index)?,
                 Piece::Fault => {}
             }
         }
@@ -75,10 +75,12 @@ impl<M: Machine> Vm<M> {
             (Slot::Resident(page), _) => copy(page),
             (Slot::Busy(_), _) => waits(object, index),
             (Slot::Empty, None) if index >= top.size => Err(KernReturn::MEMORY_ERROR),
+            (Slot::Empty, None) if object.is_paged() => waits(object, index),
             (Slot::Empty, None) => zeros(),
             (Slot::Empty, Some(shadow)) => self.look_below(shadow, index, |below| match below {
                 Below::Page(page, ..) => copy(page),
                 Below::Busy(object, index) => waits(object, index),
+                Below::Paged(object, index) => waits(object, index),
                 Below::Nothing => zeros(),
                 Below::Beyond => Err(KernReturn::MEMORY_ERROR),
             }),
@@ -109,7 +111,7 @@ impl<M: Machine> Vm<M> {
                     done = done.saturating_add(part);
                     continue;
                 }
-                Piece::Wait(object, index) => object.wait_busy(index),
+                Piece::Wait(object, index) => self.wait_page(&object, index)?,
                 Piece::Fault => self.fault(map, VirtAddr(to), Protection::WRITE)?,
             }
         }
@@ -136,7 +138,7 @@ impl<M: Machine> Vm<M> {
                     let part = part_of_page::<M>(to, count.saturating_sub(done));
                     done = done.saturating_add(part);
                 }
-                Piece::Wait(object, index) => object.wait_busy(index),
+                Piece::Wait(object, index) => self.wait_page(&object, index)?,
                 Piece::Fault => self.fault(map, VirtAddr(to), Protection::WRITE)?,
             }
         }
@@ -158,7 +160,7 @@ impl<M: Machine> Vm<M> {
             return Ok(Piece::Fault);
         };
         let index = entry.index(to);
-        let top = object.write();
+        let mut top = object.write();
         match top.slots.get(index) {
             Slot::Empty => Ok(Piece::Fault),
             Slot::Busy(_) => waits(object, index),
@@ -168,10 +170,10 @@ impl<M: Machine> Vm<M> {
                     return Ok(Piece::Fault);
                 }
                 let inside = to.0 & M::PAGE_SIZE.wrapping_sub(1);
-                let (from, page) = ((from, offset as usize), (page, inside as usize));
-                self.machine().copy_bytes(from, page, part as usize);
+                let (from, to) = ((from, offset as usize), (page, inside as usize));
+                self.machine().copy_bytes(from, to, part as usize);
                 record.clear_fetchable();
-                record.mark(RefMod::MODIFIED | RefMod::REFERENCED);
+                self.note_write(object, &mut top, index, page);
                 Ok(Piece::Done)
             }
         }

@@ -151,11 +151,14 @@ impl<M: Machine> Vm<M> {
                     (Slot::Empty, None) if index >= top.size => {
                         return Err(KernReturn::MEMORY_ERROR);
                     }
+                    (Slot::Empty, None) if object.is_paged() => {
+                        (None, Some((object.try_ref(), index)))
+                    }
                     (Slot::Empty, None) => (None, None),
                     (Slot::Empty, Some(shadow)) => {
                         self.look_below(shadow, index, |below| match below {
                             Below::Page(page, ..) => Ok((Some(page), None)),
-                            Below::Busy(object, index) => {
+                            Below::Busy(object, index) | Below::Paged(object, index) => {
                                 Ok((None, Some((object.try_ref(), index))))
                             }
                             Below::Nothing => Ok((None, None)),
@@ -172,7 +175,7 @@ impl<M: Machine> Vm<M> {
                 busy
             };
             if let Some((Ok(object), index)) = busy {
-                object.wait_busy(index);
+                self.wait_page(&object, index)?;
             }
         }
     }

@@ -116,7 +116,7 @@ impl<const SHIFT: u32> System<SHIFT> {
     pub fn finish(mut self) -> Result<(), Failure> {
         self.release_entry();
         self.discard_copy();
-        self.release_file();
+        self.release_file()?;
         self.release_kernel()?;
         for task in self.tasks.drain(..) {
             self.vm.map_terminate(task.map);

@@ -86,7 +86,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             };
         };
         let volatile = known.group.as_ref().is_some_and(|g| g.state.get() != 0);
-        let unsure = volatile || known.over || self.is_doubted(&known.cell);
+        let unsure = volatile || known.over || known.paged || self.is_doubted(&known.cell);
         let holds = known.cell.borrow().iter().any(|byte| *byte != 0);
         if !unsure && holds && told.bits & PRESENT == 0 {
             return wrong("which holds something");

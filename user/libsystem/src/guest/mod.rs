@@ -16,6 +16,7 @@ pub mod mach_host;
 pub mod mach_vm;
 pub mod malloc;
 pub mod mman;
+pub mod mount;
 pub mod panic;
 pub mod process;
 pub mod pthread;

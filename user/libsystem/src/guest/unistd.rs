@@ -129,6 +129,36 @@ pub extern "C" fn fsync(fd: c_int) -> c_int {
 }
 
 #[unsafe(no_mangle)]
+pub extern "C" fn fdatasync(fd: c_int) -> c_int {
+    unix!(SYS_FDATASYNC, fd) as c_int
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn sync() {
+    unix!(SYS_SYNC);
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn symlink(target: *const c_char, path: *const c_char) -> c_int {
+    unix!(SYS_SYMLINK, target, path) as c_int
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chown(path: *const c_char, user: c_uint, group: c_uint) -> c_int {
+    unix!(SYS_CHOWN, path, user, group) as c_int
+}
+
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lchown(path: *const c_char, user: c_uint, group: c_uint) -> c_int {
+    unix!(SYS_LCHOWN, path, user, group) as c_int
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn fchown(fd: c_int, user: c_uint, group: c_uint) -> c_int {
+    unix!(SYS_FCHOWN, fd, user, group) as c_int
+}
+
+#[unsafe(no_mangle)]
 pub extern "C" fn ftruncate(fd: c_int, length: i64) -> c_int {
     unix!(SYS_FTRUNCATE, fd, length) as c_int
 }

@@ -67,7 +67,9 @@ int stat(const char *path, struct stat *to);
 int lstat(const char *path, struct stat *to);
 int fstat(int fd, struct stat *to);
 int chmod(const char *path, mode_t mode);
+int fchmod(int fd, mode_t mode);
 int mkdir(const char *path, mode_t mode);
+int mknod(const char *path, mode_t mode, dev_t device);
 mode_t umask(mode_t mask);
 
 __END_DECLS

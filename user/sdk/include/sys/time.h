@@ -14,6 +14,8 @@ struct timeval {
 };
 
 int gettimeofday(struct timeval *to, void *zone);
+int utimes(const char *path, const struct timeval times[2]);
+int futimes(int fd, const struct timeval times[2]);
 
 __END_DECLS
 

@@ -37,6 +37,10 @@ typedef uint64_t user_addr_t;
 typedef uint64_t user_size_t;
 typedef uint32_t sigset_t;
 
+#define major(device) ((int32_t)(((u_int32_t)(device) >> 24) & 0xff))
+#define minor(device) ((int32_t)((device) & 0xffffff))
+#define makedev(major, minor) ((dev_t)(((major) << 24) | (minor)))
+
 __END_DECLS
 
 #endif

@@ -1,9 +1,11 @@
 //! libSystem's functions by their C names; the headers in user/sdk document them.
 
+use abi::mount::Statfs64;
 use abi::proc::Rusage;
 use abi::region::ZoneInfo;
 use abi::signal::OldAction;
 use abi::stat::{DirentHead, Stat64, Timespec};
+use abi::sysctl::Timeval;
 use abi::termios::Termios;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 
@@ -36,6 +38,28 @@ unsafe extern "C" {
     pub fn readlink(path: *const c_char, buffer: *mut c_char, size: usize) -> isize;
     pub fn stat(path: *const c_char, to: *mut Stat64) -> c_int;
     pub fn lstat(path: *const c_char, to: *mut Stat64) -> c_int;
+    pub fn mkdir(path: *const c_char, mode: u16) -> c_int;
+    pub fn rmdir(path: *const c_char) -> c_int;
+    pub fn unlink(path: *const c_char) -> c_int;
+    pub fn rename(path: *const c_char, new: *const c_char) -> c_int;
+    pub fn link(path: *const c_char, new: *const c_char) -> c_int;
+    pub fn symlink(target: *const c_char, path: *const c_char) -> c_int;
+    pub fn chmod(path: *const c_char, mode: u16) -> c_int;
+    pub fn umask(mask: u16) -> u16;
+    pub fn utimes(path: *const c_char, times: *const Timeval) -> c_int;
+    pub fn lseek(fd: c_int, offset: i64, whence: c_int) -> i64;
+    pub fn ftruncate(fd: c_int, length: i64) -> c_int;
+    pub fn fsync(fd: c_int) -> c_int;
+    pub fn sync();
+    pub fn statfs(path: *const c_char, to: *mut Statfs64) -> c_int;
+    pub fn getfsstat(to: *mut Statfs64, bytes: c_int, flags: c_int) -> c_int;
+    pub fn mount(
+        kind: *const c_char,
+        directory: *const c_char,
+        flags: c_int,
+        data: *mut c_void,
+    ) -> c_int;
+    pub fn unmount(directory: *const c_char, flags: c_int) -> c_int;
     pub fn opendir(path: *const c_char) -> *mut c_void;
     pub fn readdir(dir: *mut c_void) -> *const DirentHead;
     pub fn closedir(dir: *mut c_void) -> c_int;
@@ -54,6 +78,7 @@ unsafe extern "C" {
     pub fn sigaction(signal: c_int, new: *const OldAction, old: *mut OldAction) -> c_int;
     pub fn nanosleep(wanted: *const Timespec, left: *mut Timespec) -> c_int;
     pub fn time(to: *mut i64) -> i64;
+    pub fn gettimeofday(to: *mut Timeval, zone: *mut c_void) -> c_int;
 
     pub fn mmap(
         address: *mut c_void,

@@ -6,6 +6,7 @@ mod c;
 mod cat;
 mod echo;
 mod env;
+mod files;
 mod grep;
 mod heap;
 mod kill;

@@ -12,7 +12,7 @@ use crate::reverse::Slot;
 use crate::tables::{Frame, Reserve, Tables, USER};
 use sync::{Rank, SpinLock, rank};
 use vm::{
-    Account, FrameSource, Machine, Mapping, NotEntered, PageArray, PageId, Pages, Peaks,
+    Account, FrameSource, Machine, Mapping, NoPager, NotEntered, PageArray, PageId, Pages, Peaks,
     Protection, Range, RefMod, Residence, Shortage, TlbBatch, VirtAddr, Wired,
 };
 use zalloc::ChunkMemory;
@@ -97,6 +97,7 @@ impl Sv39 {
 
 impl Machine for Sv39 {
     const PAGE_SHIFT: u32 = PAGE_SHIFT;
+    type Pager = NoPager;
     type Pmap = Pmap;
     type Reserve = Reserve;
     type Flush = Fences;
