@@ -14,7 +14,6 @@ use super::slot::Slot;
 use super::{ObjRef, ObjectRef, ObjectState};
 use crate::addr::PageId;
 use crate::batch::TlbBatch;
-use crate::counters::Event;
 use crate::machine::Machine;
 use crate::pageout::Relief;
 use crate::pager::paging::PagingBox;
