@@ -23,7 +23,7 @@ pub fn on_machine(arch: &'static str) -> Vec<Trial> {
 }
 
 /// A program of e2fsprogs.
-fn tool(name: &str) -> Command {
+pub fn tool(name: &str) -> Command {
     let places = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(name));
     let found = places.into_iter().find(|path| path.is_file());
     Command::new(found.unwrap_or(name.into()))
@@ -50,7 +50,7 @@ fn no_root(arch: &'static str) -> Check {
 }
 
 /// An empty file system.
-fn disk(folder: &Path, name: &str) -> Result<String, std::io::Error> {
+pub fn disk(folder: &Path, name: &str) -> Result<String, std::io::Error> {
     let path = folder.join(name).display().to_string();
     let made = tool("mke2fs")
         .args(["-q", "-t", "ext2", &path, "8M"])
@@ -62,7 +62,7 @@ fn disk(folder: &Path, name: &str) -> Result<String, std::io::Error> {
     }
 }
 
-fn is_clean(path: &str) -> Check {
+pub fn is_clean(path: &str) -> Check {
     let checked = tool("e2fsck").args(["-f", "-n", path]).output()?;
     if checked.status.success() {
         Ok(())

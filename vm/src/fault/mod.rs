@@ -14,7 +14,7 @@ mod prepare;
 mod superpage;
 mod through;
 
-use crate::addr::{Range, VirtAddr};
+use crate::addr::{PageId, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
@@ -249,6 +249,7 @@ impl<M: Machine> Vm<M> {
 
     /// Asks the pager for a page that a fault needs, and for what the entry's behaviour makes worth reading.
     #[cold]
+    #[inline(never)]
     fn page_in_for(
         &self,
         map: &Map<M>,
@@ -462,6 +463,21 @@ impl<M: Machine> Vm<M> {
                 Err(step) => return step,
             },
         };
+        if object.kind != ObjectKind::Anonymous {
+            return self.enter_written(entry, (top, object), (index, page), this);
+        }
+        self.enter(entry, page, OnTop::Yes, object, this)
+    }
+
+    /// The last step of a write for an object that is not plain memory: a file's page is dirty now.
+    #[inline(never)]
+    fn enter_written(
+        &self,
+        entry: &Entry<M>,
+        (top, object): (&mut ObjectState<M>, &ObjRef<M>),
+        (index, page): (u64, PageId),
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
         if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
             self.note_write(object, top, index, page);
         }

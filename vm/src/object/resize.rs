@@ -14,7 +14,6 @@ use super::slot::Slot;
 use super::{ObjRef, ObjectRef, ObjectState};
 use crate::addr::PageId;
 use crate::batch::TlbBatch;
-use crate::counters::Event;
 use crate::machine::Machine;
 use crate::pageout::Relief;
 use crate::pager::paging::PagingBox;
@@ -265,12 +264,9 @@ impl<M: Machine> Vm<M> {
                 return Err(Before::More);
             }
             made = made.saturating_add(1);
-            let (slots, number) = (&mut front.slots, front.number);
             let zero = |machine: &M, page: PageId| machine.zero_page(page);
-            let content = super::ObjectKind::Anonymous.content();
-            let added = self.add_page(content, slots, number, there, zero);
+            let added = self.add_pushed(super::ObjectKind::Anonymous, front, there, zero);
             added.map_err(|NoMemory| Before::Memory)?;
-            self.counters.count(Event::Push);
         }
         Ok(())
     }

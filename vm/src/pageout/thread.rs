@@ -162,6 +162,7 @@ impl<M: Machine> Vm<M> {
 
     /// More is dirty than should be: the thread is to write some.
     #[cold]
+    #[inline(never)]
     pub(crate) fn want_flush(&self) {
         if !self.pageout.flush.swap(true, SeqCst) {
             self.frames.low().wake::<M>();
@@ -175,6 +176,7 @@ impl<M: Machine> Vm<M> {
 
     /// As [`Vm::relieve`], for an operation that brings pages in and may lose them again before it is done.
     #[cold]
+    #[inline(never)]
     pub(crate) fn relieve_within(&self, relief: &mut Relief) -> bool {
         match relief.0.checked_sub(1) {
             None => false,
@@ -189,6 +191,7 @@ impl<M: Machine> Vm<M> {
     /// files, or by waiting for the pageout thread. Answers whether what failed is worth another try. No
     /// spin lock may be held, and no lock that a pager takes.
     #[cold]
+    #[inline(never)]
     pub(crate) fn relieve(&self) -> bool {
         if self.purge_any() || self.take_back_clean(SOME).0 != 0 {
             return true;

@@ -84,6 +84,7 @@ impl<M: Machine> Vm<M> {
         }
     }
 
+    #[inline(never)]
     fn notice_paged(&self, object: &ObjRef<M>, state: &ObjectState<M>, paging: &Paging<M>) {
         let (mapped, ended) = (state.is_mapped(paging), state.refs == 0);
         let mut first = self.notices.first.lock();

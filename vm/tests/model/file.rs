@@ -170,8 +170,24 @@ impl<const SHIFT: u32> System<SHIFT> {
         })
     }
 
+    /// If a page of the file is in doubt, now it is known.
+    fn learn_file(&mut self, page: u64) -> Result<(), Failure> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let cell = file.cells.get(page as usize).cloned();
+        let Some(cell) = cell.filter(|cell| self.is_doubted(cell)) else {
+            return Ok(());
+        };
+        let mut seen = vec![1; 1 << SHIFT];
+        let read = self.vm.object_read(&file.object, page << SHIFT, &mut seen);
+        read.map_err(|error| format!("read: {error:?}"))?;
+        self.learn(&cell, &seen, None)
+    }
+
     /// Bytes are written into one page.
     pub fn write_file(&mut self, page: u64, from: u64, value: u8) -> Result<Outcome, Failure> {
+        self.learn_file(page)?;
         let Some(file) = &self.file else {
             return Ok(Outcome::Agreed);
         };
@@ -198,6 +214,7 @@ impl<const SHIFT: u32> System<SHIFT> {
 
     /// All of the file, and what is beyond its end.
     pub fn read_file(&mut self) -> Result<Outcome, Failure> {
+        (0..LONGEST).try_for_each(|page| self.learn_file(page))?;
         let Some(file) = &self.file else {
             return Ok(Outcome::Agreed);
         };
