@@ -108,7 +108,7 @@ impl<M: Machine> Vm<M> {
 
     /// Tells pagers what there is to tell. No lock is held; may sleep.
     #[inline]
-    pub(crate) fn tell_pagers(&self) {
+    pub fn tell_pagers(&self) {
         if self.notices.any.load(Acquire) {
             self.tell_all();
         }
