@@ -151,7 +151,7 @@ pub fn open(path: &[u8], flags: u32) -> Result<Shared<OpenFile>, Errno> {
 
 /// Lets go of all vnodes that nobody uses.
 pub fn drain() {
-    // Pagers hear of mappings that are gone when somebody has the time.
-    vm().tell_pagers();
+    // Pagers hear of mappings that are gone when somebody has the time: perhaps now, on another CPU.
+    vm().tell_pagers_all();
     tree().each(Mount::drain);
 }

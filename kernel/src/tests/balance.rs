@@ -32,6 +32,7 @@ impl Balance {
     /// Counts. The machine is quiet.
     pub fn take() -> Self {
         let vm = vm();
+        crate::pageout::settle();
         stack::drain();
         crate::files::drain();
         vm.zone_registry().gc(vm.frames());

@@ -209,6 +209,7 @@ fn plan(cases: &[Case<'_>], seed: u64) {
 
 /// Recounts everything; the machine is quiet.
 fn audit() -> Outcome {
+    crate::pageout::settle();
     match vm().audit() {
         Ok(_) => Ok(()),
         Err(error) => {

@@ -109,6 +109,11 @@ impl<M: Machine> Vm<M> {
         M::block();
     }
 
+    /// Whether the pageout thread waits, or there is none: it works on nothing.
+    pub fn pageout_waits(&self) -> bool {
+        !self.pageout.runs.load(SeqCst) || self.frames.low().asleep.load(SeqCst)
+    }
+
     /// One round: takes pages back until as many are free as should be, writes what is dirty over the limit,
     /// tells pagers what there is to tell. Answers how many pages it took. No lock is held; it waits for
     /// pagers, and whoever waits for memory waits for it.

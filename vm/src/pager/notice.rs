@@ -19,7 +19,13 @@ use sync::SpinLock;
 pub(crate) struct Notices<M: Machine> {
     /// Looked at without the lock: whether there are any.
     any: AtomicBool,
-    first: SpinLock<M, NoticeRank, Option<ObjRef<M>>>,
+    list: SpinLock<M, NoticeRank, List<M>>,
+}
+
+struct List<M: Machine> {
+    first: Option<ObjRef<M>>,
+    /// Threads that tell one of those that were in the list.
+    telling: u32,
 }
 
 /// What a pager has been told.
@@ -62,7 +68,10 @@ impl<M: Machine> Notices<M> {
     pub(crate) const fn new() -> Self {
         Self {
             any: AtomicBool::new(false),
-            first: SpinLock::new(None),
+            list: SpinLock::new(List {
+                first: None,
+                telling: 0,
+            }),
         }
     }
 }
@@ -87,7 +96,7 @@ impl<M: Machine> Vm<M> {
     #[inline(never)]
     fn notice_paged(&self, object: &ObjRef<M>, state: &ObjectState<M>, paging: &Paging<M>) {
         let (mapped, ended) = (state.is_mapped(paging), state.refs == 0);
-        let mut first = self.notices.first.lock();
+        let mut list = self.notices.list.lock();
         let mut known = paging.known();
         if known.told.listed || (known.told.mapped, known.told.ended) == (mapped, ended) {
             return;
@@ -95,9 +104,9 @@ impl<M: Machine> Vm<M> {
         // Without a reference more there are 2³¹ of them, and the object does not end.
         let Ok(again) = object.try_ref() else { return };
         known.told.listed = true;
-        known.next = first.replace(again);
+        known.next = list.first.replace(again);
         self.notices.any.store(true, Release);
-        drop((known, first));
+        drop((known, list));
         self.want_telling();
     }
 
@@ -114,24 +123,41 @@ impl<M: Machine> Vm<M> {
         }
     }
 
+    /// The same, and waits until others have told what they were about to tell. No lock is held.
+    pub fn tell_pagers_all(&self) {
+        loop {
+            self.tell_pagers();
+            let list = self.notices.list.lock();
+            if list.telling == 0 {
+                return;
+            }
+            sync::block::<M, _>(sync::Event::of(&self.notices), list);
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn tell_all(&self) {
         loop {
             let object = {
-                let mut first = self.notices.first.lock();
-                let Some(object) = first.take() else {
+                let mut list = self.notices.list.lock();
+                let Some(object) = list.first.take() else {
                     self.notices.any.store(false, Release);
                     return;
                 };
                 if let Some(paging) = &object.paging {
                     let mut known = paging.known();
                     known.told.listed = false;
-                    *first = known.next.take();
+                    list.first = known.next.take();
                 }
+                list.telling = list.telling.saturating_add(1);
                 object
             };
             self.tell(&object);
+            drop(object);
+            let mut list = self.notices.list.lock();
+            list.telling = list.telling.saturating_sub(1);
+            M::wakeup(sync::Event::of(&self.notices));
         }
     }
 
