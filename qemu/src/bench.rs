@@ -5,6 +5,7 @@
 //! several CPUs gain (`smp`).
 
 pub mod boot;
+mod disk;
 mod first_light;
 mod locks;
 pub mod rounds;
@@ -118,7 +119,9 @@ fn linux(options: &BenchOptions) -> Result<u8, Failure> {
 
 /// Boots the benchmarks and collects their figures; `groups` are names with spaces between, or nothing for all.
 fn measure(arch: Arch, groups: &str) -> Result<Vec<Figure>, Failure> {
-    let machine = machine(arch, MEMORY, 1, Clock::Instructions)?;
+    let folder = project::run_folder()?;
+    let mut machine = machine(arch, MEMORY, 1, Clock::Instructions)?;
+    machine.disks.push(disk::make(folder.path())?);
     let said = boot::run(&machine, Flavor::Release, &format!("bench {groups}"), LIMIT)?;
     let mut figures = said.figures;
     figures.extend(said.text.lines().filter_map(figure));
