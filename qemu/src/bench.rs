@@ -28,7 +28,7 @@ const MEMORY: &str = "512M";
 const LIMIT: Duration = Duration::from_secs(3600);
 
 /// What the peer's script does: its kernels, its program, the counted runs, `figures.json` anew.
-const LINUX_STEPS: [&str; 5] = ["fetch", "build", "main", "bootcount", "figures"];
+const LINUX_STEPS: [&str; 6] = ["fetch", "build", "main", "disk", "bootcount", "figures"];
 
 /// One measured figure.
 #[derive(Clone, Debug, PartialEq)]

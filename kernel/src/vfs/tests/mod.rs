@@ -60,6 +60,21 @@ impl Store for Memory {
         object.lock().unwrap()[offset..offset + from.len()].copy_from_slice(from);
         Ok(())
     }
+    /// A program whose memory ends at byte 100 of every call, and whose bytes are all 9.
+    fn read_to(
+        object: &Self::Object,
+        offset: u64,
+        to: ProgramBytes,
+        _: Ahead,
+    ) -> Result<u64, Errno> {
+        let there = object.lock().unwrap().len() as u64 - offset;
+        Ok(to.length.min(100).min(there))
+    }
+    fn write_from(object: &Self::Object, offset: u64, from: ProgramBytes) -> Result<u64, Errno> {
+        let (offset, count) = (offset as usize, from.length.min(100));
+        object.lock().unwrap()[offset..offset + count as usize].fill(9);
+        Ok(count)
+    }
     fn sync(_: &Self::Object) -> Result<(), Errno> {
         Ok(())
     }
