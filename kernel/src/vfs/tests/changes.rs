@@ -19,6 +19,36 @@ fn files_grow_and_shrink_and_holes_are_zero() {
 }
 
 #[test]
+fn a_write_that_stops_early_ends_the_file_there() {
+    let tree = empty();
+    let file = make(&tree, "/f", What::File).unwrap();
+    let bytes = |length| ProgramBytes { at: 0, length };
+    assert_eq!(file.write_from(None, bytes(0)), Ok((0, 0)));
+    assert_eq!(file.write_from(None, bytes(250)), Ok((0, 100)));
+    assert_eq!(file.write_from(Some(150), bytes(250)), Ok((150, 100)));
+    assert_eq!(
+        contents(&file),
+        [vec![9; 100], vec![0; 50], vec![9; 100]].concat()
+    );
+    assert_eq!(file.write_from(Some(10), bytes(250)), Ok((10, 100)));
+    assert_eq!(file.size(), 250);
+    assert_eq!(file.write_from(Some(u64::MAX), bytes(1)), Err(Errno::EFBIG));
+    // A program has the bytes up to the end, or to where its memory ends.
+    let read = |from, length| file.read_to(from, bytes(length), Ahead::Default);
+    assert_eq!(
+        [
+            read(0, 20),
+            read(0, 250),
+            read(240, 20),
+            read(250, 20),
+            read(300, 20)
+        ]
+        .map(Result::unwrap),
+        [20, 100, 10, 0, 0]
+    );
+}
+
+#[test]
 fn what_a_mapping_wrote_beyond_the_end_never_shows() {
     let tree = empty();
     let file = make(&tree, "/f", What::File).unwrap();
