@@ -40,4 +40,4 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Bytes of the stack that `kernel_main` starts on.
 pub const BOOT_STACK_SIZE: usize = 64 * 1024;
 /// Usable bytes below which the machine refuses to start.
-pub const MINIMUM_MEMORY: u64 = 24 * 1024 * 1024;
+pub const MINIMUM_MEMORY: u64 = 16 * 1024 * 1024;

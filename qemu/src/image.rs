@@ -20,7 +20,7 @@ use std::time::SystemTime;
 /// Bytes of a block.
 const BLOCK: u64 = 4096;
 /// Bytes that are free in an image.
-const FREE: u64 = 4 << 20;
+const FREE: u64 = 2 << 20;
 /// Files that can still be made.
 const FREE_FILES: u64 = 512;
 /// Images that are kept.

@@ -2,6 +2,8 @@
 //!
 //! Owns nothing; it calls the command as a person would and looks at what came out.
 
+#[path = "contract/endurance.rs"]
+mod endurance;
 #[path = "contract/files.rs"]
 mod files;
 
@@ -326,6 +328,7 @@ fn main() {
     for arch in ["x86_64", "aarch64"] {
         trials.extend(on_machine(arch));
         trials.extend(files::on_machine(arch));
+        trials.extend(endurance::on_machine(arch));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -14,6 +14,9 @@ const PERIOD: u64 = 5 * SECOND;
 /// Looks between two sweeps.
 const SWEEP: u32 = 12;
 
+/// Vnodes of one mount from which on it sweeps at every look.
+const CROWD: u32 = 1024;
+
 /// What the flusher waits for: nobody ever wakes it.
 static EVENT: u8 = 0;
 
@@ -40,7 +43,7 @@ fn flush() {
         tree().each(|mount| {
             // The pager and the disk have said what failed; it stays dirty, and is tried again.
             let _ = mount.sync();
-            if looks.is_multiple_of(SWEEP) {
+            if looks.is_multiple_of(SWEEP) || mount.files_in_use() > CROWD {
                 mount.sweep();
             }
         });

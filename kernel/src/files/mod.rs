@@ -22,6 +22,7 @@ pub use pager::FilePager;
 pub use store::{FileObject, ObjectStore};
 
 use crate::block::special;
+use crate::memory::vm;
 use crate::shared::{NoMemory, Shared, try_bytes};
 use crate::vfs::path::{Parent, Path};
 use crate::vfs::{Access, Body, MemoryFs, Mount, New, System, Tree, Vnode, attributes};
@@ -150,5 +151,7 @@ pub fn open(path: &[u8], flags: u32) -> Result<Shared<OpenFile>, Errno> {
 
 /// Lets go of all vnodes that nobody uses.
 pub fn drain() {
+    // Pagers hear of mappings that are gone when somebody has the time.
+    vm().tell_pagers();
     tree().each(Mount::drain);
 }

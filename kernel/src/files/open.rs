@@ -4,13 +4,12 @@
 //! own: descriptors (`descriptors`), the file tree (`vfs`).
 //!
 //! No lock is held while a fault on a program's memory is resolved. A file's bytes go straight between its pages and
-//! the program's as long as those are there; all others, and those at a page that is not, through a buffer on the
-//! kernel stack.
+//! the program's as long as those are there; all others, and those at a page that is not, through a buffer.
 
 use super::pipe::{Blocks, End, Side};
 use super::shm::Segment;
 use super::{Device, Node};
-use crate::shared::{NoMemory, Shared};
+use crate::shared::{NoMemory, Shared, try_zeroed};
 use crate::syscall::Failure;
 use crate::user_memory::{get_bytes, put_bytes};
 use crate::vfs::store::{Ahead, ProgramBytes};
@@ -23,6 +22,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 const CHUNK: usize = 2048;
 /// Fewer bytes of a file go through the buffer: to hold its pages costs more than to copy them twice.
 const STRAIGHT: u64 = 256;
+/// Bytes of the buffer on the heap.
+const LARGE: usize = 16384;
 /// Requests up to so many bytes use a small buffer, which is cheaper to clear.
 const SMALL: usize = 16;
 
@@ -188,11 +189,7 @@ impl OpenFile {
 
     #[inline(never)]
     fn read_part(&self, to: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
-        if length <= SMALL as u64 {
-            self.read_by(&mut [0; SMALL], to, length, at)
-        } else {
-            self.read_by(&mut [0; CHUNK], to, length, at)
-        }
+        with_buffer(length, |buffer| self.read_by(buffer, to, length, at))
     }
 
     /// The part of a file that a call is about. What has no place of its own takes the offset's, and moves it at
@@ -348,11 +345,7 @@ impl OpenFile {
 
     #[inline(never)]
     fn write_part(&self, from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
-        if length <= SMALL as u64 {
-            self.write_by(&mut [0; SMALL], from, length, at)
-        } else {
-            self.write_by(&mut [0; CHUNK], from, length, at)
-        }
+        with_buffer(length, |buffer| self.write_by(buffer, from, length, at))
     }
 
     fn write_by(&self, buffer: &mut [u8], from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
@@ -406,6 +399,20 @@ impl OpenFile {
             },
         }
     }
+}
+
+/// Calls `work` with a buffer for `length` bytes, or for a part of them: the larger the buffer, the fewer times a file
+/// is asked, and the more memory is cleared first.
+fn with_buffer<T>(length: u64, work: impl FnOnce(&mut [u8]) -> T) -> T {
+    if length <= SMALL as u64 {
+        return work(&mut [0; SMALL]);
+    }
+    if length >= LARGE as u64
+        && let Ok(mut buffer) = try_zeroed(LARGE)
+    {
+        return work(&mut buffer);
+    }
+    work(&mut [0; CHUNK])
 }
 
 /// What one call reads or writes.

@@ -164,7 +164,9 @@ impl State {
         let count = self.count.min(into.len());
         let to_end = count.min(CAPACITY - self.first);
         into[..to_end].copy_from_slice(&self.bytes[self.first..self.first + to_end]);
-        into[to_end..count].copy_from_slice(&self.bytes[..count - to_end]);
+        if to_end < count {
+            into[to_end..count].copy_from_slice(&self.bytes[..count - to_end]);
+        }
         self.first = (self.first + count) % CAPACITY;
         self.count -= count;
         count
@@ -175,7 +177,9 @@ impl State {
         let at = (self.first + self.count) % CAPACITY;
         let to_end = count.min(CAPACITY - at);
         self.bytes[at..at + to_end].copy_from_slice(&from[..to_end]);
-        self.bytes[..count - to_end].copy_from_slice(&from[to_end..count]);
+        if to_end < count {
+            self.bytes[..count - to_end].copy_from_slice(&from[to_end..count]);
+        }
         self.count += count;
         count
     }

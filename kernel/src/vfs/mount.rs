@@ -220,6 +220,11 @@ impl<S: Store> Mount<S> {
         self.inodes.fetch_sub(1, Ordering::Release);
     }
 
+    /// Files that are known: with a vnode, or mapped after their last name went.
+    pub fn files_in_use(&self) -> u32 {
+        self.inodes.load(Ordering::Relaxed)
+    }
+
     /// Takes a vnode out of the table if nobody has it but the table and the caller, who has `mine`
     /// references.
     pub(super) fn forget(node: &Shared<Vnode<S>>, mine: usize) {

@@ -40,7 +40,7 @@ impl<M: Machine> Vm<M> {
         }
         audit.dirty = audit.dirty.saturating_add(dirty);
         if !paging.is_quiet() {
-            let what = "I-PAGER-1: a request has not ended, or a pager was not told";
+            let what = "I-PAGER-1: a request has not ended";
             audit.fail(what, object.serial);
         }
     }

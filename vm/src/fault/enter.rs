@@ -181,7 +181,7 @@ impl<M: Machine> Vm<M> {
             return self.enter_apart(entry, page, on_top, object, this);
         }
         let mapping = self.mapping(entry, this.access, on_top, ObjectKind::Anonymous, page);
-        if mapping.account == Account::External {
+        if on_top == OnTop::No && mapping.account == Account::External {
             self.use_speculative(page);
         }
         self.enter_page(page, mapping, this)

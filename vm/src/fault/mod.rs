@@ -14,7 +14,7 @@ mod prepare;
 mod superpage;
 mod through;
 
-use crate::addr::{Range, VirtAddr};
+use crate::addr::{PageId, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
@@ -25,6 +25,7 @@ use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, ObjectKind, ObjectState};
+use crate::pageout::Relief;
 use crate::pager::{Ahead, PagerError, page_in::Wanted};
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
@@ -175,10 +176,11 @@ impl<M: Machine> Vm<M> {
         if let Step::Done = step {
             return Ok(());
         }
+        let mut relief = Relief::new();
         let result = loop {
             match step {
                 Step::Done => break Ok(()),
-                Step::Failed(FaultError::Shortage) if self.relieve() => {}
+                Step::Failed(FaultError::Shortage) if self.relieve_within(&mut relief) => {}
                 Step::Failed(error) => break Err(error),
                 // The try has made way before it unlocked the map.
                 Step::Occupied | Step::Covers(..) | Step::Hides(..) | Step::Again => {
@@ -205,7 +207,7 @@ impl<M: Machine> Vm<M> {
                     }
                     match self.snapshot(&object, index) {
                         Ok(made) => kept.snapshot = made,
-                        Err(NoMemory) if self.relieve() => {}
+                        Err(NoMemory) if self.relieve_within(&mut relief) => {}
                         Err(NoMemory) => {
                             self.shortage();
                             break Err(FaultError::Shortage);
@@ -214,7 +216,7 @@ impl<M: Machine> Vm<M> {
                 }
                 Step::Push(object, index) => {
                     if let Err(NoMemory) = self.push(&object, index)
-                        && !self.relieve()
+                        && !self.relieve_within(&mut relief)
                     {
                         self.shortage();
                         break Err(FaultError::Shortage);
@@ -229,7 +231,7 @@ impl<M: Machine> Vm<M> {
                     self.counters.count(Event::Retry);
                     let machine = self.machine();
                     let filled = machine.pmap_refill(pmap, at, &mut reserve, &mut self.tables());
-                    if filled.is_err() && !self.relieve() {
+                    if filled.is_err() && !self.relieve_within(&mut relief) {
                         self.shortage();
                         break Err(FaultError::Shortage);
                     }
@@ -247,6 +249,7 @@ impl<M: Machine> Vm<M> {
 
     /// Asks the pager for a page that a fault needs, and for what the entry's behaviour makes worth reading.
     #[cold]
+    #[inline(never)]
     fn page_in_for(
         &self,
         map: &Map<M>,
@@ -460,6 +463,21 @@ impl<M: Machine> Vm<M> {
                 Err(step) => return step,
             },
         };
+        if object.kind != ObjectKind::Anonymous {
+            return self.enter_written(entry, (top, object), (index, page), this);
+        }
+        self.enter(entry, page, OnTop::Yes, object, this)
+    }
+
+    /// The last step of a write for an object that is not plain memory: a file's page is dirty now.
+    #[inline(never)]
+    fn enter_written(
+        &self,
+        entry: &Entry<M>,
+        (top, object): (&mut ObjectState<M>, &ObjRef<M>),
+        (index, page): (u64, PageId),
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
         if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
             self.note_write(object, top, index, page);
         }

@@ -21,6 +21,7 @@ use crate::machine::Machine;
 use crate::object::copy::CopyStop;
 use crate::object::shadow::DEPTH_LIMIT;
 use crate::object::{ObjRef, ObjectKind, Shadow};
+use crate::pageout::Relief;
 use crate::vm::Vm;
 use abi::{KernReturn, Protection};
 
@@ -74,6 +75,7 @@ impl<M: Machine> Vm<M> {
             &mut TlbBatch<'_, M>,
         ) -> Result<(), Blocked<M>>,
     ) -> Result<(), KernReturn> {
+        let mut relief = Relief::new();
         loop {
             let mut wait = None;
             let mut batch = self.frames.batch();
@@ -92,7 +94,8 @@ impl<M: Machine> Vm<M> {
             }
             self.frames.finish(batch);
             match wait {
-                None if done == Err(KernReturn::RESOURCE_SHORTAGE) && self.relieve() => {}
+                None if done == Err(KernReturn::RESOURCE_SHORTAGE)
+                    && self.relieve_within(&mut relief) => {}
                 None => return done,
                 Some((object, index)) => self.wait_page(&object, index)?,
             }
@@ -132,16 +135,12 @@ impl<M: Machine> Vm<M> {
         spare: &mut Spare<M>,
         dropped: &mut Removed<M>,
     ) -> Result<Copies<M>, Blocked<M>> {
-        let mut pieces = 0usize;
-        state.visit_inside(range, |_, _, inner| {
-            pieces = pieces.saturating_add(usize::from(inner.is_some()));
-            None::<()>
-        });
         let mut copies = Copies::default();
-        if pieces == 0 {
+        let entries = state.entries_for_copies(range);
+        if entries == 0 {
             return Ok(copies);
         }
-        spare.require(pieces.saturating_mul(3).saturating_add(state.clips(range)))?;
+        spare.require(entries)?;
         let stop = state.visit_inside(range, |entry, _, inner| {
             let planned = self.plan_piece(entry, inner?, within);
             let planned = planned.and_then(|piece| Ok(piece.map(|p| spare.take(p)).transpose()?));
@@ -246,6 +245,21 @@ impl<M: Machine> Vm<M> {
             }
             state.tree.insert(new);
             self.counters.count(Event::CopyUp);
+        }
+    }
+}
+
+impl<M: Machine> MapState<M> {
+    /// Spare entries that a plan for `range` and its carrying out need: 0 if no submap shows anything.
+    pub(crate) fn entries_for_copies(&self, range: Range) -> usize {
+        let mut pieces = 0usize;
+        self.visit_inside(range, |_, _, inner| {
+            pieces = pieces.saturating_add(usize::from(inner.is_some()));
+            None::<()>
+        });
+        match pieces {
+            0 => 0,
+            _ => pieces.saturating_mul(3).saturating_add(self.clips(range)),
         }
     }
 }

@@ -239,6 +239,7 @@ impl<M: Machine> Vm<M> {
         });
         self.dispose(removed, &mut batch);
         self.frames.finish(batch);
+        self.tell_pagers();
         result
     }
 

@@ -27,6 +27,7 @@ pub mod named;
 pub(crate) mod nest;
 pub mod objects;
 pub mod place;
+mod prot_copy;
 pub mod protect;
 pub mod purgable;
 pub mod query;

@@ -4,14 +4,12 @@
 //! table; that is the fault's. A raised protection changes no mapping here (I-PTE-1).
 //! Locks: the map alone, until a lowered protection holds on every CPU (I-TLB-3).
 
-use super::copy_up::{Blocked, abandon};
-use super::enter::CopyMode;
+use super::copy_up::{Blocked, Copies, abandon};
 use super::entry::Entry;
 use super::{Map, MapState};
 use crate::addr::{Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::Machine;
-use crate::object::copy::CopyStop;
 use crate::sanitize::{self, RangeError, Realign, UserAddr, UserInherit, UserProt, UserSize};
 use crate::vm::Vm;
 use abi::prot::VM_PROT_COPY;
@@ -76,29 +74,41 @@ impl<M: Machine> Vm<M> {
             state.check_frozen()?;
             let range = state.whole(range);
             state.check_protect(range, change, allowed)?;
-            let copies = if state.tree.has_submaps() && change.makes_writable() {
-                Some(self.plan_copies(&state, (range, range), spare, dropped)?)
+            let takes_up = state.tree.has_submaps() && change.makes_writable();
+            let mut entries = if change.copy {
+                state.shared_in(range)
             } else {
-                None
+                0
             };
-            let mut ready = state.clip(self, map, range, spare).map_err(Blocked::from);
-            if ready.is_ok() && change.copy {
-                ready = self.copy_range(&mut state, range).map_err(Blocked::from);
+            if takes_up {
+                entries = entries.saturating_add(state.entries_for_copies(range));
             }
-            if ready.is_err() {
-                copies
-                    .into_iter()
-                    .for_each(|copies| abandon(copies, dropped));
-                state.simplify_range(self, range);
-                return ready;
+            spare.require(entries.saturating_add(state.clips(range)))?;
+            let copies = match takes_up {
+                true => self.plan_copies(&state, (range, range), spare, dropped)?,
+                false => Copies::default(),
+            };
+            let mut private = state
+                .clip(self, map, range, spare)
+                .map_err(Blocked::from)
+                .map(|()| None);
+            if private.is_ok() && change.copy {
+                private = self.plan_private(&state, range, spare, dropped).map(Some);
             }
-            if let Some(copies) = copies {
-                self.commit_copies(map, &mut state, copies, spare, dropped, batch);
-            }
+            let private = match private {
+                Ok(private) => private,
+                Err(stop) => {
+                    abandon(copies, dropped);
+                    state.simplify_range(self, range);
+                    return Err(stop);
+                }
+            };
+            self.commit_copies(map, &mut state, copies, spare, dropped, batch);
             if state.tree.has_submaps() {
                 self.unnest(map, range, batch);
             }
-            if change.copy {
+            if let Some(private) = private {
+                self.commit_private(map, &mut state, range, private, dropped);
                 // What was mapped is found again, without write permission.
                 self.machine().pmap_remove(self.pmap(map), range, batch);
             }
@@ -119,9 +129,6 @@ impl<M: Machine> Vm<M> {
     ) {
         let pmap = self.pmap(map);
         state.tree.visit_mut(range, |entry| {
-            if change.copy {
-                entry.attributes.max |= Protection::WRITE;
-            }
             let old = entry.attributes.protection;
             let new = match change.set_max {
                 SetMax::No => change.protection,
@@ -135,45 +142,6 @@ impl<M: Machine> Vm<M> {
                 self.machine().pmap_protect(pmap, entry.range(), new, batch);
             }
         });
-    }
-
-    /// `VM_PROT_COPY`: the range shows private memory from now on, which may become writable.
-    fn copy_range(&self, state: &mut MapState<M>, range: Range) -> Result<(), CopyStop<M>> {
-        let mut stop = None;
-        state.tree.visit_mut(range, |entry| {
-            if stop.is_some() || entry.submap.is_some() {
-                return;
-            }
-            let shared = entry.object.as_ref().is_some_and(|o| o.read().true_share);
-            if !shared {
-                // Memory that is shared for reading: copied when written.
-                let alone = match &entry.object {
-                    None => true,
-                    Some(object) => object.read().is_exclusive() || !object.read().aliased,
-                };
-                entry.needs_copy |= !alone;
-            } else if let Some(object) = &entry.object {
-                match self.copy_part(object, entry.part()) {
-                    Err(error) => {
-                        stop = Some(error);
-                    }
-                    Ok(copied) => {
-                        let mut batch = self.frames.batch();
-                        if let Some(old) = entry.object.replace(copied.object) {
-                            self.release_object(old, &mut batch);
-                        }
-                        entry.offset = copied.offset;
-                        entry.needs_copy = copied.mode == CopyMode::Private;
-                        entry
-                            .attributes
-                            .flags
-                            .remove(super::entry::EntryFlags::SHARED);
-                        self.frames.finish(batch);
-                    }
-                }
-            }
-        });
-        stop.map_or(Ok(()), Err)
     }
 
     /// `mach_vm_inherit`. Holes are skipped.

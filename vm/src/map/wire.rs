@@ -264,6 +264,11 @@ impl<M: Machine> Vm<M> {
         if entry.attributes.flags.contains(EntryFlags::ZERO_WIRED) {
             self.zero_pages(entry);
         }
+        self.end_wirings(map, entry);
+    }
+
+    /// The same for an entry that stays: its pages keep what they hold.
+    pub(super) fn end_wirings(&self, map: &Map<M>, entry: &mut Entry<M>) {
         (entry.wired, entry.user_wired) = (0, 0);
         self.unwire_pages(map, entry);
     }

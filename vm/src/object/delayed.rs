@@ -308,17 +308,27 @@ impl<M: Machine> Vm<M> {
             };
             if state.slots.get(at) == Slot::Empty {
                 let fill = |machine: &M, to| machine.copy_page(page, to);
-                self.add_page(
-                    copy.kind.content(),
-                    &mut state.slots,
-                    state.number,
-                    at,
-                    fill,
-                )?;
-                self.counters.count(Event::Push);
+                self.add_pushed(copy.kind, state, at, fill)?;
             }
             return Ok(());
         }
+    }
+
+    /// A page more for a locked copy object. If that has a copy object itself, it is owed to that one.
+    pub(super) fn add_pushed(
+        &self,
+        kind: ObjectKind,
+        state: &mut ObjectState<M>,
+        at: u64,
+        fill: impl FnOnce(&M, PageId),
+    ) -> Result<(), NoMemory> {
+        let (slots, number) = (&mut state.slots, state.number);
+        let page = self.add_page(kind.content(), slots, number, at, fill)?;
+        if state.copy.is_some() {
+            self.frames.pages().get(page).set_owed();
+        }
+        self.counters.count(Event::Push);
+        Ok(())
     }
 
     /// Gives a copy object all that it shows from its original, and ends their connection: nothing is
@@ -358,9 +368,11 @@ impl<M: Machine> Vm<M> {
         let offset = front.shadow.as_ref().map_or(0, |shadow| shadow.offset);
         let deeper = self.below_again(state, offset)?;
         let end = state.size.saturating_sub(offset);
-        if deeper.is_none() && front.slots.next(end).is_none() {
-            // What lies beyond the original's end stays beyond.
-            front.size = front.size.min(end);
+        if deeper.is_none() {
+            // What lies beyond the original's end, and was not cut off it, stays beyond.
+            let last = front.slots.range(0, u64::MAX).last();
+            let own = last.map_or(0, |(index, _)| index.saturating_add(1));
+            front.size = front.size.min(end.max(own));
         }
         (front.receives, front.line, state.copy) = (false, 0, None);
         front.shadow = deeper;

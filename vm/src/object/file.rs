@@ -11,6 +11,7 @@ use super::{CopyStrategy, ObjRef, ObjectKind, ObjectRef};
 use crate::addr::PageId;
 use crate::fault::FaultError;
 use crate::machine::{CacheMode, Machine, RefMod};
+use crate::pageout::Relief;
 use crate::pager::paging::Paging;
 use crate::pager::{Ahead, Pager, page_in::Wanted};
 use crate::vm::Vm;
@@ -224,19 +225,21 @@ impl<M: Machine> Vm<M> {
     ) -> Result<(), FaultError> {
         let mut offset = offset;
         let mut rest = from;
+        let mut relief = Relief::new();
         while !rest.is_empty() {
             let inside = offset & M::PAGE_SIZE.wrapping_sub(1);
             let room = M::PAGE_SIZE.wrapping_sub(inside) as usize;
             let (part, after) = rest.split_at(room.min(rest.len()));
             let index = offset >> M::PAGE_SHIFT;
             match self.write_part(&object.0, index, inside as usize, part) {
-                Err(FaultError::Shortage) if self.relieve() => continue,
+                Err(FaultError::Shortage) if self.relieve_within(&mut relief) => continue,
                 Err(FaultError::Shortage) => {
                     self.shortage();
                     return Err(FaultError::Shortage);
                 }
                 written => written?,
             }
+            relief = Relief::new();
             rest = after;
             offset = offset.saturating_add(part.len() as u64);
         }

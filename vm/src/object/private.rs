@@ -10,6 +10,7 @@ use super::{CopyStrategy, ObjRef, ObjectKind};
 use crate::counters::Event;
 use crate::machine::Machine;
 use crate::map::enter::CopyMode;
+use crate::pageout::Relief;
 use crate::vm::Vm;
 use abi::KernReturn;
 
@@ -102,10 +103,12 @@ impl<M: Machine> Vm<M> {
     }
 
     fn new_copy_waiting(&self, source: &ObjRef<M>, part: Part) -> Result<Copied<M>, KernReturn> {
+        let mut relief = Relief::new();
         loop {
             match self.copy_part(source, part) {
                 Ok(copied) => return Ok(copied),
-                Err(CopyStop::Code(KernReturn::RESOURCE_SHORTAGE)) if self.relieve() => {}
+                Err(CopyStop::Code(KernReturn::RESOURCE_SHORTAGE))
+                    if self.relieve_within(&mut relief) => {}
                 Err(CopyStop::Code(code)) => return Err(code),
                 Err(CopyStop::Wait(object, index)) => self.wait_page(&object, index)?,
             }

@@ -14,8 +14,8 @@ use super::slot::Slot;
 use super::{ObjRef, ObjectRef, ObjectState};
 use crate::addr::PageId;
 use crate::batch::TlbBatch;
-use crate::counters::Event;
 use crate::machine::Machine;
+use crate::pageout::Relief;
 use crate::pager::paging::PagingBox;
 use crate::vm::Vm;
 use abi::KernReturn;
@@ -85,6 +85,7 @@ impl<M: Machine> Vm<M> {
     pub fn object_resize(&self, object: &ObjectRef<M>, size: u64) -> Result<(), KernReturn> {
         let size = Size::new::<M>(size);
         let mut front = None;
+        let mut relief = Relief::new();
         loop {
             let mut batch = self.frames.batch();
             let changed = self
@@ -103,12 +104,12 @@ impl<M: Machine> Vm<M> {
                 }
                 Err(Before::Push(index)) => {
                     if let Err(NoMemory) = self.push(&object.0, index)
-                        && !self.relieve()
+                        && !self.relieve_within(&mut relief)
                     {
                         return Err(self.shortage());
                     }
                 }
-                Err(Before::Memory) if self.relieve() => {}
+                Err(Before::Memory) if self.relieve_within(&mut relief) => {}
                 Err(Before::Memory) => return Err(self.shortage()),
             }
         }
@@ -263,12 +264,9 @@ impl<M: Machine> Vm<M> {
                 return Err(Before::More);
             }
             made = made.saturating_add(1);
-            let (slots, number) = (&mut front.slots, front.number);
             let zero = |machine: &M, page: PageId| machine.zero_page(page);
-            let content = super::ObjectKind::Anonymous.content();
-            let added = self.add_page(content, slots, number, there, zero);
+            let added = self.add_pushed(super::ObjectKind::Anonymous, front, there, zero);
             added.map_err(|NoMemory| Before::Memory)?;
-            self.counters.count(Event::Push);
         }
         Ok(())
     }

@@ -24,5 +24,4 @@ mod targets;
 mod thread;
 
 pub use targets::Targets;
-pub(crate) use thread::Low;
-pub(crate) use thread::Pageout;
+pub(crate) use thread::{Low, Pageout, Relief};

@@ -21,6 +21,16 @@ use sync::{Event, SpinLock};
 /// Pages that who needs memory takes at once: a run of read-ahead.
 const SOME: Pages = Pages(32);
 
+/// How often one operation may find memory by itself and still lack some: with less than it needs at once, it
+/// would bring a page in, and take it back for the next one, for ever.
+pub(crate) struct Relief(u32);
+
+impl Relief {
+    pub(crate) const fn new() -> Self {
+        Self(32)
+    }
+}
+
 /// The free list says that it runs low.
 #[derive(Default)]
 pub(crate) struct Low {
@@ -152,6 +162,7 @@ impl<M: Machine> Vm<M> {
 
     /// More is dirty than should be: the thread is to write some.
     #[cold]
+    #[inline(never)]
     pub(crate) fn want_flush(&self) {
         if !self.pageout.flush.swap(true, SeqCst) {
             self.frames.low().wake::<M>();
@@ -163,10 +174,24 @@ impl<M: Machine> Vm<M> {
         self.frames.low().wake::<M>();
     }
 
+    /// As [`Vm::relieve`], for an operation that brings pages in and may lose them again before it is done.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn relieve_within(&self, relief: &mut Relief) -> bool {
+        match relief.0.checked_sub(1) {
+            None => false,
+            Some(left) => {
+                relief.0 = left;
+                self.relieve()
+            }
+        }
+    }
+
     /// Memory is short: finds some, by purging one volatile object, ripe or not, by taking back pages of
     /// files, or by waiting for the pageout thread. Answers whether what failed is worth another try. No
     /// spin lock may be held, and no lock that a pager takes.
     #[cold]
+    #[inline(never)]
     pub(crate) fn relieve(&self) -> bool {
         if self.purge_any() || self.take_back_clean(SOME).0 != 0 {
             return true;

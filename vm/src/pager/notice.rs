@@ -45,8 +45,9 @@ impl Told {
         }
     }
 
+    /// Whether nobody tells it anything now. What is in the list the pageout thread will tell.
     pub(super) const fn is_quiet(&self) -> bool {
-        !self.now && !self.listed
+        !self.now
     }
 }
 
@@ -83,6 +84,7 @@ impl<M: Machine> Vm<M> {
         }
     }
 
+    #[inline(never)]
     fn notice_paged(&self, object: &ObjRef<M>, state: &ObjectState<M>, paging: &Paging<M>) {
         let (mapped, ended) = (state.is_mapped(paging), state.refs == 0);
         let mut first = self.notices.first.lock();
@@ -106,7 +108,7 @@ impl<M: Machine> Vm<M> {
 
     /// Tells pagers what there is to tell. No lock is held; may sleep.
     #[inline]
-    pub(crate) fn tell_pagers(&self) {
+    pub fn tell_pagers(&self) {
         if self.notices.any.load(Acquire) {
             self.tell_all();
         }

@@ -55,6 +55,7 @@ impl<M: Machine> Vm<M> {
     /// # Errors
     /// `Pager`: the pager's; `Shortage`.
     #[cold]
+    #[inline(never)]
     pub(crate) fn page_in(&self, object: &ObjRef<M>, wanted: Wanted) -> Result<(), FaultError> {
         let Some(paging) = &object.paging else {
             return Ok(());
@@ -115,6 +116,8 @@ impl<M: Machine> Vm<M> {
     ///
     /// # Errors
     /// As [`Vm::page_in`].
+    #[cold]
+    #[inline(never)]
     pub(crate) fn wait_page(&self, object: &ObjRef<M>, index: u64) -> Result<(), FaultError> {
         if object.is_paged() && is_missing(&object.read(), index) {
             let wanted = Wanted {

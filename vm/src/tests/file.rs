@@ -478,3 +478,24 @@ both! {
         }
     }
 }
+
+both! {
+    /// A private mapping that kept what was cut off still ends there when a part of it becomes shared.
+    fn what_was_kept_does_not_hide_the_end(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let file = numbered(&rig, 3);
+        let task = rig.task();
+        let at = enter(&rig, &task, &file, (0, 6), CopyMode::Private);
+        rig.write(&task, at, 50);
+        assert_eq!(rig.vm.object_resize(&file, 2 * page), Ok(()));
+        rig.inherit(&task, at + 5 * page, 1, Inherit::Share);
+        let child = rig.fork(&task);
+        assert_eq!(rig.first_bytes(&task, at, 3), [50, 2, 3]);
+        for index in 3..6 {
+            assert_eq!(rig.touch(0, &task, at + index * page, Access::Read), Err(FaultError::MemoryError));
+        }
+        rig.end(task);
+        rig.end(child);
+        rig.vm.object_release(file);
+    }
+}

@@ -154,3 +154,64 @@ both! {
         rig.end(task);
     }
 }
+
+both! {
+    /// VM_PROT_COPY of two shared entries: whichever allocation fails, both are shared as before.
+    fn a_copy_of_two_entries_is_all_or_nothing(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 2);
+        rig.write_pages(&task, at, 2, 1);
+        for place in [at, at + page] {
+            rig.inherit(&task, place, 1, Inherit::Share);
+            // One object each.
+            rig.end(rig.fork(&task));
+        }
+        let child = rig.fork(&task);
+        let word = UserProt(u32::from(Protection::DEFAULT.bits()) | abi::prot::VM_PROT_COPY);
+        for k in 1.. {
+            rig.vm.frames().injector().fail_once(k);
+            let done = rig.vm.protect(&task, UserAddr(at), UserSize(2 * page), SetMax::No, word);
+            let fired = !rig.vm.frames().injector().disarm();
+            rig.audit();
+            rig.write(&child, at, k as u8);
+            rig.write(&child, at + page, k as u8);
+            if done.is_ok() {
+                assert!(k > 2 && !fired);
+                let before = (k - 1) as u8;
+                assert_eq!((rig.read(&task, at), rig.read(&task, at + page)), (before, before));
+                break;
+            }
+            assert_eq!(done, Err(KernReturn::RESOURCE_SHORTAGE));
+            assert_eq!((rig.read(&task, at), rig.read(&task, at + page)), (k as u8, k as u8));
+        }
+        rig.end(child);
+        rig.end(task);
+    }
+}
+
+both! {
+    /// VM_PROT_COPY of wired memory, shared and private: it holds what it held, and is wired no more.
+    fn a_copy_ends_the_wirings(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let at = rig.allocate(&task, 2);
+        rig.write(&task, at, 1);
+        rig.write(&task, at + page, 2);
+        rig.inherit(&task, at, 1, Inherit::Share);
+        let child = rig.fork(&task);
+        let (addr, size) = (UserAddr(at), UserSize(2 * page));
+        assert_eq!(rig.vm.wire(&task, addr, size, UserProt(3)), Ok(()));
+        assert_eq!(rig.vm.queues.counts().wired.0, 2);
+        assert_eq!(rig.protect(&task, at, 2, 0x13), Ok(()));
+        assert_eq!(rig.vm.queues.counts().wired.0, 0);
+        assert_eq!((rig.region(&task, at).user_wired, rig.region(&task, at + page).user_wired), (0, 0));
+        rig.audit();
+        rig.write(&child, at, 9);
+        assert_eq!((rig.read(&task, at), rig.read(&task, at + page)), (1, 2));
+        rig.write(&task, at, 8);
+        assert_eq!(rig.read(&child, at), 9);
+        rig.end(child);
+        rig.end(task);
+    }
+}

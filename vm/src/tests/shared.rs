@@ -189,3 +189,37 @@ both! {
         }
     }
 }
+
+both! {
+    /// A private mapping of a file becomes shared, and a child gets a copy of it: what the file pushes when it
+    /// is cut and written is owed to the child (I-OBJ-7).
+    fn what_is_pushed_into_shared_memory_is_owed_to_its_copy(rig, 256) {
+        let page = Rig::<SHIFT>::PAGE;
+        let task = rig.task();
+        let file = rig.vm.object_create(3 * page).expect("memory");
+        assert_eq!(rig.vm.object_write(&file, 0, &[7]), Ok(()));
+        let what = EnterObject {
+            object: Some(&file),
+            offset: 0,
+            attributes: Attributes::default(),
+            copy: CopyMode::Private,
+        };
+        let entered = rig.vm.enter_object(&task, Placement::Anywhere(VirtAddr(0)), 3 * page, &what);
+        let at = entered.expect("space").0;
+        let other = memory_entry::remap(&rig, (&task, at), 3, (&task, CopyMode::Shared));
+        let other = other.expect("space").at.0;
+        let child = rig.fork(&task);
+        assert_eq!(rig.vm.object_write(&file, 0, &[8]), Ok(()));
+        rig.audit();
+        assert_eq!(rig.vm.object_resize(&file, page), Ok(()));
+        rig.audit();
+        for index in [0, 2] {
+            rig.write(&task, other + index * page, 9);
+            assert_eq!(rig.read(&task, at + index * page), 9);
+            assert_eq!(rig.read(&child, at + index * page), if index == 0 { 7 } else { 0 });
+        }
+        rig.end(child);
+        rig.end(task);
+        rig.vm.object_release(file);
+    }
+}

@@ -312,22 +312,32 @@ impl<const SHIFT: u32> System<SHIFT> {
         frame: PageId,
         written: Option<(usize, u8)>,
     ) -> Result<(), String> {
-        if !self.doubts.iter().any(|other| Rc::ptr_eq(other, cell)) {
+        if !self.is_doubted(cell) {
             return Ok(());
         }
         let mut seen = vec![0; 1 << SHIFT];
         self.vm.machine().read_page(frame, 0, &mut seen);
+        self.learn(cell, &seen, written)
+    }
+
+    /// A page's contents are known: what it was, or zeros, with the byte that was just stored.
+    pub fn learn(
+        &mut self,
+        cell: &Cell,
+        seen: &[u8],
+        written: Option<(usize, u8)>,
+    ) -> Result<(), String> {
         let after = |mut bytes: Vec<u8>| {
             if let Some((at, value)) = written {
                 bytes[at] = value;
             }
             bytes
         };
-        let old = cell.borrow().clone();
+        let old = cell.borrow().to_vec();
         if seen != after(old) && seen != after(vec![0; 1 << SHIFT]) {
             return Err("a page that was given up is neither what it was nor zeros".into());
         }
-        self.decide(cell, |bytes| bytes.copy_from_slice(&seen));
+        self.decide(cell, |bytes| bytes.copy_from_slice(seen));
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 use super::system::{Failure, Pair, System};
 use vm::Machine;
+use vm::counters::Event;
 
 const NAMES: [&str; 6] = [
     "mem_obj_memory_entries",
@@ -15,16 +16,36 @@ const NAMES: [&str; 6] = [
     "vm object nodes",
 ];
 
+/// What there is of pages and their places. A page that is pushed into a copy object before the operation
+/// fails is no trace: it shows there what showed before. Nor is a copy object that was linked between the
+/// original and an older one: it stays until somebody looks at that one.
+const PUSHED: [&str; 3] = ["pages of programs", "vm object slots", "vm object nodes"];
+
 /// What must be the same before and after an operation that failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Trace(Vec<(&'static str, u64)>);
+pub struct Trace {
+    counts: Vec<(&'static str, u64)>,
+    /// Pages that were pushed so far.
+    pushes: u64,
+    /// Copies that were put off so far.
+    delayed: u64,
+}
 
 impl Trace {
     /// What there is more of than `before`. Less is no trace of a failure: chains become shorter
     /// whenever somebody looks.
     pub fn more_than(&self, before: &Trace) -> Vec<(&'static str, u64, u64)> {
-        let pairs = self.0.iter().zip(&before.0);
-        let more = pairs.filter(|(now, before)| now.1 > before.1);
+        let pushed = self.pushes.saturating_sub(before.pushes);
+        let delayed = self.delayed.saturating_sub(before.delayed);
+        let pairs = self.counts.iter().zip(&before.counts);
+        let more = pairs.filter(|(now, before)| {
+            let grown = match now.0 {
+                "vm objects" => delayed,
+                name if PUSHED.contains(&name) => pushed,
+                _ => 0,
+            };
+            now.1 > before.1.saturating_add(grown)
+        });
         more.map(|(now, before)| (now.0, before.1, now.1)).collect()
     }
 }
@@ -84,14 +105,18 @@ impl<const SHIFT: u32> System<SHIFT> {
         ));
         let tables = |task: &Pair<SHIFT>| self.vm.machine().pmap_tables(self.vm.pmap(&task.map)).0;
         counts.push(("page tables", self.tasks.iter().map(tables).sum()));
-        Trace(counts)
+        Trace {
+            counts,
+            pushes: self.vm.counters().get(Event::Push),
+            delayed: self.vm.counters().get(Event::DelayedCopy),
+        }
     }
 
     /// Ends all tasks; everything must come back.
     pub fn finish(mut self) -> Result<(), Failure> {
         self.release_entry();
         self.discard_copy();
-        self.release_file();
+        self.release_file()?;
         self.release_kernel()?;
         for task in self.tasks.drain(..) {
             self.vm.map_terminate(task.map);

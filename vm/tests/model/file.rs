@@ -1,14 +1,17 @@
 //! Both sides of files: mapping them shared and privately, writing, reading, cutting and growing them.
 //!
-//! Owns: the one file of a system. What mapped it keeps it when there is another one.
+//! Owns: the one file of a system. What mapped it keeps it when there is another one. A file that is made with an
+//! odd number of pages is on a disk: between any two operations pages of it may be written back and leave
+//! memory, which changes nothing that shows; and at its end the disk has what the reference has.
 
 use super::reference::{Cell, OfFile, Page, Span};
 use super::system::{Failure, Outcome, Sim, System};
 use super::verdict::Verdict;
 use std::rc::Rc;
+use vm::sim::SimPager;
 use vm::{
     Attributes, CopyMode, EnterObject, FaultError, Inherit, KernReturn, ObjectRef, Placement,
-    Protection, VirtAddr,
+    Protection, SyncFlags, VirtAddr,
 };
 
 /// Pages of the longest file.
@@ -20,6 +23,7 @@ pub struct File<const SHIFT: u32> {
     pages: Rc<std::cell::Cell<u64>>,
     /// Zeros beyond its end.
     cells: Vec<Cell>,
+    disk: Option<SimPager<SHIFT, 3>>,
 }
 
 /// How a file is mapped.
@@ -42,7 +46,12 @@ pub enum FilePlace {
 impl<const SHIFT: u32> System<SHIFT> {
     /// Another file of so many pages, all zeros.
     pub fn new_file(&mut self, pages: u64) -> Result<Outcome, Failure> {
-        let object = match self.vm.object_create(pages << SHIFT) {
+        let disk = (pages % 2 == 1).then(|| SimPager::new(vec![0; (pages << SHIFT) as usize]));
+        let made = match &disk {
+            Some(disk) => self.vm.object_create_paged(disk.clone(), pages << SHIFT),
+            None => self.vm.object_create(pages << SHIFT),
+        };
+        let object = match made {
             Ok(object) => object,
             Err(KernReturn::RESOURCE_SHORTAGE) if self.setup.may_run_short => {
                 return Ok(Outcome::Short);
@@ -50,9 +59,10 @@ impl<const SHIFT: u32> System<SHIFT> {
             Err(code) => return Err(format!("a file: {code:?}")),
         };
         let zeros = |_| Cell::new(vec![0; 1 << SHIFT].into());
-        self.release_file();
+        self.release_file()?;
         self.file = Some(File {
             object,
+            disk,
             pages: Rc::new(pages.into()),
             cells: (0..LONGEST).map(zeros).collect(),
         });
@@ -60,10 +70,41 @@ impl<const SHIFT: u32> System<SHIFT> {
         Ok(Outcome::Agreed)
     }
 
-    pub fn release_file(&mut self) {
-        if let Some(old) = self.file.take() {
-            self.vm.object_release(old.object);
+    /// The file ends for the system; its disk has what the reference has.
+    pub fn release_file(&mut self) -> Result<(), Failure> {
+        let Some(old) = self.file.take() else {
+            return Ok(());
+        };
+        let written = self
+            .vm
+            .object_sync(&old.object, (0, u64::MAX), SyncFlags::WAIT);
+        self.vm.object_release(old.object);
+        written.map_err(|error| format!("synced: {error:?}"))?;
+        if let Some(disk) = old.disk {
+            for (index, seen) in disk.bytes().chunks(1 << SHIFT).enumerate() {
+                if seen != &old.cells[index].borrow()[..] {
+                    return Err(format!("page {index} on the disk differs"));
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Between two operations a page of a file on a disk is written, or leaves memory, or both.
+    pub fn churn_file(&mut self) -> Result<(), Failure> {
+        self.churned += 1;
+        let Some(file) = self.file.as_ref().filter(|file| file.disk.is_some()) else {
+            return Ok(());
+        };
+        let page = self.churned / 3 % LONGEST;
+        let flags = match self.churned % 3 {
+            0 => SyncFlags::WAIT,
+            1 => SyncFlags::WAIT | SyncFlags::INVALIDATE,
+            _ => return Ok(()),
+        };
+        let part = (page << SHIFT, 1 << SHIFT);
+        let written = self.vm.object_sync(&file.object, part, flags);
+        written.map_err(|error| format!("synced: {error:?}"))
     }
 
     pub fn map_file(
@@ -108,6 +149,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             count => count.and_then(place),
         };
         let (pages, cells) = (file.pages.clone(), file.cells.clone());
+        let paged = file.disk.is_some();
         self.settle_place(answer, expected, n, |n| {
             let index = asked.from + n;
             let cell = cells.get(index as usize).cloned();
@@ -121,14 +163,31 @@ impl<const SHIFT: u32> System<SHIFT> {
             let page = Page {
                 protection,
                 file: Some(file),
+                paged,
                 ..Page::of(cell.unwrap_or_else(nothing))
             };
             if asked.private { page.copied() } else { page }
         })
     }
 
+    /// If a page of the file is in doubt, now it is known.
+    fn learn_file(&mut self, page: u64) -> Result<(), Failure> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let cell = file.cells.get(page as usize).cloned();
+        let Some(cell) = cell.filter(|cell| self.is_doubted(cell)) else {
+            return Ok(());
+        };
+        let mut seen = vec![1; 1 << SHIFT];
+        let read = self.vm.object_read(&file.object, page << SHIFT, &mut seen);
+        read.map_err(|error| format!("read: {error:?}"))?;
+        self.learn(&cell, &seen, None)
+    }
+
     /// Bytes are written into one page.
     pub fn write_file(&mut self, page: u64, from: u64, value: u8) -> Result<Outcome, Failure> {
+        self.learn_file(page)?;
         let Some(file) = &self.file else {
             return Ok(Outcome::Agreed);
         };
@@ -155,11 +214,15 @@ impl<const SHIFT: u32> System<SHIFT> {
 
     /// All of the file, and what is beyond its end.
     pub fn read_file(&mut self) -> Result<Outcome, Failure> {
+        (0..LONGEST).try_for_each(|page| self.learn_file(page))?;
         let Some(file) = &self.file else {
             return Ok(Outcome::Agreed);
         };
         let mut bytes = vec![1; (LONGEST as usize) << SHIFT];
         let done = self.vm.object_read(&file.object, 0, &mut bytes);
+        if done == Err(FaultError::Shortage) && self.setup.may_run_short {
+            return Ok(Outcome::Short);
+        }
         done.map_err(|error| format!("read: {error:?}"))?;
         for (index, seen) in bytes.chunks(1 << SHIFT).enumerate() {
             if seen != &file.cells[index].borrow()[..] {
@@ -175,6 +238,8 @@ impl<const SHIFT: u32> System<SHIFT> {
         let Some(file) = &self.file else {
             return Ok(Outcome::Agreed);
         };
+        // What programs write beyond the end within a page is nobody's; a disk does not keep it.
+        let less = if file.disk.is_some() { 0 } else { less };
         let size = (pages << SHIFT).saturating_sub(less);
         let is_of = |page: &Page, shared| {
             let file_of = page.file.as_ref().filter(|other| other.shared == shared);
@@ -190,6 +255,9 @@ impl<const SHIFT: u32> System<SHIFT> {
         let answer = self.vm.object_resize(&file.object, size);
         if answer == Err(KernReturn::RESOURCE_SHORTAGE) && self.setup.may_run_short {
             return Ok(Outcome::Short);
+        }
+        if let Some(disk) = file.disk.as_ref().filter(|_| answer.is_ok()) {
+            disk.set_size(size);
         }
         for (index, cell) in file.cells.iter().enumerate() {
             let kept = size.saturating_sub((index as u64) << SHIFT);

@@ -10,7 +10,7 @@ use abi::region::page_query::{DIRTY, EXTERNAL, PRESENT};
 use abi::region::share_mode::LARGE_PAGE;
 use std::collections::BTreeMap;
 use vm::sanitize::UserAddr;
-use vm::{Disposition, Inherit, KernReturn, Machine, Region, Shows, VirtAddr};
+use vm::{Disposition, Inherit, KernReturn, Machine, PageId, Region, Shows, VirtAddr};
 
 /// Pages of a range that are looked at.
 const MOST: usize = 100;
@@ -86,7 +86,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             };
         };
         let volatile = known.group.as_ref().is_some_and(|g| g.state.get() != 0);
-        let unsure = volatile || known.over || self.is_doubted(&known.cell);
+        let unsure = volatile || known.over || known.paged || self.is_doubted(&known.cell);
         let holds = known.cell.borrow().iter().any(|byte| *byte != 0);
         if !unsure && holds && told.bits & PRESENT == 0 {
             return wrong("which holds something");
@@ -102,11 +102,18 @@ impl<const SHIFT: u32> System<SHIFT> {
         }
         let at = VirtAddr(page << SHIFT);
         let mapped = self.vm.machine().pmap_extract(self.vm.pmap(&task.map), at);
-        let shown = mapped.is_some() && holds && !known.over;
+        // Zeros may be the shared zero frame, over memory that was given up.
+        let shown = !known.over && mapped.is_some_and(|(frame, _)| self.holds_bytes(frame));
         if shown && told.bits & PRESENT == 0 {
             return wrong("which is mapped");
         }
         Ok(())
+    }
+
+    fn holds_bytes(&self, frame: PageId) -> bool {
+        let mut bytes = vec![0; 1 << SHIFT];
+        self.vm.machine().read_page(frame, 0, &mut bytes);
+        bytes.iter().any(|byte| *byte != 0)
     }
 
     /// A page that was just written is there and dirty. It need not be referenced: the CPU whose TLB has

@@ -178,8 +178,7 @@ impl Op {
     }
 
     /// Whether a failure must leave even the counts as they were. An access or a wiring that fails may
-    /// have brought in pages before; a copy object that an older one of the file stands in front of stays
-    /// until somebody looks at that one.
+    /// have brought in pages before.
     pub fn is_atomic(self) -> bool {
         match self.call {
             Call::Care(care) => care.is_atomic(),
@@ -190,7 +189,6 @@ impl Op {
             | Call::CopyOut
             | Call::WriteFile { .. }
             | Call::ResizeFile { .. }
-            | Call::MapFile(FileArguments { private: true, .. })
             | Call::CopyOverwrite
             | Call::Read { .. }
             | Call::Contents { .. } => false,

@@ -34,6 +34,8 @@ pub struct Page {
     pub group: Option<Rc<Group>>,
     /// The file that it is of, or ends with.
     pub file: Option<OfFile>,
+    /// It is a page of a file on a disk, or was: it may be there alone.
+    pub paged: bool,
     /// It came from a submap, and may still be shown by it.
     pub over: bool,
     /// Which page of its superpage it is.
@@ -121,6 +123,7 @@ impl Page {
             permanent: false,
             group: None,
             file: None,
+            paged: false,
             over: false,
             superpage: None,
         }

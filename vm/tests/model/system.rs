@@ -64,6 +64,8 @@ pub struct System<const SHIFT: u32> {
     pub held: Option<Held<SHIFT>>,
     /// The file that was made last.
     pub file: Option<File<SHIFT>>,
+    /// How often a page of it was looked at between operations.
+    pub churned: u64,
     /// The kernel's memory.
     pub pieces: Vec<Piece>,
     pub rules: Rules,
@@ -105,6 +107,7 @@ impl<const SHIFT: u32> System<SHIFT> {
             named: None,
             held: None,
             file: None,
+            churned: 0,
             pieces: Vec::new(),
             rules,
             setup,
@@ -139,6 +142,7 @@ impl<const SHIFT: u32> System<SHIFT> {
         let n = pick(op.task, count);
         let span = argument::span(self.rules, &self.tasks[n].model, op.at, op.size);
         self.call = op.call.name();
+        self.churn_file()?;
         match op.call {
             Call::Allocate { flags } => self.allocate(n, span, flags),
             Call::Map(asked) => self.map(n, span, asked),

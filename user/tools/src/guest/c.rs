@@ -26,6 +26,7 @@ unsafe extern "C" {
     pub fn read(fd: c_int, to: *mut c_void, count: usize) -> isize;
     pub fn write(fd: c_int, from: *const c_void, count: usize) -> isize;
     pub fn pread(fd: c_int, to: *mut c_void, count: usize, offset: i64) -> isize;
+    pub fn pwrite(fd: c_int, from: *const c_void, count: usize, offset: i64) -> isize;
     pub fn open(path: *const c_char, flags: c_int, ...) -> c_int;
     pub fn fcntl(fd: c_int, command: c_int, ...) -> c_int;
     pub fn close(fd: c_int) -> c_int;
@@ -90,6 +91,7 @@ unsafe extern "C" {
     ) -> *mut c_void;
     pub fn mprotect(address: *mut c_void, length: usize, protection: c_int) -> c_int;
     pub fn munmap(address: *mut c_void, length: usize) -> c_int;
+    pub fn msync(address: *mut c_void, length: usize, flags: c_int) -> c_int;
     pub fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
     pub fn minherit(address: *mut c_void, length: usize, inheritance: c_int) -> c_int;
     pub fn pthread_create(

@@ -10,6 +10,7 @@
 
 mod attack;
 mod faults;
+mod files;
 
 use super::options::program;
 use super::out::complain;
@@ -59,18 +60,25 @@ struct Task {
 
 const USAGE: &str = "usage: stress --syscalls N --seed S [--processes P]
        stress --faults --seconds N [--seed S] [--processes P] [--threads T]
+       stress --files N --path FILE [--seed S] [--processes P] [--bytes B]
+       stress --marks N --path FOLDER [--seed S]
 
 The first calls the memory calls N times with hostile arguments from P processes (default 4), and
 checks that no byte of other processes changed and that nothing leaked. The same S makes
 the same calls. The second faults, copies and changes maps for N seconds from T threads
 (default: as many as there are CPUs) in each of P processes (default 2), checks every word,
 and prints what each CPU did; a CPU that did less than a tenth of its share is an error.
+The third reads, writes, cuts, maps and syncs FILE, of B bytes at most (default 262144), N times from
+P processes (default 1) in turn, and compares it with a model. The fourth makes N files in FOLDER, each
+synced before its line is printed: what a power cut may not lose.
 Exit 1 if anything was different.
 ";
 
 fn stress(args: &[Vec<u8>]) -> i32 {
     let ran = match args.first().map(Vec::as_slice) {
         Some(b"--faults") => storm_arguments(&args[1..]).map(faults::run),
+        Some(b"--files") => exercise_arguments(args).map(files::run),
+        Some(b"--marks") => exercise_arguments(args).map(|marks| files::marks(&marks)),
         _ => arguments(args).map(run),
     };
     let Some(ran) = ran else {
@@ -131,6 +139,35 @@ fn storm_arguments(args: &[Vec<u8>]) -> Option<faults::Storm> {
         }
     }
     (storm.seconds != 0).then_some(storm)
+}
+
+/// The same for a file.
+fn exercise_arguments(args: &[Vec<u8>]) -> Option<files::Exercise> {
+    let mut exercise = files::Exercise {
+        steps: 0,
+        seed: 1,
+        processes: 1,
+        bytes: 256 << 10,
+        path: Vec::new(),
+    };
+    for pair in args.chunks(2) {
+        let value = pair.get(1)?;
+        if pair[0] == b"--path" {
+            exercise.path = value.clone();
+            continue;
+        }
+        let number = options::number(value).and_then(|number| u64::try_from(number).ok())?;
+        match &pair[0][..] {
+            b"--files" | b"--marks" => exercise.steps = number,
+            b"--seed" => exercise.seed = number,
+            b"--processes" if (1..=files::PROCESSES_MAX).contains(&number) => {
+                exercise.processes = number;
+            }
+            b"--bytes" if (1..=files::BYTES_MAX).contains(&number) => exercise.bytes = number,
+            _ => return None,
+        }
+    }
+    (exercise.steps != 0 && !exercise.path.is_empty()).then_some(exercise)
 }
 
 fn page_size() -> u64 {

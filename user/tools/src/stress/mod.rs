@@ -6,6 +6,7 @@
 //! the same page size and the same answers before.
 
 pub mod calls;
+pub mod file;
 pub mod outcome;
 pub mod storm;
 pub mod value;

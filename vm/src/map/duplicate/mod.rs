@@ -27,6 +27,7 @@ use crate::object::copy::CopyStop;
 use crate::object::delayed::Linked;
 use crate::object::shadow::DEPTH_LIMIT;
 use crate::object::{CopyStrategy, ObjRef, ObjectKind, ObjectState};
+use crate::pageout::Relief;
 use crate::vm::Vm;
 use abi::KernReturn;
 use zalloc::Reserve;
@@ -120,6 +121,7 @@ impl<M: Machine> Vm<M> {
         let mut entries = Entries::new();
         let mut spare = Spare::new();
         let mut at_once = false;
+        let mut relief = Relief::new();
         if range == EVERYWHERE {
             self.refill(&mut entries, map.entry_count())?;
         }
@@ -146,7 +148,8 @@ impl<M: Machine> Vm<M> {
             self.frames.finish(batch);
             match outcome {
                 Ok(twins) => return Ok(twins),
-                Err(Unplanned::Code(KernReturn::RESOURCE_SHORTAGE)) if self.relieve() => {}
+                Err(Unplanned::Code(KernReturn::RESOURCE_SHORTAGE))
+                    if self.relieve_within(&mut relief) => {}
                 Err(Unplanned::Code(code)) => return Err(code),
                 Err(Unplanned::Wait(object, index)) => self.wait_page(&object, index)?,
                 Err(Unplanned::Again) => self.counters.count(Event::Retry),
