@@ -276,8 +276,9 @@ impl<M: Machine> Vm<M> {
             } else {
                 record.clear_fetchable();
             }
-            self.note_write(object, &mut state, index, page);
         }
+        let written = held.pages().get(..good).unwrap_or_default();
+        self.note_writes(object, &mut state, held.first, written);
         let kept = if held.fresh { good } else { held.count };
         state.slots.release(held.first, kept);
         object.wake(&mut state);

@@ -125,13 +125,19 @@ impl<M: Machine> Slots<M> {
     /// node. (Those that have a place of their own are empty in their node.)
     #[inline]
     pub(crate) fn around(&self, index: u64) -> Option<(&[Packed], usize)> {
-        if index < IN_PLACE || index >> index_bits(self.levels) != 0 {
+        let leaf = self.leaf(index).filter(|_| index >= IN_PLACE)?;
+        Some((&leaf.slots, index as usize % LEAF))
+    }
+
+    #[inline]
+    fn leaf(&self, index: u64) -> Option<&Leaf> {
+        let (mut level, mut node) = (self.levels, self.root.as_ref());
+        if index >> index_bits(level) != 0 {
             return None;
         }
-        let (mut level, mut node) = (self.levels, self.root.as_ref());
         loop {
             match node? {
-                Child::Leaf(leaf) => return Some((&leaf.slots, index as usize % LEAF)),
+                Child::Leaf(leaf) => return Some(leaf),
                 Child::Inner(inner) => {
                     node = inner.children[(index >> shift(level)) as usize % INNER].as_ref();
                     level = level.wrapping_sub(1);
