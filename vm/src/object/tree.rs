@@ -168,7 +168,7 @@ impl<M: Machine> Slots<M> {
         wanted: impl Fn(PageId) -> bool,
     ) -> usize {
         let mut count = 0usize;
-        for (slot, place) in self.from_mut(first).iter_mut().zip(pages) {
+        for (slot, place) in self.rest_mut(first).iter_mut().zip(pages) {
             match slot.slot() {
                 Slot::Resident(page) if wanted(page) => {
                     *slot = Packed::new(Slot::Busy(page));
@@ -192,7 +192,7 @@ impl<M: Machine> Slots<M> {
     /// Makes busy pages resident again, as many as [`Slots::hold`] said, or fewer.
     #[inline]
     pub(crate) fn release(&mut self, first: u64, count: usize) {
-        for slot in self.from_mut(first).iter_mut().take(count) {
+        for slot in self.rest_mut(first).iter_mut().take(count) {
             if let Slot::Busy(page) = slot.slot() {
                 *slot = Packed::new(Slot::Resident(page));
             }
@@ -201,7 +201,7 @@ impl<M: Machine> Slots<M> {
 
     /// The slots of a node from that of a page on; none if it is in no node.
     #[inline]
-    fn from_mut(&mut self, index: u64) -> &mut [Packed] {
+    fn rest_mut(&mut self, index: u64) -> &mut [Packed] {
         if index < IN_PLACE {
             return &mut self.in_place[index as usize..];
         }

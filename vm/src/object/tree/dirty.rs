@@ -15,10 +15,10 @@ impl<M: Machine> Child<M> {
     }
 }
 
-/// So many bits from this one on; they fit.
-const fn bits(first: u64, count: usize) -> u64 {
+/// The bits of so many slots of a node, or in place, from that of a page on; they fit.
+const fn bits(index: u64, count: usize) -> u64 {
     let ones = u64::MAX.unbounded_shr((LEAF as u32).saturating_sub(count as u32));
-    ones.unbounded_shl(first as u32)
+    ones.unbounded_shl(index as u32 % LEAF as u32)
 }
 
 impl<M: Machine> Slots<M> {
@@ -38,7 +38,7 @@ impl<M: Machine> Slots<M> {
             match node {
                 None => return 0,
                 Some(Child::Leaf(leaf)) => {
-                    let new = bits(first % LEAF as u64, count) & leaf.used & !leaf.dirty;
+                    let new = bits(first, count) & leaf.used & !leaf.dirty;
                     leaf.dirty |= new;
                     return u64::from(new.count_ones());
                 }
@@ -70,7 +70,7 @@ impl<M: Machine> Slots<M> {
     fn clear_below(node: &mut Child<M>, (first, count): (u64, usize), level: u32) -> u64 {
         match node {
             Child::Leaf(leaf) => {
-                let old = bits(first % LEAF as u64, count) & leaf.dirty;
+                let old = bits(first, count) & leaf.dirty;
                 leaf.dirty &= !old;
                 u64::from(old.count_ones())
             }
@@ -94,7 +94,7 @@ impl<M: Machine> Slots<M> {
             return u64::from(self.dirty) & bits(index, 1) != 0;
         }
         let leaf = self.leaf(index);
-        leaf.is_some_and(|leaf| leaf.dirty & bits(index % LEAF as u64, 1) != 0)
+        leaf.is_some_and(|leaf| leaf.dirty & bits(index, 1) != 0)
     }
 
     /// The first dirty slot at or after `index`.
