@@ -215,6 +215,13 @@ fn map_file(fd: i32, bytes: u64, flags: i32) -> Result<*mut u8, Wrong> {
     }
 }
 
+/// Takes a mapping of [`map_file`] away.
+fn unmap(view: *mut u8, bytes: u64) -> Result<(), Wrong> {
+    // SAFETY: whoever made the mapping does not use it any more.
+    let done = unsafe { c::munmap(view.cast(), bytes as usize) };
+    call("munmap", done.into()).map(drop)
+}
+
 impl Hand {
     fn new(exercise: &Exercise) -> Result<Self, Wrong> {
         let fd = sys::open(&exercise.path, O_RDWR, 0);
@@ -274,10 +281,8 @@ impl Hand {
             }
             Step::Truncate(size) => {
                 // SAFETY: a call without memory.
-                call(
-                    "ftruncate",
-                    unsafe { c::ftruncate(self.fd, size as i64) }.into(),
-                )?;
+                let done = unsafe { c::ftruncate(self.fd, size as i64) };
+                call("ftruncate", done.into())?;
                 model.truncate(size);
                 Ok(())
             }
@@ -303,11 +308,7 @@ impl Hand {
     }
 
     fn close(&mut self, bytes: u64) -> Result<(), Wrong> {
-        // SAFETY: the mapping is this value's.
-        call(
-            "munmap",
-            unsafe { c::munmap(self.view.cast(), bytes as usize) }.into(),
-        )?;
+        unmap(self.view, bytes)?;
         sys::close(self.fd);
         Ok(())
     }
@@ -331,11 +332,7 @@ impl Hand {
         self.store(view, part);
         let wanted = self.buffer[..part.bytes as usize].to_vec();
         same(part.at, &wanted, self.look(view, part))?;
-        // SAFETY: the mapping was made above.
-        call(
-            "munmap",
-            unsafe { c::munmap(view.cast(), exercise.bytes as usize) }.into(),
-        )?;
+        unmap(view, exercise.bytes)?;
         self.read(model, part)
     }
 
