@@ -29,7 +29,12 @@ fn kernel_trap(frame: &mut TrapFrame, cause: Cause) {
     if let (Cause::PageFault { address, access }, Some(task)) = (cause, &me.task)
         && address < USER_END
     {
-            match page_fault(me, task, address, access) {
+            let done = if !frame.is_user() && me.is_faultless() {
+                Err(FaultError::InvalidAddress)
+            } else {
+                page_fault(me, task, address, access)
+            };
+            match done {
                 Ok(()) => {}
                 Err(_) if !frame.is_user() => {
                     if !user::recover(frame) {

@@ -3,11 +3,14 @@
 //! Owns: typed copies over `arch::user`'s byte copies. Does not own: the checks and the recovery
 //! (`arch::user`), the faults in between (`trap`).
 
+use crate::memory::vm;
+use crate::sched::{Thread, run};
 use crate::shared::{NoMemory, try_push};
 use abi::Errno;
 use alloc::vec::Vec;
 use arch::user;
 use core::mem::MaybeUninit;
+use vm::{Moved, Piece};
 
 /// A record that may hold any bytes and has no padding: safe to copy to and from a program.
 ///
@@ -93,6 +96,46 @@ pub fn get_bytes(into: &mut [u8], from: u64) -> Result<(), Errno> {
 #[inline]
 pub fn put_bytes(to: u64, from: &[u8]) -> Result<(), Errno> {
     user::copy_out(to, from).map_err(|_| Errno::EFAULT)
+}
+
+/// While it is there, this thread copies between frames and its program without faults, and without waiting.
+pub struct Straight {
+    thread: &'static Thread,
+}
+
+impl Straight {
+    /// From now on.
+    pub fn begin() -> Self {
+        let thread = run::current();
+        thread.must_not_fault();
+        Self { thread }
+    }
+
+    /// Copies a piece of a page to its place in the program's bytes that begin at `to`.
+    pub fn put(&self, to: u64, piece: Piece) -> Moved {
+        let (length, to) = (piece.length as usize, to.saturating_add(piece.done));
+        let from = vm().machine().bytes_of(piece.page, piece.inside as usize, length);
+        // SAFETY: the bytes are in the page, which is RAM and held for this copy; frames are not borrowed.
+        moved(unsafe { user::copy_out_raw(to, from, length) })
+    }
+
+    /// Copies a piece of a page from its place in the program's bytes that begin at `from`.
+    pub fn get(&self, from: u64, piece: Piece) -> Moved {
+        let (length, from) = (piece.length as usize, from.saturating_add(piece.done));
+        let to = vm().machine().bytes_of(piece.page, piece.inside as usize, length);
+        // SAFETY: as in `put`.
+        moved(unsafe { user::copy_in_raw(to, from, length) })
+    }
+}
+
+impl Drop for Straight {
+    fn drop(&mut self) {
+        self.thread.may_fault();
+    }
+}
+
+fn moved(done: Result<(), user::UserFault>) -> Moved {
+    if done.is_ok() { Moved::Yes } else { Moved::No }
 }
 
 /// A string of a program, in a buffer of at most `N` bytes with its NUL.

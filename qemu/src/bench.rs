@@ -5,6 +5,7 @@
 //! several CPUs gain (`smp`).
 
 pub mod boot;
+mod disk;
 mod first_light;
 mod locks;
 pub mod rounds;
@@ -27,7 +28,7 @@ const MEMORY: &str = "512M";
 const LIMIT: Duration = Duration::from_secs(3600);
 
 /// What the peer's script does: its kernels, its program, the counted runs, `figures.json` anew.
-const LINUX_STEPS: [&str; 5] = ["fetch", "build", "main", "bootcount", "figures"];
+const LINUX_STEPS: [&str; 6] = ["fetch", "build", "main", "disk", "bootcount", "figures"];
 
 /// One measured figure.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,7 +119,9 @@ fn linux(options: &BenchOptions) -> Result<u8, Failure> {
 
 /// Boots the benchmarks and collects their figures; `groups` are names with spaces between, or nothing for all.
 fn measure(arch: Arch, groups: &str) -> Result<Vec<Figure>, Failure> {
-    let machine = machine(arch, MEMORY, 1, Clock::Instructions)?;
+    let folder = project::run_folder()?;
+    let mut machine = machine(arch, MEMORY, 1, Clock::Instructions)?;
+    machine.disks.push(disk::make(folder.path())?);
     let said = boot::run(&machine, Flavor::Release, &format!("bench {groups}"), LIMIT)?;
     let mut figures = said.figures;
     figures.extend(said.text.lines().filter_map(figure));

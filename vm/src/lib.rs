@@ -59,6 +59,7 @@ pub use map::submap::EnterSubmap;
 pub use map::{Map, MapRef};
 pub use memory_entry::{MadeEntry, MemoryEntry, MemoryEntryRef, MemoryKind};
 pub use object::ObjectRef;
+pub use object::held::{Moved, Piece};
 pub use object::ledger::{Charged, LEDGER_TAGS, LedgerTag};
 pub use page::{Page, PageArray, PageList};
 pub use pageout::Targets;

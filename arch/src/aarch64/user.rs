@@ -37,10 +37,22 @@ fn check(address: u64, bytes: usize) -> Result<(), UserFault> {
 /// Errors: `UserFault`; what `to` then holds is not defined.
 #[inline]
 pub fn copy_in(to: &mut [u8], from: u64) -> Result<(), UserFault> {
-    check(from, to.len())?;
-    // SAFETY: `to` is writable for its length; the user range is checked, and a fault in it that
-    // cannot be resolved ends the copy with -1.
-    let left = unsafe { user_copy_in(to.as_mut_ptr(), from, to.len()) };
+    // SAFETY: `to` is the kernel's alone.
+    unsafe { copy_in_raw(to.as_mut_ptr(), from, to.len()) }
+}
+
+/// Copies `length` bytes from user memory to memory that programs may have mapped too.
+///
+/// Errors: `UserFault`; a part may have been written.
+///
+/// # Safety
+/// `to` is RAM for so many bytes, and nobody borrows them.
+#[inline]
+pub unsafe fn copy_in_raw(to: *mut u8, from: u64, length: usize) -> Result<(), UserFault> {
+    check(from, length)?;
+    // SAFETY: the caller's for `to`; the user range is checked, and a fault in it that cannot be
+    // resolved ends the copy with -1.
+    let left = unsafe { user_copy_in(to, from, length) };
     if left == 0 { Ok(()) } else { Err(UserFault) }
 }
 
@@ -49,9 +61,21 @@ pub fn copy_in(to: &mut [u8], from: u64) -> Result<(), UserFault> {
 /// Errors: `UserFault`; a part may have been written.
 #[inline]
 pub fn copy_out(to: u64, from: &[u8]) -> Result<(), UserFault> {
-    check(to, from.len())?;
-    // SAFETY: as in `copy_in`.
-    let left = unsafe { user_copy_out(to, from.as_ptr(), from.len()) };
+    // SAFETY: `from` is the kernel's alone.
+    unsafe { copy_out_raw(to, from.as_ptr(), from.len()) }
+}
+
+/// Copies `length` bytes that programs may have mapped too to user memory.
+///
+/// Errors: `UserFault`; a part may have been written.
+///
+/// # Safety
+/// `from` is RAM for so many bytes, and nobody borrows them alone.
+#[inline]
+pub unsafe fn copy_out_raw(to: u64, from: *const u8, length: usize) -> Result<(), UserFault> {
+    check(to, length)?;
+    // SAFETY: as in `copy_in_raw`.
+    let left = unsafe { user_copy_out(to, from, length) };
     if left == 0 { Ok(()) } else { Err(UserFault) }
 }
 

@@ -79,12 +79,13 @@ impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
         }
     }
 
-    /// The bytes of a page from `offset`, of which `length` are wanted.
+    /// Where the kernel has the bytes of a page from `offset` on, of which `length` are wanted. Programs may have
+    /// mapped them too, so they are copied and never borrowed.
     ///
     /// # Panics
     /// If they are not all in the page: the caller broke the contract of `vm::Machine`.
     #[inline]
-    fn bytes_of(&self, page: PageId, offset: usize, length: usize) -> *mut u8 {
+    pub fn bytes_of(&self, page: PageId, offset: usize, length: usize) -> *mut u8 {
         let end = offset.checked_add(length);
         assert!(
             end.is_some_and(|end| end as u64 <= Self::PAGE_SIZE)

@@ -33,10 +33,20 @@ fn check(start: u64, length: usize) -> Result<(), UserFault> {
 /// Copies `to.len()` bytes from user address `from`.
 #[inline]
 pub fn copy_in(to: &mut [u8], from: u64) -> Result<(), UserFault> {
-    check(from, to.len())?;
-    // SAFETY: `to` is the kernel's; the source lies in user space, where every fault is resolved
+    // SAFETY: `to` is the kernel's alone.
+    unsafe { copy_in_raw(to.as_mut_ptr(), from, to.len()) }
+}
+
+/// Copies `length` bytes from user address `from` to memory that programs may have mapped too.
+///
+/// # Safety
+/// `to` is RAM for so many bytes, and nobody borrows them.
+#[inline]
+pub unsafe fn copy_in_raw(to: *mut u8, from: u64, length: usize) -> Result<(), UserFault> {
+    check(from, length)?;
+    // SAFETY: the caller's for `to`; the source lies in user space, where every fault is resolved
     // or recovered; nothing there is ever borrowed by Rust code.
-    match unsafe { user_copy(to.as_mut_ptr(), from as *const u8, to.len()) } {
+    match unsafe { user_copy(to, from as *const u8, length) } {
         0 => Ok(()),
         _ => Err(UserFault),
     }
@@ -45,9 +55,19 @@ pub fn copy_in(to: &mut [u8], from: u64) -> Result<(), UserFault> {
 /// Copies `from` to user address `to`.
 #[inline]
 pub fn copy_out(to: u64, from: &[u8]) -> Result<(), UserFault> {
-    check(to, from.len())?;
-    // SAFETY: as in `copy_in`; the destination lies in user space.
-    match unsafe { user_copy(to as *mut u8, from.as_ptr(), from.len()) } {
+    // SAFETY: `from` is the kernel's alone.
+    unsafe { copy_out_raw(to, from.as_ptr(), from.len()) }
+}
+
+/// Copies `length` bytes that programs may have mapped too to user address `to`.
+///
+/// # Safety
+/// `from` is RAM for so many bytes, and nobody borrows them alone.
+#[inline]
+pub unsafe fn copy_out_raw(to: u64, from: *const u8, length: usize) -> Result<(), UserFault> {
+    check(to, length)?;
+    // SAFETY: as in `copy_in_raw`; the destination lies in user space.
+    match unsafe { user_copy(to as *mut u8, from, length) } {
         0 => Ok(()),
         _ => Err(UserFault),
     }

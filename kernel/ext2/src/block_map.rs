@@ -174,13 +174,9 @@ impl Volume<'_> {
             return Ok((Found::Hole, count));
         }
         let first = self.checked(inode, first)?;
-        let good = (1..count).take_while(|&step| {
-            let block = u32::try_from(step)
-                .ok()
-                .and_then(|step| first.checked_add(step));
-            block.is_some_and(|block| self.is_file_block(block))
-        });
-        Ok((Found::Block(first), good.count() as u64 + 1))
+        let most = u32::try_from(count).unwrap_or(u32::MAX);
+        let good = self.file_blocks(first, most).max(1);
+        Ok((Found::Block(first), u64::from(good)))
     }
 
     /// The block at `at` of a file, allocated near `goal` if it is missing, with the indirect blocks on the way.

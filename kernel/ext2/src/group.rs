@@ -64,6 +64,21 @@ impl Group {
             || table.contains(&block)
     }
 
+    /// How many blocks from this one on are a file's to have, by its bit: up to `most`, and not beyond the group.
+    fn free_of_own(&self, geometry: &Geometry, (group, bit): (u32, u32), most: u32) -> u32 {
+        if self.owns(geometry, group, bit) {
+            return 0;
+        }
+        let first = geometry.group_start(group);
+        let block = first.saturating_add(bit);
+        let end = first.saturating_add(geometry.blocks_per_group);
+        // What is its own and behind the block ends it.
+        let own = [self.block_bitmap, self.inode_bitmap, self.inode_table, end];
+        let behind = own.into_iter().filter(|&own| own > block);
+        let end = behind.min().unwrap_or(end);
+        end.saturating_sub(block).min(most)
+    }
+
     /// Blocks of this group that no file can have.
     pub fn own_blocks(&self, geometry: &Geometry) -> u64 {
         let bitmaps = 2u64;
@@ -176,6 +191,27 @@ impl Volume<'_> {
             Count::Directories => {}
         }
         Ok(())
+    }
+
+    /// How many blocks from this one on files may have, up to `most`.
+    pub fn file_blocks(&self, block: u32, most: u32) -> u32 {
+        let geometry = &self.state.geometry;
+        let mut count = 0u32;
+        while count < most {
+            let next = block.checked_add(count);
+            let place = next.and_then(|next| geometry.block_place(next));
+            let Some((group, bit)) = place else { break };
+            let own = self.state.groups.get(group as usize);
+            let left = most
+                .saturating_sub(count)
+                .min(geometry.blocks.saturating_sub(block).saturating_sub(count));
+            let good = own.map_or(0, |own| own.free_of_own(geometry, (group, bit), left));
+            if good == 0 {
+                break;
+            }
+            count = count.saturating_add(good);
+        }
+        count
     }
 
     /// A block that files may have: it is on the disk and not the file system's own.

@@ -1,8 +1,10 @@
 //! Open files: what a descriptor refers to.
 //!
 //! Owns: the offset, the flags, and how bytes go between a program and whatever is open. Does not
-//! own: descriptors (`descriptors`), the file tree (`vfs`). No lock is held while a program's memory
-//! is touched: bytes pass through a buffer.
+//! own: descriptors (`descriptors`), the file tree (`vfs`).
+//!
+//! No lock is held while a fault on a program's memory is resolved. A file's bytes go straight between its pages and
+//! the program's as long as those are there; all others, and those at a page that is not, through a buffer.
 
 use super::pipe::{Blocks, End, Side};
 use super::shm::Segment;
@@ -10,7 +12,7 @@ use super::{Device, Node};
 use crate::shared::{NoMemory, Shared, try_zeroed};
 use crate::syscall::Failure;
 use crate::user_memory::{get_bytes, put_bytes};
-use crate::vfs::store::Ahead;
+use crate::vfs::store::{Ahead, ProgramBytes};
 use crate::vfs::{Body, Vnode, retire};
 use abi::Errno;
 use abi::syscall::{O_ACCMODE, O_APPEND, O_DSYNC, O_NONBLOCK, O_RDONLY, O_SYNC, O_WRONLY};
@@ -18,6 +20,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Bytes of the buffer on the stack.
 const CHUNK: usize = 2048;
+/// Fewer bytes of a file go through the buffer: to hold its pages costs more than to copy them twice.
+const STRAIGHT: u64 = 256;
 /// Bytes of the buffer on the heap.
 const LARGE: usize = 16384;
 /// Requests up to so many bytes use a small buffer, which is cheaper to clear.
@@ -144,13 +148,48 @@ impl OpenFile {
             return Err(Errno::EBADF.into());
         }
         let part = self.take(length, at, |node, begin, length| node.size().saturating_sub(begin).min(length));
-        let read = with_buffer(part.length, |buffer| self.read_by(buffer, to, part.length, part.at));
+        let read = match self.straight(&part) {
+            Some(node) => self.read_straight(node, to, &part),
+            None => self.read_part(to, part.length, part.at),
+        };
         self.give_back(&part, read);
         if let Some(node) = self.node() {
             node.note_read();
             self.end_use(node, &part, read)?;
         }
         read
+    }
+
+    /// The file whose bytes go straight to or from the program.
+    fn straight(&self, part: &Part) -> Option<&Node> {
+        self.node().filter(|node| part.length >= STRAIGHT && matches!(node.body, Body::File(_)))
+    }
+
+    /// Reads a file straight into a program's memory, and by way of the buffer where the program's page is not there:
+    /// that brings it in, or finds out what is wrong.
+    fn read_straight(&self, node: &Node, to: u64, part: &Part) -> Result<u64, Failure> {
+        let begin = part.at.unwrap_or_else(|| self.offset());
+        let mut done = 0;
+        while done < part.length {
+            let left = part.length - done;
+            let (at, to) = (begin.saturating_add(done), to.checked_add(done).ok_or(Errno::EFAULT)?);
+            if let Ok(moved @ 1..) = node.read_to(at, ProgramBytes { at: to, length: left }, self.ahead()) {
+                done += moved;
+                continue;
+            }
+            match self.read_part(to, left.min(CHUNK as u64), Some(at)) {
+                Ok(0) => break,
+                Ok(got) => done += got,
+                Err(failure) if done == 0 => return Err(failure),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    #[inline(never)]
+    fn read_part(&self, to: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
+        with_buffer(length, |buffer| self.read_by(buffer, to, length, at))
     }
 
     /// The part of a file that a call is about. What has no place of its own takes the offset's, and moves it at
@@ -260,7 +299,10 @@ impl OpenFile {
         } else {
             self.take(length, at, |_, _, length| length)
         };
-        let wrote = with_buffer(part.length, |buffer| self.write_by(buffer, from, part.length, part.at));
+        let wrote = match self.straight(&part) {
+            Some(node) => self.write_straight(node, from, &part),
+            None => self.write_part(from, part.length, part.at),
+        };
         self.give_back(&part, wrote);
         if let Some(node) = self.node() {
             self.end_use(node, &part, wrote)?;
@@ -269,6 +311,41 @@ impl OpenFile {
             }
         }
         wrote
+    }
+
+    /// Writes a file straight from a program's memory, as `read_straight`. What fails as a whole is tried in parts, for
+    /// some may be written before there is no room.
+    fn write_straight(&self, node: &Node, from: u64, part: &Part) -> Result<u64, Failure> {
+        let (mut done, mut whole) = (0, true);
+        while done < part.length {
+            let left = part.length - done;
+            let (at, from) = (part.at.map(|at| at.saturating_add(done)), from.checked_add(done).ok_or(Errno::EFAULT)?);
+            if whole {
+                match node.write_from(at, ProgramBytes { at: from, length: left }) {
+                    Ok((begin, moved @ 1..)) => {
+                        done += moved;
+                        if at.is_none() {
+                            self.seek(begin + moved);
+                        }
+                        continue;
+                    }
+                    Ok(_) => {}
+                    Err(_) => whole = false,
+                }
+            }
+            match self.write_part(from, left.min(CHUNK as u64), at) {
+                Ok(0) => break,
+                Ok(wrote) => done += wrote,
+                Err(failure) if done == 0 => return Err(failure),
+                Err(_) => break,
+            }
+        }
+        Ok(done)
+    }
+
+    #[inline(never)]
+    fn write_part(&self, from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
+        with_buffer(length, |buffer| self.write_by(buffer, from, length, at))
     }
 
     fn write_by(&self, buffer: &mut [u8], from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {

@@ -8,7 +8,8 @@ use crate::memory::vm;
 use crate::platform::Machine;
 use crate::shared::{NoMemory, Shared};
 use crate::vfs::attributes::Timespec;
-use crate::vfs::store::Ahead;
+use crate::user_memory::Straight;
+use crate::vfs::store::{Ahead, ProgramBytes};
 use crate::vfs::{Store, Vnode};
 use crate::zones;
 use abi::Errno;
@@ -40,6 +41,11 @@ impl FileObject {
             object: ManuallyDrop::new(object),
             backing: Some(backing),
         }
+    }
+
+    /// What a program is told when there is no frame for bytes: memory is the disk of a file in memory.
+    fn shortage(&self) -> Errno {
+        if self.backing.is_some() { Errno::ENOMEM } else { Errno::ENOSPC }
     }
 
     /// The object, to map it.
@@ -74,6 +80,13 @@ fn fault_error(error: FaultError, shortage: Errno) -> Errno {
     }
 }
 
+fn of(ahead: Ahead) -> vm::Ahead {
+    match ahead {
+        Ahead::Default => vm::Ahead::Default,
+        Ahead::No => vm::Ahead::No,
+    }
+}
+
 impl Store for ObjectStore {
     type Platform = Machine;
     type Object = FileObject;
@@ -101,19 +114,27 @@ impl Store for ObjectStore {
     }
 
     fn read(object: &FileObject, offset: u64, into: &mut [u8], ahead: Ahead) -> Result<(), Errno> {
-        let ahead = match ahead {
-            Ahead::Default => vm::Ahead::Default,
-            Ahead::No => vm::Ahead::No,
-        };
-        let done = vm().object_read_ahead(object.object(), offset, into, ahead);
+        let done = vm().object_read_ahead(object.object(), offset, into, of(ahead));
         done.map_err(|error| fault_error(error, Errno::ENOMEM))
     }
 
     fn write(object: &FileObject, offset: u64, from: &[u8]) -> Result<(), Errno> {
         let done = vm().object_write(object.object(), offset, from);
-        // Memory is the disk of a file in memory.
-        let shortage = if object.backing.is_some() { Errno::ENOMEM } else { Errno::ENOSPC };
-        done.map_err(|error| fault_error(error, shortage))
+        done.map_err(|error| fault_error(error, object.shortage()))
+    }
+
+    fn read_to(object: &FileObject, offset: u64, to: ProgramBytes, ahead: Ahead) -> Result<u64, Errno> {
+        let part = (offset, to.length);
+        let copies = Straight::begin();
+        let done = vm().object_read_held(object.object(), part, of(ahead), |piece| copies.put(to.at, piece));
+        done.map_err(|error| fault_error(error, Errno::ENOMEM))
+    }
+
+    fn write_from(object: &FileObject, offset: u64, from: ProgramBytes) -> Result<u64, Errno> {
+        let part = (offset, from.length);
+        let copies = Straight::begin();
+        let done = vm().object_write_held(object.object(), part, |piece| copies.get(from.at, piece));
+        done.map_err(|error| fault_error(error, object.shortage()))
     }
 
     fn sync(object: &FileObject) -> Result<(), Errno> {

@@ -83,6 +83,8 @@ pub struct Thread {
     pub counters: Counters,
     /// Pageout needs it: it may take the last frames, and does not wait for pageout.
     privileged: AtomicBool,
+    /// It copies from or to its program without faults: where a page is missing the copy ends.
+    faultless: AtomicBool,
     /// It has nothing to do any more but to leave its task.
     retiring: AtomicBool,
     /// It is none of its task's living threads any more.
@@ -146,6 +148,7 @@ impl Thread {
             signals: ThreadSignals::new(birth.blocked, birth.stack),
             counters: Counters::new(),
             privileged: AtomicBool::new(false),
+            faultless: AtomicBool::new(false),
             retiring: AtomicBool::new(false),
             left: AtomicBool::new(false),
             on_cpu: AtomicBool::new(false),
@@ -255,6 +258,25 @@ impl Thread {
     /// Whether it is to end as soon as it can.
     pub fn is_ending(&self) -> bool {
         self.ast().contains(Ast::EXIT)
+    }
+
+    /// Whether its copies are ended by a fault.
+    #[inline(always)]
+    pub fn is_faultless(&self) -> bool {
+        self.faultless.load(Ordering::Relaxed)
+    }
+
+    /// From here to [`Thread::may_fault`] a fault ends its copies from and to its program. The thread itself calls
+    /// both.
+    #[inline]
+    pub fn must_not_fault(&self) {
+        self.faultless.store(true, Ordering::Relaxed);
+    }
+
+    /// The end of that.
+    #[inline]
+    pub fn may_fault(&self) {
+        self.faultless.store(false, Ordering::Relaxed);
     }
 
     /// Whether there is anything: one load, for the way out of system calls.

@@ -6,7 +6,7 @@
 //! A program can write through a mapping what lies between the end of a file and the end of its last
 //! page. Nobody may find that in the file: whatever makes a file longer first writes zeros there.
 
-use super::store::{Ahead, Store};
+use super::store::{Ahead, ProgramBytes, Store};
 use super::vnode::{Body, Vnode};
 use super::{FileRank, Mount};
 use crate::shared::Shared;
@@ -58,34 +58,74 @@ impl<S: Store> Vnode<S> {
         Ok(count)
     }
 
+    /// Copies a file's bytes from `offset` on straight to a program; answers how many, up to the end of the file or
+    /// to where a page of the program is not there.
+    pub fn read_to(&self, offset: u64, to: ProgramBytes, ahead: Ahead) -> Result<u64, Errno> {
+        let file = self.as_file()?;
+        let _lock = file.lock.read();
+        let length = file.size().saturating_sub(offset).min(to.length);
+        match length {
+            0 => Ok(0),
+            length => S::read_to(&file.object, offset, ProgramBytes { length, ..to }, ahead),
+        }
+    }
+
     /// Writes all of `from` at `offset` (`None`: at the end); answers where it began.
     pub fn write(&self, offset: Option<u64>, from: &[u8]) -> Result<u64, Errno> {
+        let length = from.len() as u64;
+        let wrote = self.write_by(offset, length, |object, offset| {
+            S::write(object, offset, from)?;
+            Ok(length)
+        });
+        Ok(wrote?.0)
+    }
+
+    /// Copies a program's bytes straight to a file from `offset` on (`None`: at the end); answers where it began
+    /// and how many were copied, up to where a page of the program is not there.
+    pub fn write_from(&self, offset: Option<u64>, from: ProgramBytes) -> Result<(u64, u64), Errno> {
+        self.write_by(offset, from.length, |object, offset| {
+            S::write_from(object, offset, from)
+        })
+    }
+
+    /// Makes room for `length` bytes and has them written; answers where they begin and how many were.
+    fn write_by(
+        &self,
+        offset: Option<u64>,
+        length: u64,
+        write: impl FnOnce(&S::Object, u64) -> Result<u64, Errno>,
+    ) -> Result<(u64, u64), Errno> {
         let file = self.as_file()?;
         let _lock = file.lock.write();
         let size = file.size();
         let offset = offset.unwrap_or(size);
-        let end = offset.checked_add(from.len() as u64).ok_or(Errno::EFBIG)?;
+        let end = offset.checked_add(length).ok_or(Errno::EFBIG)?;
         if end > MAXIMUM_FILE {
             return Err(Errno::EFBIG);
         }
-        if from.is_empty() {
-            return Ok(offset);
+        if length == 0 {
+            return Ok((offset, 0));
         }
         if end > size {
             self.grow(file, end, offset)?;
         }
-        let reserved = self
-            .system()
-            .reserve(self.number, offset, from.len() as u64);
-        if let Err(error) = reserved.and_then(|()| S::write(&file.object, offset, from)) {
-            if end > size {
-                // Nothing was written that anybody asked for: the file is what it was.
-                self.shrink(file, size);
-            }
-            return Err(error);
+        let reserved = self.system().reserve(self.number, offset, length);
+        let wrote = reserved.and_then(|()| write(&file.object, offset));
+        // The file ends with what was written: without any it is what it was.
+        let count = wrote.unwrap_or(0);
+        if end > size && count < length {
+            let kept = if count == 0 {
+                size
+            } else {
+                size.max(offset + count)
+            };
+            self.shrink(file, kept);
         }
-        self.touch();
-        Ok(offset)
+        wrote?;
+        if count != 0 {
+            self.touch();
+        }
+        Ok((offset, count))
     }
 
     /// Makes a file longer, with zeros as far as nobody writes there: what is `written_from` some byte on is

@@ -17,6 +17,15 @@ pub enum Ahead {
     No,
 }
 
+/// Bytes of the program that runs: where it says they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProgramBytes {
+    /// The address of the first one.
+    pub at: u64,
+    /// How many.
+    pub length: u64,
+}
+
 /// A place for files and their bytes. Bytes never written read as zero.
 pub trait Store: Sized + 'static {
     /// Locks and waiting.
@@ -43,6 +52,16 @@ pub trait Store: Sized + 'static {
     -> Result<(), Errno>;
     /// Writes bytes below the size.
     fn write(object: &Self::Object, offset: u64, from: &[u8]) -> Result<(), Errno>;
+    /// Copies bytes below the size straight to a program's memory; answers how many, up to where a page of the
+    /// program is not there. It does not fault.
+    fn read_to(
+        object: &Self::Object,
+        offset: u64,
+        to: ProgramBytes,
+        ahead: Ahead,
+    ) -> Result<u64, Errno>;
+    /// Copies bytes below the size straight from a program's memory; as `read_to`.
+    fn write_from(object: &Self::Object, offset: u64, from: ProgramBytes) -> Result<u64, Errno>;
     /// Writes what was changed to where the bytes come from.
     fn sync(object: &Self::Object) -> Result<(), Errno>;
     /// Writes what was changed of some bytes, and does not keep them.

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysctl.h>
 #include <sys/wait.h>
@@ -57,15 +59,48 @@ static long map_bytes(void)
 	return t;
 }
 
+/* pages that all pagers read */
+static long pages_in(void)
+{
+	vm_statistics64_data_t s;
+	mach_msg_type_number_t n = HOST_VM_INFO64_COUNT;
+	return host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info64_t)&s, &n) ? -1 : (long)s.pageins;
+}
+/* the disk that the host gives to the benchmarks */
+static void r_mount(const char *on)
+{
+	static const char *device = "/dev/vd0";
+	if ((mkdir(on, 0755) && errno != EEXIST) || mount("ext2", on, 0, &device))
+		die("mount of /dev/vd0");
+}
+static void r_unmount(const char *on)
+{
+	if (unmount(on, 0))
+		die("unmount");
+}
+static void r_remount(const char *on)
+{
+	r_unmount(on);
+	r_mount(on);
+}
+/* the clock stands still while the machine waits for a disk: it counts what is executed */
+static uint64_t disk_began;
+static void disk_begin(void) { disk_began = now(); }
+static void disk_end(const char *name, double n, const char *per) { bench(name, diff(disk_began, now()) / n, per); }
+
 #include "groups.h"
+#include "files.h"
 #include "mach.h"
+
+/* files that have no disk */
+static void t_files(void) { cached_file("tmpfs", "/tmp/f", ""); t_disk(); }
 
 int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*f)(void); } t[] = {
 		{ "calib", t_calib }, { "null", t_null }, { "anon", t_anon }, { "mmap", t_mmap },
 		{ "mprotect", t_mprotect }, { "fork", t_fork }, { "forklater", t_forklater },
-		{ "cow", t_cow }, { "regions", t_regions }, { "ctx", t_ctx },
+		{ "cow", t_cow }, { "regions", t_regions }, { "ctx", t_ctx }, { "files", t_files },
 		{ "mach_regions", t_mach_regions }, { "mach_remap", t_mach_remap },
 		{ "mach_copy", t_mach_copy }, { "mach_entry", t_mach_entry },
 	};

@@ -65,6 +65,9 @@ static inline void r_exit(int c) { for (;;) r_call(SYS_exit, c, 0, 0, 0); }
 static inline long r_getppid(void) { return r_call(SYS_getppid, 0, 0, 0, 0); }
 static inline long r_read(int fd, void *b, size_t n) { return r_call(SYS_read, fd, (long)b, (long)n, 0); }
 static inline long r_write(int fd, const void *b, size_t n) { return r_call(SYS_write, fd, (long)b, (long)n, 0); }
+static inline long r_pread(int fd, void *b, size_t n, size_t o) { return r_call(SYS_pread, fd, (long)b, (long)n, (long)o); }
+static inline long r_pwrite(int fd, const void *b, size_t n, size_t o) { return r_call(SYS_pwrite, fd, (long)b, (long)n, (long)o); }
+static inline long r_msync(void *a, size_t l, int f) { return r_call(SYS_msync, (long)a, (long)l, f, 0); }
 /* the pages go, the region stays */
 static inline long r_discard(void *a, size_t l) { return r_call(SYS_madvise, (long)a, (long)l, MADV_FREE, 0); }
 static inline void drain(void) { }

@@ -318,12 +318,15 @@ def versions():
 
 
 def figures(path):
-    """The counted main figures and the boot figures, one object a machine, as the host command reads them."""
-    out = {}
+    """The counted figures of all steps, one object a machine, as the host command reads them. What was not
+    counted again stays."""
+    out = json.load(open(path)) if os.path.exists(path) else {}
     for machine, cols in (("x86_64", X86), ("aarch64", ARM)):
-        lines = {}
+        lines = out.get(machine, {})
         for title, config in cols:
-            counted = {**get("main-" + config)[0], **get("boot-" + config)[0], **get("boot-pvh-" + config)[0]}
+            steps = ("main", "files", "disk", "boot", "boot-pvh")
+            counted = {k: v for step in steps for k, v in get(step + "-" + config)[0].items()
+                       if step != "disk" or k.startswith(("ext2_", "disk_"))}
             for name, v in counted.items():
                 if not name.startswith(("mem_", "calib_", "clock_")):
                     lines.setdefault(name, {})[title.replace("`", "")] = v

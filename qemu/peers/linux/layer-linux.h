@@ -53,6 +53,9 @@ static inline void r_exit(int c) { for (;;) sys1(SYS_exit_group, c); }
 static inline long r_getppid(void) { return sys0(SYS_getppid); }
 static inline long r_read(int fd, void *b, size_t n) { return sys3(SYS_read, fd, b, n); }
 static inline long r_write(int fd, const void *b, size_t n) { return sys3(SYS_write, fd, b, n); }
+static inline long r_pread(int fd, void *b, size_t n, size_t o) { return sys4(SYS_pread64, fd, b, n, o); }
+static inline long r_pwrite(int fd, const void *b, size_t n, size_t o) { return sys4(SYS_pwrite64, fd, b, n, o); }
+static inline long r_msync(void *a, size_t l, int f) { return sys3(SYS_msync, a, l, f); }
 /* the pages go, the region stays */
 static inline long r_discard(void *a, size_t l) { return r_madvise(a, l, MADV_DONTNEED); }
 static inline void drain(void) { tcdrain(1); }

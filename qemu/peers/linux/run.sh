@@ -4,7 +4,7 @@
 #
 #   ./run.sh all                 everything (about two hours on two cores)
 #   ./run.sh fetch build main    single steps, in this order
-#   steps: fetch build main thp zram wsmax boot (bootcount: its counted part)
+#   steps: fetch build main files (of main) disk thp zram wsmax boot (bootcount: its counted part)
 #   minram wall plugin tables figures
 #
 # Environment:
@@ -75,7 +75,8 @@ build() {
 		case $key in x86*) a=x86;; *) a=arm;; esac
 		rm -rf "$B/img/root"; mkdir -p "$B/img/root/modules"
 		cp "$B/img/init.$a" "$B/img/root/init"
-		for m in lz4_compress lz4hc_compress lz4 zsmalloc zram; do
+		for m in lz4_compress lz4hc_compress lz4 zsmalloc zram virtio virtio_ring virtio_pci_modern_dev \
+			virtio_pci_legacy_dev virtio_pci virtio_blk crc16 crc32c_generic mbcache jbd2 ext4; do
 			f=$(find "$d/lib/modules" -name "$m.ko" -o -name "$m.ko.xz" | head -1)
 			case "$f" in
 			*.xz) xz -dc "$f" > "$B/img/root/modules/$m.ko";;
@@ -106,6 +107,7 @@ guest() {       # NAME RUN KERNEL CPU MEM TIMEOUT MODE APPEND [QEMU ARGS]
 	esac
 	case $name in *-pvh*) img="$B/img/$key.elf";; esac
 	local clock="-icount shift=0,sleep=off -rtc base=2024-01-01T00:00:00,clock=vm"
+	case $mode in disk) mode=icount; clock=${clock/sleep=off/sleep=on};; esac
 	[ "$mode" = wall ] && clock="-rtc base=2024-01-01T00:00:00"
 	local cmd=($q -M $m -cpu "$cpu" -m "$mem" -smp 1 -accel tcg $clock -seed 1
 		-nodefaults -no-user-config -display none -no-reboot -serial stdio
@@ -159,6 +161,22 @@ each() {        # PREFIX RUNS MEM LIMIT MODE EXTRA : one line per configuration 
 only() { grep -E -- "$1"; }
 
 main()  { each main "${LP_RUNS:-r1 r2}" 512M 1200 icount "transparent_hugepage=never" | pool; }
+files() { each files "${LP_RUNS:-r1 r2}" 512M 1200 icount "transparent_hugepage=never lp.tests=file" | pool; }
+# ext2 on virtio: the disk that `cargo vellum bench files` has, anew for each guest. While the guest waits for it the
+# clock goes with the host's; the plugin counts what is executed between the marks of init.c.
+disk()  { each disk "${LP_RUNS:-r1 r2}" 512M 1200 disk "transparent_hugepage=never lp.tests=disk" | sed 's/^guest/diskguest/' | pool; }
+diskguest() {   # the arguments of guest
+	local out="$B/res/$1.$2" root="$B/img/disk-root-$1.$2"
+	[[ $1 =~ $ONLY ]] || return 0
+	mkdir -p "$root"
+	head -c 16777216 /dev/zero | tr '\0' x > "$root/data"
+	PATH=$PATH:/usr/sbin:/sbin mke2fs -q -F -t ext2 -b 4096 -d "$root" "$out.ext2" 64M > /dev/null || return 1
+	guest "$@" -plugin "file=$B/img/insncount.so" -d plugin -D "$out.log" \
+		-blockdev "driver=raw,node-name=disk0,cache.direct=off,cache.no-flush=off,file.driver=file,file.filename=$out.ext2" \
+		-device virtio-blk-pci,disable-legacy=on,drive=disk0,write-cache=on
+	rm -rf "$root" "$out.ext2"
+	python3 "$here/marks.py" "$out.log" "$out.txt" >> "$out.txt"
+}
 thp()   {
 	{ each thp "r1 r2" 512M 900 icount "transparent_hugepage=always lp.thp=always lp.tests=anon" | only '(x86-6.12-(noerms|tuned)|arm(16)?-6.12-)'
 	  each mthp "r1 r2" 512M 900 icount "transparent_hugepage=never lp.tests=mthp" | only '(6.12-noerms|arm(16)?-6.12-stock)'; } | pool
@@ -240,8 +258,8 @@ if [ -n "$missing" ]; then
 fi
 for step in "$@"; do
 	case $step in
-	all) for s in fetch build main thp zram wsmax boot minram plugin wall tables; do $s || exit 1; done;;
-	fetch|build|main|thp|zram|wsmax|bootcount|boot|minram|wall|plugin|tables|figures) $step || exit 1;;
+	all) for s in fetch build main disk thp zram wsmax boot minram plugin wall tables; do $s || exit 1; done;;
+	fetch|build|main|files|disk|thp|zram|wsmax|bootcount|boot|minram|wall|plugin|tables|figures) $step || exit 1;;
 	*) echo "unknown step $step"; exit 2;;
 	esac
 done

@@ -4,9 +4,10 @@
 
 use super::Figure;
 use crate::build::{self, kernel::Flavor};
+use crate::disk::STILL;
 use crate::failure::Failure;
 use crate::guest::{Event, Guest};
-use crate::machine::{Console, Machine};
+use crate::machine::{Clock, Console, Machine};
 use crate::outcome::{Heard, LastWord, Outcome};
 use crate::progress::Spinner;
 use crate::record::{Item, Record};
@@ -34,10 +35,14 @@ pub fn run(
     let archive = run::write_image(&archive, folder.path())?;
     let what = format!("`{}` on {}", command.trim_end(), machine.arch);
     let _spinner = Spinner::start(&what);
+    let mut arguments = "console=record mode=exec seed=1".to_string();
+    if machine.clock == Clock::Instructions {
+        arguments = format!("{arguments} {STILL}");
+    }
     let qemu = machine.command(
         &image,
         &archive,
-        "console=record mode=exec seed=1",
+        &arguments,
         Console::Records,
         folder.path(),
     );

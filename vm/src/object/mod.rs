@@ -13,6 +13,7 @@ pub(crate) mod copy;
 pub(crate) mod delayed;
 pub(crate) mod discard;
 pub mod file;
+pub mod held;
 pub mod ledger;
 pub(crate) mod pages;
 pub(crate) mod private;

@@ -8,6 +8,7 @@
 mod dirty;
 
 use super::slot::{Packed, Slot};
+use crate::addr::PageId;
 use crate::frames::Frames;
 use crate::machine::Machine;
 use zalloc::{Exhausted, ZBox, Zone};
@@ -124,13 +125,19 @@ impl<M: Machine> Slots<M> {
     /// node. (Those that have a place of their own are empty in their node.)
     #[inline]
     pub(crate) fn around(&self, index: u64) -> Option<(&[Packed], usize)> {
-        if index < IN_PLACE || index >> index_bits(self.levels) != 0 {
+        let leaf = self.leaf(index).filter(|_| index >= IN_PLACE)?;
+        Some((&leaf.slots, index as usize % LEAF))
+    }
+
+    #[inline]
+    fn leaf(&self, index: u64) -> Option<&Leaf> {
+        let (mut level, mut node) = (self.levels, self.root.as_ref());
+        if index >> index_bits(level) != 0 {
             return None;
         }
-        let (mut level, mut node) = (self.levels, self.root.as_ref());
         loop {
             match node? {
-                Child::Leaf(leaf) => return Some((&leaf.slots, index as usize % LEAF)),
+                Child::Leaf(leaf) => return Some(leaf),
                 Child::Inner(inner) => {
                     node = inner.children[(index >> shift(level)) as usize % INNER].as_ref();
                     level = level.wrapping_sub(1);
@@ -148,6 +155,59 @@ impl<M: Machine> Slots<M> {
         }
         if let Some(leaf) = self.leaf_mut(index) {
             leaf.slots[index as usize % LEAF] = Packed::new(slot);
+        }
+    }
+
+    /// Makes the pages from `first` on busy, up to one that is not resident or not wanted, and names them in
+    /// `pages`; answers how many. It ends where a node ends.
+    #[inline]
+    pub(crate) fn hold(
+        &mut self,
+        first: u64,
+        pages: &mut [PageId],
+        wanted: impl Fn(PageId) -> bool,
+    ) -> usize {
+        let mut count = 0usize;
+        for (slot, place) in self.rest_mut(first).iter_mut().zip(pages) {
+            match slot.slot() {
+                Slot::Resident(page) if wanted(page) => {
+                    *slot = Packed::new(Slot::Busy(page));
+                    *place = page;
+                }
+                _ => break,
+            }
+            count = count.wrapping_add(1);
+        }
+        count
+    }
+
+    /// How many slots from this one on are in one node, or in place.
+    pub(crate) const fn together(&self, index: u64) -> usize {
+        match index.checked_sub(IN_PLACE) {
+            None => IN_PLACE.wrapping_sub(index) as usize,
+            Some(_) => LEAF.wrapping_sub(index as usize % LEAF),
+        }
+    }
+
+    /// Makes busy pages resident again, as many as [`Slots::hold`] said, or fewer.
+    #[inline]
+    pub(crate) fn release(&mut self, first: u64, count: usize) {
+        for slot in self.rest_mut(first).iter_mut().take(count) {
+            if let Slot::Busy(page) = slot.slot() {
+                *slot = Packed::new(Slot::Resident(page));
+            }
+        }
+    }
+
+    /// The slots of a node from that of a page on; none if it is in no node.
+    #[inline]
+    fn rest_mut(&mut self, index: u64) -> &mut [Packed] {
+        if index < IN_PLACE {
+            return &mut self.in_place[index as usize..];
+        }
+        match self.leaf_mut(index) {
+            Some(leaf) => &mut leaf.slots[index as usize % LEAF..],
+            None => &mut [],
         }
     }
 

@@ -27,43 +27,67 @@ impl<M: Machine> Vm<M> {
         let record = self.frames.pages().get(page);
         record.mark(RefMod::MODIFIED | RefMod::REFERENCED);
         if object.is_paged() {
-            self.make_dirty(object, state, index);
+            self.make_dirty(object, state, (index, 1));
+        }
+    }
+
+    /// The same of pages that are together in a node of the object, from index `first` on.
+    pub(crate) fn note_writes(
+        &self,
+        object: &Object<M>,
+        state: &mut ObjectState<M>,
+        first: u64,
+        pages: &[PageId],
+    ) {
+        for page in pages {
+            let record = self.frames.pages().get(*page);
+            record.mark(RefMod::MODIFIED | RefMod::REFERENCED);
+        }
+        if object.is_paged() {
+            self.make_dirty(object, state, (first, pages.len()));
         }
     }
 
     #[inline(never)]
-    fn make_dirty(&self, object: &Object<M>, state: &mut ObjectState<M>, index: u64) {
-        if let Some(paging) = &object.paging
-            && index < state.size
-            && state.slots.set_dirty(index)
-        {
-            paging.dirty.fetch_add(1, Relaxed);
-            let before = self.dirty.fetch_add(1, Relaxed);
-            if before >= self.targets().dirty_limit.0 {
+    fn make_dirty(
+        &self,
+        object: &Object<M>,
+        state: &mut ObjectState<M>,
+        (first, count): (u64, usize),
+    ) {
+        let Some(paging) = &object.paging else { return };
+        let count = state.size.saturating_sub(first).min(count as u64);
+        let new = state.slots.set_dirty(first, count as usize);
+        if new != 0 {
+            paging.dirty.fetch_add(new, Relaxed);
+            let before = self.dirty.fetch_add(new, Relaxed);
+            if before.saturating_add(new) > self.targets().dirty_limit.0 {
                 self.want_flush();
             }
         }
     }
 
-    /// The page at `index` counts as clean. Answers whether it was dirty.
+    /// Pages count as clean: those from index `first` on.
     pub(super) fn make_clean(
         &self,
         object: &Object<M>,
         state: &mut ObjectState<M>,
-        index: u64,
-    ) -> bool {
-        let Some(paging) = &object.paging else {
-            return false;
-        };
-        if !state.slots.clear_dirty(index) {
-            return false;
+        first: u64,
+        pages: &[PageId],
+    ) {
+        let Some(paging) = &object.paging else { return };
+        for page in pages {
+            self.frames.pages().get(*page).unmark(RefMod::MODIFIED);
         }
-        if let Some(page) = state.slots.get(index).page() {
-            self.frames.pages().get(page).unmark(RefMod::MODIFIED);
+        let (mut at, mut left, mut old) = (first, pages.len(), 0u64);
+        while left != 0 {
+            let count = state.slots.together(at).min(left);
+            old = old.saturating_add(state.slots.clear_dirty(at, count));
+            at = at.saturating_add(count as u64);
+            left = left.saturating_sub(count);
         }
-        paging.dirty.fetch_sub(1, Relaxed);
-        self.dirty.fetch_sub(1, Relaxed);
-        true
+        paging.dirty.fetch_sub(old, Relaxed);
+        self.dirty.fetch_sub(old, Relaxed);
     }
 
     /// What was written in these pages is not needed any more: they are going to be freed.
@@ -77,7 +101,8 @@ impl<M: Machine> Vm<M> {
             return;
         }
         while let Some(index) = state.slots.next_dirty(from).filter(|&index| index < to) {
-            self.make_clean(object, state, index);
+            let page = state.slots.get(index).page();
+            self.make_clean(object, state, index, page.as_slice());
         }
     }
 

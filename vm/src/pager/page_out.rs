@@ -287,12 +287,12 @@ impl<M: Machine> Vm<M> {
         batch: &mut TlbBatch<'_, M>,
     ) {
         let rest = Protection::ALL.difference(Protection::WRITE);
-        for (index, &page) in (taken.first..).zip(pages) {
+        for &page in pages {
             self.machine().page_protect(page, rest, batch);
             let noted = RefMod::MODIFIED;
             self.machine().page_clear_refmod(page, noted, batch);
-            self.make_clean(object, state, index);
         }
+        self.make_clean(object, state, taken.first, pages);
     }
 
     /// Gives a run to the pager. What it does not take is dirty again.

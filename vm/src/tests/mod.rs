@@ -26,6 +26,7 @@ mod reclaim;
 mod residence;
 mod scenarios;
 mod shared;
+mod straight;
 mod submap;
 mod superpage;
 mod transfer;

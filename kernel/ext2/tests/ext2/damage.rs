@@ -3,7 +3,7 @@
 use crate::disk::SimulatedDisk;
 use crate::files::{Fs, at, mount, plain, write_back};
 use crate::random::{Random, rounds};
-use crate::tools::Image;
+use crate::tools::{Image, OnFile};
 use ext2::*;
 use std::ops::ControlFlow;
 
@@ -161,6 +161,42 @@ fn wrong_bytes_give_errors() {
         mounted > 500 && corrupt > 100 && refused > 100,
         "{mounted}, {corrupt}, {refused}"
     );
+}
+
+/// Blocks of a file in a row may be used up to the one that no file may have: the next group's own, or none of the disk.
+#[test]
+fn a_run_ends_where_files_may_not_be() {
+    let disk = SimulatedDisk::new(Image::new(1024, 20 << 10).with(&["-N", "256"]).make());
+    let fs = mount(&disk, Access::ReadWrite, 32).unwrap();
+    let root = InodeNumber::ROOT;
+    let f = fs.create(root, b"f", &plain(Node::File), at(1)).unwrap();
+    fs.truncate(f.inode, 8 * 1024, at(1)).unwrap();
+    fs.unmount(at(2)).unwrap();
+    let (bytes, blocks) = (disk.bytes(), 20u32 << 10);
+    // The second group begins with a copy of the superblock, the third with its bitmap.
+    for edge in [8193, 2 * 8192 + 1, blocks] {
+        for good in 1..=8 {
+            let image = OnFile::new(&bytes);
+            for place in 0..8 {
+                let block = edge - good + place;
+                image.change(&format!("sif f block[{place}] {block}"));
+            }
+            let disk = SimulatedDisk::new(image.bytes());
+            let fs = mount(&disk, Access::ReadOnly, 32).unwrap();
+            let mut runs = [Run::EMPTY];
+            let map = |from: u32, runs: &mut [Run; 1]| {
+                let from = u64::from(from) * 1024;
+                let found = fs.map(f.inode, from, 8 * 1024 - from, Allocate::No, runs);
+                found.map(|runs| (runs[0].place, runs[0].bytes))
+            };
+            let first = Place::Disk(u64::from(edge - good) * 1024);
+            assert_eq!(map(0, &mut runs), Ok((first, u64::from(good) * 1024)));
+            if good < 8 {
+                let beyond = map(good, &mut runs);
+                assert!(matches!(beyond, Err(Error::Corrupt { .. })), "{beyond:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -19,6 +19,33 @@ fn files_grow_and_shrink_and_holes_are_zero() {
 }
 
 #[test]
+fn a_write_that_stops_early_ends_the_file_there() {
+    let tree = empty();
+    let file = make(&tree, "/f", What::File).unwrap();
+    let bytes = |length| ProgramBytes { at: 0, length };
+    assert_eq!(file.write_from(None, bytes(0)), Ok((0, 0)));
+    assert_eq!(file.write_from(None, bytes(50)), Ok((0, 20)));
+    assert_eq!(file.write_from(Some(30), bytes(50)), Ok((30, 20)));
+    assert_eq!(
+        contents(&file),
+        [[9; 20].as_slice(), &[0; 10], &[9; 20]].concat()
+    );
+    assert_eq!(file.write_from(Some(10), bytes(50)), Ok((10, 20)));
+    assert_eq!(file.size(), 50);
+    assert_eq!(file.write_from(Some(u64::MAX), bytes(1)), Err(Errno::EFBIG));
+    // A program has the bytes up to the end, or to where its memory ends.
+    for (from, length, had) in [
+        (0, 10, 10),
+        (0, 50, 20),
+        (45, 20, 5),
+        (50, 20, 0),
+        (60, 20, 0),
+    ] {
+        assert_eq!(file.read_to(from, bytes(length), Ahead::Default), Ok(had));
+    }
+}
+
+#[test]
 fn what_a_mapping_wrote_beyond_the_end_never_shows() {
     let tree = empty();
     let file = make(&tree, "/f", What::File).unwrap();

@@ -15,30 +15,35 @@ impl<M: Machine> Child<M> {
     }
 }
 
+/// The bits of so many slots of a node, or in place, from that of a page on; they fit.
+const fn bits(index: u64, count: usize) -> u64 {
+    let ones = u64::MAX.unbounded_shr((LEAF as u32).saturating_sub(count as u32));
+    ones.unbounded_shl(index as u32 % LEAF as u32)
+}
+
 impl<M: Machine> Slots<M> {
-    /// Marks a slot that is not empty. Answers whether it was not marked before.
-    pub(crate) fn set_dirty(&mut self, index: u64) -> bool {
-        if index < IN_PLACE {
-            let bit = 1 << index;
-            let new = self.dirty & bit == 0;
-            self.dirty |= bit;
-            return new;
+    /// Marks slots that are not empty, `count` from `first` on, all in one node ([`Slots::together`]). Answers how many
+    /// were not marked before.
+    pub(crate) fn set_dirty(&mut self, first: u64, count: usize) -> u64 {
+        if first < IN_PLACE {
+            let new = bits(first, count) as u32 & !self.dirty;
+            self.dirty |= new;
+            return u64::from(new.count_ones());
         }
-        if index >= self.reach() {
-            return false;
+        if first >= self.reach() {
+            return 0;
         }
         let (mut level, mut node) = (self.levels, self.root.as_mut());
         loop {
             match node {
-                None => return false,
+                None => return 0,
                 Some(Child::Leaf(leaf)) => {
-                    let bit = 1 << (index as usize % LEAF);
-                    let new = leaf.dirty & bit == 0;
-                    leaf.dirty |= bit & leaf.used;
-                    return new;
+                    let new = bits(first, count) & leaf.used & !leaf.dirty;
+                    leaf.dirty |= new;
+                    return u64::from(new.count_ones());
                 }
                 Some(Child::Inner(inner)) => {
-                    let at = (index >> shift(level)) as usize % INNER;
+                    let at = (first >> shift(level)) as usize % INNER;
                     inner.dirty |= (1 << at) & inner.used;
                     node = inner.children[at].as_mut();
                     level = level.wrapping_sub(1);
@@ -47,37 +52,34 @@ impl<M: Machine> Slots<M> {
         }
     }
 
-    /// Takes the mark from a slot. Answers whether there was one.
-    pub(crate) fn clear_dirty(&mut self, index: u64) -> bool {
-        if index < IN_PLACE {
-            let bit = 1 << index;
-            let old = self.dirty & bit != 0;
-            self.dirty &= !bit;
-            return old;
+    /// Takes the marks from `count` slots from `first` on, all in one node. Answers how many there were.
+    pub(crate) fn clear_dirty(&mut self, first: u64, count: usize) -> u64 {
+        if first < IN_PLACE {
+            let old = bits(first, count) as u32 & self.dirty;
+            self.dirty &= !old;
+            return u64::from(old.count_ones());
         }
-        if index >= self.reach() {
-            return false;
+        if first >= self.reach() {
+            return 0;
         }
         let levels = self.levels;
-        self.root
-            .as_mut()
-            .is_some_and(|root| Self::clear_below(root, index, levels))
+        let root = self.root.as_mut();
+        root.map_or(0, |root| Self::clear_below(root, (first, count), levels))
     }
 
-    fn clear_below(node: &mut Child<M>, index: u64, level: u32) -> bool {
+    fn clear_below(node: &mut Child<M>, (first, count): (u64, usize), level: u32) -> u64 {
         match node {
             Child::Leaf(leaf) => {
-                let bit = 1 << (index as usize % LEAF);
-                let old = leaf.dirty & bit != 0;
-                leaf.dirty &= !bit;
-                old
+                let old = bits(first, count) & leaf.dirty;
+                leaf.dirty &= !old;
+                u64::from(old.count_ones())
             }
             Child::Inner(inner) => {
-                let at = (index >> shift(level)) as usize % INNER;
+                let at = (first >> shift(level)) as usize % INNER;
                 let Some(child) = inner.children[at].as_mut() else {
-                    return false;
+                    return 0;
                 };
-                let old = Self::clear_below(child, index, level.wrapping_sub(1));
+                let old = Self::clear_below(child, (first, count), level.wrapping_sub(1));
                 if !child.is_dirty() {
                     inner.dirty &= !(1 << at);
                 }
@@ -88,7 +90,11 @@ impl<M: Machine> Slots<M> {
 
     /// Whether a slot is marked.
     pub(crate) fn is_dirty(&self, index: u64) -> bool {
-        self.next_dirty(index) == Some(index)
+        if index < IN_PLACE {
+            return u64::from(self.dirty) & bits(index, 1) != 0;
+        }
+        let leaf = self.leaf(index);
+        leaf.is_some_and(|leaf| leaf.dirty & bits(index, 1) != 0)
     }
 
     /// The first dirty slot at or after `index`.
