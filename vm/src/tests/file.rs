@@ -489,13 +489,12 @@ both! {
         rig.write(&task, at, 50);
         assert_eq!(rig.vm.object_resize(&file, 2 * page), Ok(()));
         rig.inherit(&task, at + 5 * page, 1, Inherit::Share);
-        let child = rig.fork(&task);
+        rig.end(rig.fork(&task));
         assert_eq!(rig.first_bytes(&task, at, 3), [50, 2, 3]);
         for index in 3..6 {
             assert_eq!(rig.touch(0, &task, at + index * page, Access::Read), Err(FaultError::MemoryError));
         }
         rig.end(task);
-        rig.end(child);
         rig.vm.object_release(file);
     }
 }
