@@ -18,7 +18,7 @@ impl<M: Machine> Child<M> {
 /// The bits of so many slots of a node, or in place, from that of a page on; they fit.
 const fn bits(index: u64, count: usize) -> u64 {
     let ones = u64::MAX.unbounded_shr((LEAF as u32).saturating_sub(count as u32));
-    ones.unbounded_shl(index as u32 % LEAF as u32)
+    ones.unbounded_shl((index as usize % LEAF) as u32)
 }
 
 impl<M: Machine> Slots<M> {
