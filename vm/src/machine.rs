@@ -10,7 +10,7 @@
 //! `pmap` and `pv` (and nothing that sleeps or allocates from `vm`); what a call may need is in the
 //! reserve that the caller filled before it took a lock.
 
-use crate::addr::{PageId, Pages, Range, VirtAddr};
+use crate::addr::{PageId, Pages, PhysAddr, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::page::{PageArray, PageList};
 use crate::pager::Pager;
@@ -68,7 +68,7 @@ pub enum Tracking {
     #[default]
     Tracked,
     /// They do not: the shared zero frame (always entered without write permission, never lowered
-    /// by page, thousands of mappings), device windows. Leaves by `pmap_remove` or replacement only.
+    /// by page, thousands of mappings), a device's memory. Leaves by `pmap_remove` or replacement only.
     Untracked,
 }
 
@@ -242,6 +242,18 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
         reserve: &mut Self::Reserve,
         batch: &mut TlbBatch<'_, Self>,
     ) -> Result<(), NotEntered>;
+    /// Maps the page of a device's memory that begins at `frame`: an address that need not be RAM, and of no
+    /// managed page. The mapping is untracked, may be writable, and allows no instruction fetch; otherwise as
+    /// [`Machine::pmap_enter`].
+    fn pmap_enter_device(
+        &self,
+        pmap: &Self::Pmap,
+        at: VirtAddr,
+        frame: PhysAddr,
+        mapping: Mapping,
+        reserve: &mut Self::Reserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered>;
     /// Maps the neighbours of a page that was just entered with the same `mapping`: `pages` at `first`
     /// and after, all in one leaf table. As many as can be had at no price: nothing is replaced, and
     /// what lacks memory is left out. A neighbour that is not mapped gets no write permission and
@@ -317,7 +329,7 @@ pub trait Machine: sync::Platform + Sized + Send + Sync + 'static {
     fn pmap_nestings(&self, _nested: &Self::Pmap) -> u64 {
         0
     }
-    /// What is mapped at `at`, in a table that is nested there too.
+    /// What page is mapped at `at`, in a table that is nested there too. Of a device's memory it may say nothing.
     fn pmap_extract(&self, pmap: &Self::Pmap, at: VirtAddr) -> Option<(PageId, Protection)>;
     /// Sets or clears the wired mark of a mapping that exists. A superpage's stays wired.
     fn pmap_change_wiring(&self, pmap: &Self::Pmap, at: VirtAddr, wired: Wired);

@@ -267,7 +267,7 @@ impl<M: Machine> Vm<M> {
     }
 
     #[inline]
-    fn place_object(&self, object: Object<M>) -> Result<ObjRef<M>, KernReturn> {
+    pub(crate) fn place_object(&self, object: Object<M>) -> Result<ObjRef<M>, KernReturn> {
         let object = self.zones.objects.alloc_ref(&self.frames, object);
         object.map_err(|_| self.shortage())
     }

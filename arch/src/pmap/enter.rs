@@ -11,7 +11,7 @@ use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::fence;
 use vm::Pager;
 use vm::addr::{PageId, PhysAddr, VirtAddr};
-use vm::machine::{Mapping, NotEntered};
+use vm::machine::{Mapping, NotEntered, Tracking};
 use vm::residence::Account;
 
 /// A mapping to be made, and where its entry is.
@@ -67,6 +67,30 @@ impl<F: PteFormat, H: Hardware, P: Pager<Self>> Paging<F, H, P> {
             page,
             entry,
             location,
+            account: mapping.account,
+        };
+        self.enter_any(pmap, &mut shape, wanted, reserve, batch)
+    }
+
+    /// Maps a device's memory. Its frame may lie outside RAM: it has no record.
+    #[cold]
+    pub(super) fn enter_device(
+        &self,
+        pmap: &Pmap<H>,
+        (at, frame): (VirtAddr, PhysAddr),
+        mapping: Mapping,
+        reserve: &mut Reserve,
+        batch: &mut Batch<'_, F, H, P>,
+    ) -> Result<(), NotEntered> {
+        debug_assert_eq!(mapping.tracking, Tracking::Untracked);
+        let mut shape = pmap.shape.lock();
+        let leaf = self.make_leaf(pmap, &mut shape, at.0, reserve)?;
+        let wanted = Wanted {
+            at,
+            // Not looked at: the mapping is untracked.
+            page: PageId(0),
+            entry: F::leaf(frame, Attributes::new(mapping, pmap.space)),
+            location: Self::location(leaf, at.0),
             account: mapping.account,
         };
         self.enter_any(pmap, &mut shape, wanted, reserve, batch)

@@ -9,7 +9,7 @@ use core::ptr;
 use sync::rank::RankStack;
 use sync::{Event, InterruptState, Platform};
 use vm::Pager;
-use vm::addr::{PageId, Pages, Range, VirtAddr};
+use vm::addr::{PageId, Pages, PhysAddr, Range, VirtAddr};
 use vm::batch::TlbBatch;
 use vm::machine::{
     CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod, Shortage,
@@ -206,6 +206,18 @@ impl<F: PteFormat, H: Hardware, P: Pager<Self>> Machine for Paging<F, H, P> {
         batch: &mut TlbBatch<'_, Self>,
     ) -> Result<(), NotEntered> {
         self.enter(pmap, at, page, mapping, reserve, batch)
+    }
+
+    fn pmap_enter_device(
+        &self,
+        pmap: &Pmap<H>,
+        at: VirtAddr,
+        frame: PhysAddr,
+        mapping: Mapping,
+        reserve: &mut Reserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        self.enter_device(pmap, (at, frame), mapping, reserve, batch)
     }
 
     fn pmap_enter_around(

@@ -15,6 +15,7 @@ use vm::page::{Page, PageArray};
 use vm::residence::Account;
 
 mod conform;
+mod device;
 mod nest;
 mod superpage;
 

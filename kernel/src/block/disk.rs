@@ -8,7 +8,10 @@ use super::rule::Fate;
 use super::inject;
 use crate::log;
 use crate::memory::vm;
+use crate::platform::Machine;
+use boot::PhysRange;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use vm::{CacheMode, ObjectRef, Pages, PhysAddr};
 
 /// A device that keeps blocks.
 pub trait BlockDevice: Send + Sync {
@@ -26,6 +29,9 @@ pub trait BlockDevice: Send + Sync {
     fn flush(&self) -> Result<(), BlockError>;
     /// What it has done since the boot.
     fn statistics(&self) -> Statistics;
+    /// Its bytes, if they are memory: the whole pages from its first byte on, which programs map. `None` if
+    /// they are not, or do not begin with a page.
+    fn memory(&self) -> Option<&ObjectRef<Machine>>;
 }
 
 /// What moves the bytes of one device.
@@ -38,6 +44,10 @@ pub(super) trait Driver: Send + Sync {
     fn transfer(&self, operation: Operation, at: u64, parts: &[Part]) -> Result<(), Why>;
     /// Makes writes durable.
     fn flush(&self) -> Result<(), Why>;
+    /// Its bytes, if they are memory.
+    fn memory(&self) -> Option<PhysRange> {
+        None
+    }
     /// Makes a request to which no answer comes; returns when the driver has given up.
     fn lose(&self, operation: Operation, at: u64) -> Result<(), Why>;
 }
@@ -74,15 +84,22 @@ pub(super) struct Disk<D> {
     name: &'static str,
     pub(super) driver: D,
     counts: Counts,
+    /// What programs map of it.
+    memory: Option<ObjectRef<Machine>>,
 }
 
 impl<D: Driver> Disk<D> {
     /// Gives a driver its name.
     pub fn new(name: &'static str, driver: D) -> Self {
+        let memory = driver.memory().and_then(|range| {
+            let pages = Pages((range.end - range.start) / vm().page_size());
+            vm().object_create_device(PhysAddr(range.start), pages, CacheMode::WriteBack).ok()
+        });
         Self {
             name,
             driver,
             counts: Counts::default(),
+            memory,
         }
     }
 
@@ -155,6 +172,10 @@ impl<D: Driver> BlockDevice for Disk<D> {
         done.map_err(|why| self.failed(Operation::Flush, 0, why))?;
         self.counts.flushes.fetch_add(1, Relaxed);
         Ok(())
+    }
+
+    fn memory(&self) -> Option<&ObjectRef<Machine>> {
+        self.memory.as_ref()
     }
 
     fn statistics(&self) -> Statistics {

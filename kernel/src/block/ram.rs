@@ -77,6 +77,14 @@ impl Driver for RamDisk {
         Ok(())
     }
 
+    fn memory(&self) -> Option<PhysRange> {
+        let machine = vm().machine();
+        let page = vm().page_size();
+        let first = machine.address_of(PageId((self.start / page) as u32));
+        let start = first.0 + self.start % page;
+        Some(PhysRange { start, end: start + self.bytes })
+    }
+
     fn lose(&self, _: Operation, _: u64) -> Result<(), Why> {
         Err(Why::NoAnswer)
     }

@@ -5,7 +5,9 @@
 
 use super::disk::BlockDevice;
 use super::{bytes, registry};
+use crate::platform::Machine;
 use abi::Errno;
+use vm::ObjectRef;
 
 /// The numbers and names of all devices.
 pub fn numbers() -> impl Iterator<Item = (u8, &'static str)> {
@@ -38,6 +40,11 @@ pub fn write(number: u8, at: u64, from: &[u8]) -> Result<usize, Errno> {
     }
     bytes::write(device, at, &from[..count])?;
     Ok(count)
+}
+
+/// The device's bytes as memory to be mapped. `ENODEV` if they are none.
+pub fn memory(number: u8) -> Result<&'static ObjectRef<Machine>, Errno> {
+    device(number)?.memory().ok_or(Errno::ENODEV)
 }
 
 /// Makes durable what was written.

@@ -1,6 +1,8 @@
 //! BSD's memory calls: their checks, their order, their errors (reference/xnu-vm.md §12.3).
 
 use super::{Answer, Call, DONE};
+use crate::block::special;
+use crate::files::device::Device;
 use crate::files::shm::Segment;
 use crate::files::{Node, OpenFile, What};
 use crate::memory::vm;
@@ -156,7 +158,7 @@ fn map_segment(call: &Call<'_>, plan: &Plan, file: &OpenFile, segment: &Segment)
 fn map_file(call: &Call<'_>, plan: &Plan, file: &OpenFile, node: &Node) -> Result<VirtAddr, Errno> {
     let body = match &node.body {
         Body::File(body) => body,
-        Body::Device(_) => return Err(Errno::ENODEV),
+        Body::Device(number) => return map_device(call, plan, file, Device::of(*number)?),
         _ => return Err(Errno::EINVAL),
     };
     if !file.is_readable() {
@@ -181,6 +183,27 @@ fn map_file(call: &Call<'_>, plan: &Plan, file: &OpenFile, node: &Node) -> Resul
         offset: plan.offset,
         attributes,
         copy: if shared { CopyMode::Shared } else { CopyMode::Private },
+    };
+    enter(own_map(call)?, plan, &what)
+}
+
+/// Maps the memory of a block device that is memory: a RAM disk's. It is shared, and nothing is executed there.
+fn map_device(call: &Call<'_>, plan: &Plan, file: &OpenFile, device: Device) -> Result<VirtAddr, Errno> {
+    let Device::Block(number) = device else { return Err(Errno::ENODEV) };
+    let object = special::memory(number)?;
+    if plan.sharing == Sharing::Private {
+        return Err(Errno::ENODEV);
+    }
+    let mut max = Protection::DEFAULT;
+    max.set(Protection::WRITE, file.is_writable());
+    if !file.is_readable() || !max.contains(plan.protection) {
+        return Err(Errno::EACCES);
+    }
+    let what = EnterObject {
+        object: Some(object),
+        offset: plan.offset,
+        attributes: Attributes::with(plan.protection, max, Inherit::Share, 0),
+        copy: CopyMode::Shared,
     };
     enter(own_map(call)?, plan, &what)
 }

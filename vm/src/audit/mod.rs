@@ -304,6 +304,9 @@ impl<M: Machine> Vm<M> {
         if pages != state.slots.len() {
             audit.fail("I-OBJ-6: slots and their count differ", object.serial);
         }
+        if object.is_device() && (pages != 0 || state.size != 0) {
+            audit.fail("I-DEV-1: a device's memory has pages", object.serial);
+        }
         audit.report.pages = audit.report.pages.saturating_add(pages);
     }
 

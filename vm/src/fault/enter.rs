@@ -6,7 +6,7 @@
 use super::{Step, Try, covers};
 use crate::addr::PageId;
 use crate::counters::Event;
-use crate::machine::{CacheMode, CacheOperation, Machine, Mapping, NotEntered, Tracking, Wired};
+use crate::machine::{CacheMode, CacheOperation, Machine, Mapping, Tracking, Wired};
 use crate::map::entry::Entry;
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, Object, ObjectKind, ObjectState, Shadow};
@@ -18,7 +18,7 @@ use abi::Protection;
 /// object's own, that object need not be copied first, and no copy object needs the page as it is. A
 /// file's page is granted it when it is written, so that the write is noted.
 #[inline]
-fn permission<M: Machine>(
+pub(super) fn permission<M: Machine>(
     entry: &Entry<M>,
     access: Protection,
     on_top: OnTop,
@@ -41,7 +41,7 @@ fn shows_around(kind: ObjectKind, mapping: Mapping) -> bool {
     match kind {
         ObjectKind::Anonymous | ObjectKind::Kernel => true,
         ObjectKind::Named => !mapping.protection.contains(Protection::WRITE),
-        ObjectKind::Uncached | ObjectKind::Contiguous => false,
+        ObjectKind::Uncached | ObjectKind::Contiguous | ObjectKind::Device => false,
     }
 }
 
@@ -212,7 +212,10 @@ impl<M: Machine> Vm<M> {
                 // A machine without such an operation keeps caches and memory in step by itself.
                 let _ = self.machine().page_cache(page, CacheOperation::FlushData);
             }
-            ObjectKind::Anonymous | ObjectKind::Kernel | ObjectKind::Contiguous => {}
+            ObjectKind::Anonymous
+            | ObjectKind::Kernel
+            | ObjectKind::Contiguous
+            | ObjectKind::Device => {}
         }
         self.enter_page(page, mapping, this)
     }
@@ -239,18 +242,10 @@ impl<M: Machine> Vm<M> {
 
     #[inline]
     fn enter_mapping(&self, page: PageId, mapping: Mapping, this: &mut Try<'_, M>) -> Step<M> {
-        let entered = self.machine().pmap_enter(
-            this.pmap,
-            this.at,
-            page,
-            mapping,
-            this.reserve,
-            &mut this.batch,
-        );
-        match entered {
-            Ok(()) => Step::Done,
-            Err(NotEntered::Reserve) => Step::Refill,
-            Err(NotEntered::Occupied) => Step::Occupied,
-        }
+        let machine = self.machine();
+        let (pmap, at) = (this.pmap, this.at);
+        machine
+            .pmap_enter(pmap, at, page, mapping, this.reserve, &mut this.batch)
+            .into()
     }
 }

@@ -8,6 +8,7 @@
 //! Invariants: I-PTE-1 (one place grants write permission: `enter::permission`), I-TLB-3.
 
 mod around;
+mod device;
 mod enter;
 mod fill;
 mod prepare;
@@ -17,7 +18,7 @@ mod through;
 use crate::addr::{PageId, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
-use crate::machine::Machine;
+use crate::machine::{Machine, NotEntered};
 use crate::map::entry::Entry;
 use crate::map::{Map, MapState};
 use crate::object::copy::Snapshot;
@@ -87,6 +88,17 @@ enum Step<M: Machine> {
     Refill,
     /// It ends with an error.
     Failed(FaultError),
+}
+
+impl<M: Machine> From<Result<(), NotEntered>> for Step<M> {
+    #[inline(always)]
+    fn from(entered: Result<(), NotEntered>) -> Self {
+        match entered {
+            Ok(()) => Self::Done,
+            Err(NotEntered::Reserve) => Self::Refill,
+            Err(NotEntered::Occupied) => Self::Occupied,
+        }
+    }
 }
 
 /// What the page is wanted for.
@@ -348,7 +360,7 @@ impl<M: Machine> Vm<M> {
     ) -> Step<M> {
         let top = object.read();
         if index >= top.size {
-            return Step::Failed(FaultError::MemoryError);
+            return self.fault_beyond(entry, object, index, this);
         }
         if let Some(shadow) = top.shadow.as_ref().filter(|_| top.slots.len() == 0)
             && let Some(step) = self.enter_below(entry, shadow, index, this)
@@ -438,7 +450,7 @@ impl<M: Machine> Vm<M> {
         this: &mut Try<'_, M>,
     ) -> Step<M> {
         if index >= top.size {
-            return Step::Failed(FaultError::MemoryError);
+            return self.fault_beyond(entry, object, index, this);
         }
         let page = match top.slots.get(index) {
             Slot::Resident(page) if this.writes() && self.frames.pages().get(page).is_owed() => {

@@ -142,6 +142,12 @@ impl<M: Machine> Entry<M> {
         }
     }
 
+    /// Whether it shows a device's memory.
+    pub(crate) fn shows_device(&self) -> bool {
+        let object = self.object.as_ref();
+        object.is_some_and(|object| object.is_device())
+    }
+
     /// Whether it is one superpage: mapped by one entry of the page tables, never split.
     pub(crate) const fn is_superpage(&self) -> bool {
         self.attributes.flags.contains(EntryFlags::SUPERPAGE)

@@ -29,6 +29,8 @@ impl<M: Machine> Vm<M> {
             |entry| match entry.attributes.inherit {
                 Inherit::None => How::Skip,
                 Inherit::Share => How::Share,
+                // What cannot be copied the child does not get.
+                Inherit::Copy if entry.shows_device() => How::Skip,
                 Inherit::Copy => How::Copy(For::Fork),
             },
         );

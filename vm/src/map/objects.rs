@@ -179,6 +179,7 @@ fn object_record<M: Machine>(object: &Object<M>, state: &ObjectState<M>) -> VmOb
         ObjectKind::Kernel => VM_OBJECT_INTERNAL | VM_OBJECT_KERNEL,
         ObjectKind::Uncached => VM_OBJECT_INTERNAL | VM_OBJECT_UNCACHED,
         ObjectKind::Contiguous => VM_OBJECT_INTERNAL | VM_OBJECT_CONTIGUOUS,
+        ObjectKind::Device => VM_OBJECT_CONTIGUOUS,
     };
     if state.true_share {
         flags |= VM_OBJECT_TRUE_SHARE;
@@ -188,7 +189,7 @@ fn object_record<M: Machine>(object: &Object<M>, state: &ObjectState<M>) -> VmOb
     let shadow = state.shadow.as_ref();
     VmObjectRecord {
         number: object.serial,
-        size: state.size << M::PAGE_SHIFT,
+        size: object.device_pages().unwrap_or(state.size) << M::PAGE_SHIFT,
         shadow: shadow.map_or(0, |shadow| shadow.object.serial),
         shadow_offset: shadow.map_or(0, |shadow| shadow.offset << M::PAGE_SHIFT),
         copy: state.copy.as_ref().map_or(0, |copy| copy.serial),

@@ -204,6 +204,10 @@ impl<M: Machine> Vm<M> {
         let Some(object) = &entry.object else {
             return false;
         };
+        if object.is_device() {
+            // It stays by itself.
+            return true;
+        }
         let guard = object.write();
         if !self.all_present(map, entry, &guard) {
             return false;

@@ -69,12 +69,15 @@ impl<M: Machine> Vm<M> {
 
     /// Copies what shows of a part of an object into a new object of the part's size, or of what there
     /// is of it: a file may end before its mapping does. An entry's map is locked alone, if an entry
-    /// shows the part.
+    /// shows the part. Of a device's memory nothing is copied: `PROTECTION_FAILURE`.
     pub(crate) fn copy_slowly(
         &self,
         object: &ObjRef<M>,
         part: Part,
     ) -> Result<ObjRef<M>, CopyStop<M>> {
+        if object.is_device() {
+            return Err(CopyStop::Code(KernReturn::PROTECTION_FAILURE));
+        }
         let (from, to) = (part.from, part.end());
         let ends = self.end_of_chain(&object.read());
         let new = self

@@ -64,7 +64,7 @@ impl<M: Machine> Vm<M> {
     }
 
     /// The first handle of a new object.
-    fn handle(&self, object: ObjRef<M>) -> Result<ObjectRef<M>, KernReturn> {
+    pub(super) fn handle(&self, object: ObjRef<M>) -> Result<ObjectRef<M>, KernReturn> {
         object.write().handles = 1;
         self.registry.add_object(self, &object)?;
         Ok(ObjectRef(object))

@@ -11,6 +11,7 @@ pub(crate) mod collapse;
 pub(crate) mod contiguous;
 pub(crate) mod copy;
 pub(crate) mod delayed;
+pub(crate) mod device;
 pub(crate) mod discard;
 pub mod file;
 pub mod held;
@@ -54,6 +55,8 @@ pub enum ObjectKind {
     /// Memory without a name whose pages are one run of frames, all there from the start: a superpage.
     /// Truly shared, so that it is copied eagerly and never in a chain.
     Contiguous,
+    /// A device's memory, which has no pages.
+    Device,
 }
 
 /// How the object's memory is copied (`memory_object_copy_strategy_t`; xnu-vm.md §3.2).
@@ -76,6 +79,8 @@ pub struct Object<M: Machine> {
     pub(crate) kind: ObjectKind,
     /// How its pages are cached where they are mapped.
     pub(crate) cache: CacheMode,
+    /// Where its memory lies, if it is a device's.
+    pub(crate) device: Option<device::DeviceMemory>,
     /// A thread waits for a busy page: set under the lock, shared or not.
     wanted: AtomicBool,
     /// Its pager, if it has one.
@@ -140,6 +145,7 @@ impl<M: Machine> Object<M> {
             serial,
             kind,
             cache: CacheMode::WriteBack,
+            device: None,
             wanted: AtomicBool::new(false),
             paging: None,
             lock: SpinRwLock::new(ObjectState {
@@ -153,9 +159,10 @@ impl<M: Machine> Object<M> {
                 strategy: match kind {
                     ObjectKind::Named => CopyStrategy::Delay,
                     ObjectKind::Anonymous => CopyStrategy::Symmetric,
-                    ObjectKind::Kernel | ObjectKind::Uncached | ObjectKind::Contiguous => {
-                        CopyStrategy::None
-                    }
+                    ObjectKind::Kernel
+                    | ObjectKind::Uncached
+                    | ObjectKind::Contiguous
+                    | ObjectKind::Device => CopyStrategy::None,
                 },
                 size,
                 refs: 1,
@@ -164,7 +171,10 @@ impl<M: Machine> Object<M> {
                 number: (serial & 0xff_ffff) as u32,
                 true_share: matches!(
                     kind,
-                    ObjectKind::Named | ObjectKind::Uncached | ObjectKind::Contiguous
+                    ObjectKind::Named
+                        | ObjectKind::Uncached
+                        | ObjectKind::Contiguous
+                        | ObjectKind::Device
                 ),
                 aliased: kind == ObjectKind::Named,
                 reusable: false,

@@ -23,7 +23,9 @@ impl ObjectKind {
     pub(crate) const fn content(self) -> Content {
         match self {
             Self::Named => Content::External,
-            Self::Anonymous | Self::Kernel | Self::Uncached | Self::Contiguous => Content::Internal,
+            Self::Anonymous | Self::Kernel | Self::Uncached | Self::Contiguous | Self::Device => {
+                Content::Internal
+            }
         }
     }
 }

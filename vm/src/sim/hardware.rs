@@ -50,6 +50,8 @@ pub(super) struct Frame {
     pub account: Account,
     /// What disconnected mappings had noted.
     pub collected: RefMod,
+    /// It is a device's memory: mapped as such once, and never a page.
+    pub is_device: bool,
     /// It is a page table now.
     pub is_table: bool,
     /// It is an empty table that was unlinked and waits for its flush.

@@ -7,11 +7,11 @@ use super::baton;
 use super::hardware::{Counts, Hardware};
 use super::pager::SimPager;
 use super::pmap::{SimFlush, SimPmap, SimReserve};
-use crate::addr::{PageId, Pages, Range, VirtAddr};
+use crate::addr::{PageId, Pages, PhysAddr, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::machine::{
     CacheOperation, FrameSource, Machine, Mapping, NoMaintenance, NotEntered, RefMod, Shortage,
-    Wired,
+    Tracking, Wired,
 };
 use crate::residence::{Account, Peaks, Residence};
 use abi::Protection;
@@ -274,6 +274,27 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
         )
     }
 
+    /// A device's memory is what lies in RAM that `vm` does not manage.
+    fn pmap_enter_device(
+        &self,
+        pmap: &SimPmap,
+        at: VirtAddr,
+        frame: PhysAddr,
+        mapping: Mapping,
+        reserve: &mut SimReserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        assert!(
+            mapping.tracking == Tracking::Untracked
+                && mapping.wired == Wired::No
+                && !mapping.protection.contains(Protection::EXECUTE),
+            "a device's memory is entered as {mapping:?}"
+        );
+        let page = PageId((frame.0 >> SHIFT) as u32);
+        self.hardware().frame(page).is_device = true;
+        self.pmap_enter(pmap, at, page, mapping, reserve, batch)
+    }
+
     fn pmap_enter_around(
         &self,
         pmap: &SimPmap,
@@ -432,6 +453,10 @@ impl<const SHIFT: u32, const LEAF: u32> Machine for SimMachine<SHIFT, LEAF> {
 
     fn page_freed(&self, page: PageId) {
         let hardware = &mut *self.hardware();
+        assert!(
+            !hardware.frame(page).is_device,
+            "I-DEV-1: a device's memory is freed"
+        );
         assert!(
             !hardware.reached(page),
             "I-TLB-1: a frame is freed while a TLB still has it"

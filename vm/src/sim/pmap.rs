@@ -79,7 +79,9 @@ impl Hardware {
         );
         let tracked = mapping.tracking == Tracking::Tracked;
         assert!(
-            tracked || !mapping.protection.contains(Protection::WRITE),
+            tracked
+                || self.frame(page).is_device
+                || !mapping.protection.contains(Protection::WRITE),
             "an untracked mapping is writable"
         );
         assert!(!self.frame(page).is_table, "a page table is mapped");

@@ -10,6 +10,7 @@ mod attribute;
 mod batch;
 mod conformance;
 mod cow;
+mod device;
 mod enter;
 mod file;
 mod fork;
@@ -61,6 +62,11 @@ impl<const SHIFT: u32, const LEAF: u32> RigOf<SHIFT, LEAF> {
     }
 
     fn with(frames: usize, write_execute: WriteExecute) -> Self {
+        Self::beside(frames, 0, write_execute)
+    }
+
+    /// The same with so many frames more, after the others, that `vm` knows nothing of.
+    fn beside(frames: usize, device: usize, write_execute: WriteExecute) -> Self {
         sync::host::enter(Some(0), None);
         let pages: Vec<Page> = (0..frames).map(|_| Page::new()).collect();
         let base = 0xffff_c000_0000_0000;
@@ -71,7 +77,7 @@ impl<const SHIFT: u32, const LEAF: u32> RigOf<SHIFT, LEAF> {
             kernel_range: Range::new(VirtAddr(base), VirtAddr(base + (1 << 40))),
             write_execute,
         };
-        let vm = Vm::new(SimMachine::new(frames), memory).expect("memory for a machine");
+        let vm = Vm::new(SimMachine::new(frames + device), memory).expect("memory for a machine");
         Self { vm }
     }
 

@@ -74,6 +74,7 @@ impl<M: Machine> Vm<M> {
         match (top.slots.get(index), &top.shadow) {
             (Slot::Resident(page), _) => copy(page),
             (Slot::Busy(_), _) => waits(object, index),
+            _ if object.is_device() => Err(KernReturn::PROTECTION_FAILURE),
             (Slot::Empty, None) if index >= top.size => Err(KernReturn::MEMORY_ERROR),
             (Slot::Empty, None) if object.is_paged() => waits(object, index),
             (Slot::Empty, None) => zeros(),
@@ -162,6 +163,7 @@ impl<M: Machine> Vm<M> {
         let index = entry.index(to);
         let mut top = object.write();
         match top.slots.get(index) {
+            Slot::Empty if object.is_device() => Err(KernReturn::PROTECTION_FAILURE),
             Slot::Empty => Ok(Piece::Fault),
             Slot::Busy(_) => waits(object, index),
             Slot::Resident(page) => {

@@ -234,5 +234,11 @@ pub const EVENTS: &[Event] = &[
     Event::Purge,
     Event::PurgedPage,
     Event::Relief,
+    Event::PageInRequest,
+    Event::PageIn,
+    Event::SpeculativeHit,
+    Event::PageOutRequest,
+    Event::PageOut,
+    Event::Eviction,
     Event::Shortage,
 ];

@@ -90,7 +90,8 @@ impl<const SHIFT: u32> System<SHIFT> {
         Ok(())
     }
 
-    /// Between two operations a page of a file on a disk is written, or leaves memory, or both.
+    /// Between two operations a page of a file on a disk is written, or leaves memory, or both; or pageout takes
+    /// what it wants.
     pub fn churn_file(&mut self) -> Result<(), Failure> {
         self.churned += 1;
         let Some(file) = self.file.as_ref().filter(|file| file.disk.is_some()) else {
@@ -100,7 +101,10 @@ impl<const SHIFT: u32> System<SHIFT> {
         let flags = match self.churned % 3 {
             0 => SyncFlags::WAIT,
             1 => SyncFlags::WAIT | SyncFlags::INVALIDATE,
-            _ => return Ok(()),
+            _ => {
+                self.vm.pageout();
+                return Ok(());
+            }
         };
         let part = (page << SHIFT, 1 << SHIFT);
         let written = self.vm.object_sync(&file.object, part, flags);

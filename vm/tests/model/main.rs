@@ -101,6 +101,11 @@ const USUAL: &[Event] = &[
     Event::SharedKill,
     Event::ZeroWired,
     Event::OverUserLimit,
+    Event::PageInRequest,
+    Event::PageIn,
+    Event::SpeculativeHit,
+    Event::PageOutRequest,
+    Event::PageOut,
 ];
 
 mod model {
@@ -153,7 +158,12 @@ mod model {
         let test = "random_programs_agree_when_memory_is_short";
         run_all::<12>(test, TIGHT, (60, 500, Op::random), &mut coverage);
         run_all::<14>(test, TIGHT, (20, 500, Op::random), &mut coverage);
-        coverage.require(&[Event::Shortage, Event::Relief]);
+        coverage.require(&[
+            Event::Shortage,
+            Event::Relief,
+            Event::Eviction,
+            Event::Reactivation,
+        ]);
         coverage.require_shortages(20);
     }
 

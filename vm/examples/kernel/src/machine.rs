@@ -13,7 +13,7 @@ use crate::tables::{Frame, Reserve, Tables, USER};
 use sync::{Rank, SpinLock, rank};
 use vm::{
     Account, FrameSource, Machine, Mapping, NoPager, NotEntered, PageArray, PageId, Pages, Peaks,
-    Protection, Range, RefMod, Residence, Shortage, TlbBatch, VirtAddr, Wired,
+    PhysAddr, Protection, Range, RefMod, Residence, Shortage, TlbBatch, VirtAddr, Wired,
 };
 use zalloc::ChunkMemory;
 
@@ -181,9 +181,24 @@ impl Machine for Sv39 {
         page: PageId,
         mapping: Mapping,
         reserve: &mut Reserve,
+        batch: &mut TlbBatch<'_, Self>,
+    ) -> Result<(), NotEntered> {
+        let frame = self.ram.physical(page);
+        self.pmap_enter_device(pmap, at, frame, mapping, reserve, batch)
+    }
+
+    /// An entry that is untracked has no record, so its frame may be anywhere.
+    fn pmap_enter_device(
+        &self,
+        pmap: &Pmap,
+        at: VirtAddr,
+        frame: PhysAddr,
+        mapping: Mapping,
+        reserve: &mut Reserve,
         _batch: &mut TlbBatch<'_, Self>,
     ) -> Result<(), NotEntered> {
-        self.tables().enter(pmap.root, at, page, mapping, reserve)?;
+        self.tables()
+            .enter(pmap.root, at, frame, mapping, reserve)?;
         self.hart.fence(at);
         Ok(())
     }
@@ -227,8 +242,7 @@ impl Machine for Sv39 {
     fn pmap_extract(&self, pmap: &Pmap, at: VirtAddr) -> Option<(PageId, Protection)> {
         let tables = self.tables();
         let entry = tables.entry(tables.walk(pmap.root, at).ok()?);
-        entry
-            .is_valid()
+        (entry.is_valid() && self.ram.holds(entry.frame()))
             .then(|| (self.ram.frame(entry.frame()), entry.protection()))
     }
 

@@ -57,6 +57,12 @@ impl Ram {
         PhysAddr(self.physical.0 + u64::from(page.0) * PAGE)
     }
 
+    /// Whether a table names a frame, not a device's memory.
+    pub fn holds(self, physical: PhysAddr) -> bool {
+        let bytes = u64::from(self.frames) * PAGE;
+        (self.physical.0..self.physical.0 + bytes).contains(&physical.0)
+    }
+
     /// The frame that a table names.
     pub fn frame(self, physical: PhysAddr) -> PageId {
         PageId(((physical.0 - self.physical.0) / PAGE) as u32)

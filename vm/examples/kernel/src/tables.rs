@@ -9,8 +9,8 @@ use crate::ram::Ram;
 use crate::reverse::Slot;
 use core::sync::atomic::Ordering::Relaxed;
 use vm::{
-    Account, Ledger, Mapping, NeedReserve, PageId, Pages, Peaks, Protection, Range, RefMod,
-    Residence, VirtAddr, Wired,
+    Account, Ledger, Mapping, NeedReserve, PageId, Pages, Peaks, PhysAddr, Protection, Range,
+    RefMod, Residence, VirtAddr, Wired,
 };
 
 /// Programs' addresses: the lower half of Sv39, from above the kernel's window on RAM.
@@ -177,12 +177,12 @@ impl Tables {
         self.walk(root, at).map_err(|_| NeedReserve)
     }
 
-    /// Maps a page, instead of what may be there.
+    /// Maps the page at `frame`, instead of what may be there.
     pub fn enter(
         &mut self,
         root: PageId,
         at: VirtAddr,
-        page: PageId,
+        frame: PhysAddr,
         mapping: Mapping,
         reserve: &mut Reserve,
     ) -> Result<(), NeedReserve> {
@@ -192,7 +192,7 @@ impl Tables {
         } else {
             Side::User
         };
-        let new = Pte::page(self.ram.physical(page), mapping, side);
+        let new = Pte::page(frame, mapping, side);
         let old = self.entry(slot);
         if old.is_valid() && old.frame() == new.frame() && old.is_tracked() == new.is_tracked() {
             self.update(slot, new.noting(old.refmod()));
@@ -239,8 +239,10 @@ impl Tables {
 
     /// What an entry's page counts as, if the page knows the entry.
     fn account_of(&mut self, entry: Pte) -> Option<Account> {
-        let page = self.ram.frame(entry.frame());
-        entry.is_tracked().then(|| self.record(page).account)
+        entry.is_tracked().then(|| {
+            let page = self.ram.frame(entry.frame());
+            self.record(page).account
+        })
     }
 
     /// A page counts as something else in all its mappings.

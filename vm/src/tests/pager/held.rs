@@ -127,6 +127,35 @@ held! {
         rig.vm.object_release(file);
     }
 
+    /// Somebody else has unmapped a dirty page and not flushed yet: when the pager looks at it, no TLB
+    /// lets a program write it all the same.
+    fn the_pager_looks_after_the_flush(rig, seed) {
+        let page = 1u64 << SHIFT;
+        let (file, pager) = rig.paged(page);
+        let task = rig.task();
+        let at = rig.map_paged(&task, &file, 1, CopyMode::Shared);
+        let range = Range::new(VirtAddr(at), VirtAddr(at + page));
+        let (machine, pmap) = (rig.vm.machine(), rig.vm.pmap(&task));
+        let store = |byte| machine.access(1, pmap, range.start, Access::Write(byte)).is_ok();
+        assert_eq!(rig.touch(1, &task, at, Access::Write(0x61)), Ok(0x61));
+        let mut other = rig.vm.frames.batch();
+        machine.pmap_remove(pmap, range, &mut other);
+        assert!(store(0x62), "the TLB is not stale");
+        pager.hold();
+        let sync = || assert_eq!(rig.sync(&file, SyncFlags::WAIT), Ok(()));
+        let hand = || {
+            wait_until::<SHIFT>(|| pager.held() == 1);
+            assert!(!store(0x63), "I-DIRTY-2: a page is written while its pager looks at it");
+            pager.unhold();
+            pager.release(&rig.vm, Ok(()));
+        };
+        Baton::run(seed, vec![Box::new(sync), Box::new(hand)]);
+        assert_eq!(pager.bytes()[0], 0x62);
+        rig.vm.frames.finish(other);
+        rig.end(task);
+        rig.vm.object_release(file);
+    }
+
     /// A truncation waits for a page that is on its way in, and for one that is on its way out.
     fn a_truncation_waits(rig, seed) {
         let page = 1u64 << SHIFT;
