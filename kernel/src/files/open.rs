@@ -147,6 +147,9 @@ impl OpenFile {
         if !self.is_readable() {
             return Err(Errno::EBADF.into());
         }
+        if let What::Pipe(end) = &self.what {
+            return self.read_pipe(end, to, length, at);
+        }
         let part = self.take(length, at, |node, begin, length| node.size().saturating_sub(begin).min(length));
         let read = match self.straight(&part) {
             Some(node) => self.read_straight(node, to, &part),
@@ -158,6 +161,26 @@ impl OpenFile {
             self.end_use(node, &part, read)?;
         }
         read
+    }
+
+    /// A pipe gives what it has, at once.
+    fn read_pipe(&self, end: &End, to: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
+        if at.is_some() {
+            return Err(Errno::ESPIPE.into());
+        }
+        if end.side() != Side::Read {
+            return Err(Errno::EBADF.into());
+        }
+        if length > SMALL as u64 {
+            return self.read_part(to, length, at);
+        }
+        let mut buffer = [0; SMALL];
+        let got = match length {
+            0 => 0,
+            length => end.read(&mut buffer[..length as usize], self.blocks())?,
+        };
+        put_bytes(to, &buffer[..got])?;
+        Ok(got as u64)
     }
 
     /// The file whose bytes go straight to or from the program.
@@ -292,6 +315,9 @@ impl OpenFile {
         if !self.is_writable() {
             return Err(Errno::EBADF.into());
         }
+        if let What::Pipe(end) = &self.what {
+            return self.write_pipe(end, from, length, at);
+        }
         let appends = at.is_none() && self.flags() & O_APPEND != 0;
         let part = if appends {
             let taken = None;
@@ -311,6 +337,23 @@ impl OpenFile {
             }
         }
         wrote
+    }
+
+    /// A few bytes go into a pipe at once.
+    fn write_pipe(&self, end: &End, from: u64, length: u64, at: Option<u64>) -> Result<u64, Failure> {
+        if at.is_some() {
+            return Err(Errno::ESPIPE.into());
+        }
+        if end.side() != Side::Write {
+            return Err(Errno::EBADF.into());
+        }
+        if length == 0 || length > SMALL as u64 {
+            return self.write_part(from, length, at);
+        }
+        let mut buffer = [0; SMALL];
+        let bytes = &mut buffer[..length as usize];
+        get_bytes(bytes, from)?;
+        Ok(end.write(bytes, self.blocks())? as u64)
     }
 
     /// Writes a file straight from a program's memory, as `read_straight`. What fails as a whole is tried in parts, for
