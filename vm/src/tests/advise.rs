@@ -13,7 +13,13 @@ const CAN_REUSE: i32 = 10;
 const MALLOC: u32 = 1 << 24;
 
 impl<const SHIFT: u32> Rig<SHIFT> {
-    fn advise(&self, task: &Task<SHIFT>, at: u64, pages: u64, what: i32) -> Result<(), KernReturn> {
+    pub(super) fn advise(
+        &self,
+        task: &Task<SHIFT>,
+        at: u64,
+        pages: u64,
+        what: i32,
+    ) -> Result<(), KernReturn> {
         let size = UserSize(pages * Self::PAGE);
         self.vm
             .behavior(task, UserAddr(at), size, UserBehavior(what))

@@ -2,6 +2,7 @@
 //!
 //! Owns: what the tests below share: a file with known bytes, and a mapping of it.
 
+mod advice;
 mod basics;
 mod errors;
 mod held;
