@@ -1,8 +1,8 @@
 /*
  * smpbench.c -- what several CPUs gain: `smpbench [BENCHMARK…]`, all of them without arguments.
  *
- * Each benchmark is the same work once by one worker and once by as many as there are CPUs, in turn, five
- * rounds; a worker is a thread of this task or a task of its own. A round prints
+ * Each benchmark is the same work by one worker and by as many as there are CPUs, in turn, five rounds of
+ * several slices each, so that what slows the host for a moment slows both; a worker is a thread of this task or a task of its own. A round prints
  *     smp NAME WORKERS OPERATIONS_PER_SECOND
  * over all workers, from the first one's start to the last one's end in wall time. The work for each worker is
  * always the same, so with perfect scaling the figure grows as the workers do. In kernels that count their
@@ -24,8 +24,9 @@
 #include <vellum.h>
 
 #define ROUNDS 5
+#define SLICES 4		/* of a round */
 #define WORKERS 8		/* the most */
-#define FAULT_PAGES 32768	/* of each worker, at most */
+#define FAULT_PAGES 8192	/* of each worker in a slice, at most */
 #define SPINS 1000		/* before a worker that waits lets others run */
 #define LOCKS "debug.lock_statistics"
 
@@ -50,7 +51,7 @@ static char *anonymous(size_t length, int flags)
 
 struct benchmark {
 	const char *name;
-	long operations;	/* of one worker; 0: one for each page that is its own */
+	long operations;	/* of one worker in a slice; 0: one for each page that is its own */
 	int tasks;		/* workers are tasks, not threads */
 	char *(*before)(void);
 	void (*work)(char *memory, long operations);
@@ -108,12 +109,12 @@ static void map_unmap(char *memory, long operations)
 }
 
 static const struct benchmark benchmarks[] = {
-	{ "loop", 30000000, 0, loop_before, loop, loop_after },
+	{ "loop", 7500000, 0, loop_before, loop, loop_after },
 	{ "fault_threads", 0, 0, fault_before, fault, fault_after },
 	{ "fault_tasks", 0, 1, fault_before, fault, fault_after },
-	{ "fork_exit_wait", 400, 1, nothing_before, fork_exit_wait, nothing_after },
-	{ "mmap_munmap_threads", 30000, 0, nothing_before, map_unmap, nothing_after },
-	{ "mmap_munmap_tasks", 30000, 1, nothing_before, map_unmap, nothing_after },
+	{ "fork_exit_wait", 100, 1, nothing_before, fork_exit_wait, nothing_after },
+	{ "mmap_munmap_threads", 7500, 0, nothing_before, map_unmap, nothing_after },
+	{ "mmap_munmap_tasks", 7500, 1, nothing_before, map_unmap, nothing_after },
 };
 
 #define BENCHMARKS (sizeof benchmarks / sizeof *benchmarks)
@@ -226,7 +227,7 @@ static int wanted(const char *name, int argc, char **argv)
 
 /* ---- the measurement ---- */
 
-/* operations a second of all workers together */
+/* the seconds that all workers together took for a slice */
 static double measure(const struct benchmark *b, int workers)
 {
 	static mach_timebase_info_data_t base;
@@ -249,8 +250,7 @@ static double measure(const struct benchmark *b, int workers)
 		fprintf(stderr, "smpbench: the clock stands still\n");
 		exit(1);
 	}
-	double seconds = (double)(last - first) * base.numer / base.denom / 1e9;
-	return (double)operations(b) * workers / seconds;
+	return (double)(last - first) * base.numer / base.denom / 1e9;
 }
 
 /* every wanted benchmark with one worker and with all: what disturbs the host disturbs both */
@@ -263,11 +263,18 @@ static void rounds(int cpus, int argc, char **argv)
 			const struct benchmark *b = &benchmarks[i];
 			if (!wanted(b->name, argc, argv))
 				continue;
-			for (int workers = 1; workers <= cpus; workers += cpus > 1 ? cpus - 1 : 1) {
-				double rate = measure(b, workers);
-				if (round)	/* round 0 warms up */
-					printf("smp %s %d %.3f\n", b->name, workers, rate);
+			double alone = 0, together = 0;
+			for (int slice = 0; slice < SLICES; slice++) {
+				alone += measure(b, 1);
+				if (cpus > 1)
+					together += measure(b, cpus);
 			}
+			double all = (double)operations(b) * SLICES;
+			if (!round)	/* it warms up */
+				continue;
+			printf("smp %s 1 %.3f\n", b->name, all / alone);
+			if (cpus > 1)
+				printf("smp %s %d %.3f\n", b->name, cpus, all * cpus / together);
 		}
 		fflush(stdout);
 	}
