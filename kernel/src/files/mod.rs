@@ -151,7 +151,11 @@ pub fn open(path: &[u8], flags: u32) -> Result<Shared<OpenFile>, Errno> {
 
 /// Lets go of all vnodes that nobody uses.
 pub fn drain() {
-    // Pagers hear of mappings that are gone when somebody has the time: perhaps now, on another CPU.
+    // A vnode that goes ends its object, whose pager hears of it, perhaps by another CPU; the pager's handle may have
+    // been the last reference to the next vnode.
+    for _ in 0..2 {
+        vm().tell_pagers_all();
+        tree().each(Mount::drain);
+    }
     vm().tell_pagers_all();
-    tree().each(Mount::drain);
 }

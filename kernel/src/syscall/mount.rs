@@ -11,8 +11,9 @@ use crate::vfs::{Access, MemoryFs, Mount, System, Walk};
 use abi::Errno;
 use abi::mount::{MFSTYPENAMELEN, MNT_FORCE, MNT_LOCAL, MNT_RDONLY, MNT_ROOTFS, Statfs64};
 
-/// What programs are told of a mount.
+/// What programs are told of a mount. What files gave back that have ended by now counts as free.
 fn status(mount: &Mount<ObjectStore>) -> Result<Statfs64, Errno> {
+    crate::memory::vm().tell_pagers_all();
     let space = mount.space()?;
     let mut record = Statfs64::zeroed();
     record.bsize = space.block_size;

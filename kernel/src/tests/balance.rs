@@ -32,9 +32,9 @@ impl Balance {
     /// Counts. The machine is quiet.
     pub fn take() -> Self {
         let vm = vm();
-        crate::pageout::settle();
         stack::drain();
         crate::files::drain();
+        crate::pageout::settle();
         vm.zone_registry().gc(vm.frames());
         let page = vm.page_size();
         let mut elements = [0; ZONES];
