@@ -154,8 +154,8 @@ pub fn drain() {
     // A vnode that goes ends its object, whose pager hears of it, perhaps by another CPU; the pager's handle may have
     // been the last reference to the next vnode.
     for _ in 0..2 {
-        vm().tell_pagers_all();
+        vm().settle_pagers();
         tree().each(Mount::drain);
     }
-    vm().tell_pagers_all();
+    vm().settle_pagers();
 }

@@ -13,7 +13,7 @@ use abi::mount::{MFSTYPENAMELEN, MNT_FORCE, MNT_LOCAL, MNT_RDONLY, MNT_ROOTFS, S
 
 /// What programs are told of a mount. What files gave back that have ended by now counts as free.
 fn status(mount: &Mount<ObjectStore>) -> Result<Statfs64, Errno> {
-    crate::memory::vm().tell_pagers_all();
+    crate::memory::vm().settle_pagers();
     let space = mount.space()?;
     let mut record = Statfs64::zeroed();
     record.bsize = space.block_size;

@@ -7,15 +7,16 @@
 //! XNU remaps the range over itself as a copy, so its wirings end. Here what is private already stays
 //! where it is, and only what others write too is copied; all of it or nothing.
 
-use super::MapState;
+use super::clip::Spare;
 use super::copy_up::Blocked;
+use super::enter::CopyMode;
 use super::entry::{Entry, EntryFlags};
 use super::tree::Removed;
-use super::{Map, clip::Spare};
+use super::{Map, MapState};
 use crate::addr::Range;
 use crate::machine::Machine;
-use crate::map::enter::CopyMode;
 use crate::vm::Vm;
+use abi::Protection;
 
 /// Entries with the copies that take the place of memory that others write.
 pub(super) struct Private<M: Machine>(Removed<M>);
@@ -106,7 +107,7 @@ impl<M: Machine> Vm<M> {
             });
             // Memory that is shared for reading is copied when it is written.
             entry.needs_copy |= !alone && entry.submap.is_none();
-            entry.attributes.max |= abi::Protection::WRITE;
+            entry.attributes.max |= Protection::WRITE;
         });
     }
 }

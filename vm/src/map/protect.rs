@@ -88,13 +88,13 @@ impl<M: Machine> Vm<M> {
                 true => self.plan_copies(&state, (range, range), spare, dropped)?,
                 false => Copies::default(),
             };
-            let mut private = state
-                .clip(self, map, range, spare)
-                .map_err(Blocked::from)
-                .map(|()| None);
-            if private.is_ok() && change.copy {
-                private = self.plan_private(&state, range, spare, dropped).map(Some);
-            }
+            let clipped = state.clip(self, map, range, spare).map_err(Blocked::from);
+            let private = clipped.and_then(|()| {
+                let plan = change
+                    .copy
+                    .then(|| self.plan_private(&state, range, spare, dropped));
+                plan.transpose()
+            });
             let private = match private {
                 Ok(private) => private,
                 Err(stop) => {

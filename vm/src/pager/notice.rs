@@ -124,7 +124,7 @@ impl<M: Machine> Vm<M> {
     }
 
     /// The same, and waits until others have told what they were about to tell. No lock is held.
-    pub fn tell_pagers_all(&self) {
+    pub fn settle_pagers(&self) {
         loop {
             self.tell_pagers();
             let list = self.notices.list.lock();
