@@ -63,6 +63,9 @@ pub const CTLFLAG_WR: u32 = 0x4000_0000;
 
 /// Kind: text that may be written.
 const WRITABLE_STRING: u32 = CTLTYPE_STRING | CTLFLAG_WR;
+/// Kind: records that may be written.
+#[cfg(feature = "lock-statistics")]
+const WRITABLE_RECORDS: u32 = CTLTYPE_OPAQUE | CTLFLAG_WR;
 
 /// `struct xsw_usage`: bytes of swap.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
@@ -173,8 +176,9 @@ leaves! {
     OverUserLimit = "vm.add_wire_count_over_user_limit", [2, 116], CTLTYPE_INT, "I", "Wirings refused because of a task's limit";
     CpuFaults = "vm.cpu_faults", [2, 117], CTLTYPE_QUAD, "QU", "Faults on each processor that runs";
     #[cfg(feature = "lock-statistics")]
-    LockStatistics = "debug.lock_statistics", [5, 101], CTLTYPE_OPAQUE, "S,lock_statistics", "Locks: how often taken, found held, held longest";
+    LockStatistics = "debug.lock_statistics", [5, 101], WRITABLE_RECORDS, "S,lock_statistics", "Locks: how often taken, found held, held longest; written, all begin anew";
     BlockFail = "debug.block_fail", [5, 102], WRITABLE_STRING, "A", "Which requests of block devices fail: DEVICE:OPERATION:FIRST-END or :K, a comma between";
+    Panic = "debug.panic", [5, 103], WRITABLE_STRING, "A", "Written, it ends the kernel with a panic that says this";
     Machine = "hw.machine", [6, 1], CTLTYPE_STRING, "A", "The machine's architecture";
     Model = "hw.model", [6, 2], CTLTYPE_STRING, "A", "The machine's model";
     Ncpu = "hw.ncpu", [6, 3], CTLTYPE_INT, "I", "Processors";

@@ -2,6 +2,8 @@
 //!
 //! Owns nothing; it calls the command as a person would and looks at what came out.
 
+#[path = "contract/ends.rs"]
+mod ends;
 #[path = "contract/endurance.rs"]
 mod endurance;
 #[path = "contract/files.rs"]
@@ -20,17 +22,25 @@ struct Ran {
     err: String,
 }
 
-fn vellum(arguments: &[&str]) -> Ran {
-    let output: Output = Command::new(env!("CARGO_BIN_EXE_vellum"))
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .expect("the command starts");
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vellum"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn vellum(arguments: &[&str]) -> Ran {
+    let output = command(arguments).output();
+    output.expect("the command starts").into()
 }
 
 fn exec(arch: &str, commands: &str, more: &[&str]) -> Ran {
@@ -140,18 +150,9 @@ fn on_machine(arch: &'static str) -> Vec<Trial> {
             let bytes: Vec<u8> = (0..=255u8).chain(*b"\n").collect();
             std::fs::write(folder.path().join("bytes"), &bytes)?;
             let add = format!("{}:/data/deep/bytes", folder.path().join("bytes").display());
-            let output = Command::new(env!("CARGO_BIN_EXE_vellum"))
-                .args([
-                    "run",
-                    "--arch",
-                    arch,
-                    "--quiet",
-                    "--add",
-                    &add,
-                    "--exec",
-                    "cat /data/deep/bytes",
-                ])
-                .stdin(Stdio::null())
+            let arguments = ["run", "--arch", arch, "--quiet", "--add", &add];
+            let output = command(&arguments)
+                .args(["--exec", "cat /data/deep/bytes"])
                 .output()?;
             if output.stdout == bytes {
                 Ok(())
@@ -302,21 +303,10 @@ fn without_machine() -> Vec<Trial> {
     trials.push(Trial::test(
         "usage::a_qemu_that_is_not_there_is_126",
         || {
-            let output = Command::new(env!("CARGO_BIN_EXE_vellum"))
-                .args(["run", "--exec", "true"])
+            let output = command(&["run", "--exec", "true"])
                 .env("VELLUM_QEMU", "/nonexistent/qemu")
-                .stdin(Stdio::null())
                 .output()?;
-            let err = String::from_utf8_lossy(&output.stderr).into_owned();
-            says(
-                &Ran {
-                    code: output.status.code().unwrap_or(-1),
-                    out: String::new(),
-                    err,
-                },
-                126,
-                "cannot start /nonexistent/qemu",
-            )
+            says(&output.into(), 126, "cannot start /nonexistent/qemu")
         },
     ));
     trials
@@ -329,6 +319,7 @@ fn main() {
         trials.extend(on_machine(arch));
         trials.extend(files::on_machine(arch));
         trials.extend(endurance::on_machine(arch));
+        trials.extend(ends::on_machine(arch));
     }
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -56,6 +56,10 @@ static void as_another_user(void)
 	uint64_t result;
 	CHECK_EQ(setuid(501), 0);
 	CHECK_EQ(vellum_unix(SYS_kas_info, args, &result), EPERM);
+	/* What root may write; what nobody may. */
+	CHECK_ERRNO(sysctlbyname("debug.panic", NULL, NULL, "user 501", 9), EPERM);
+	CHECK_ERRNO(sysctlbyname("debug.block_fail", NULL, NULL, "", 1), EPERM);
+	CHECK_ERRNO(sysctlbyname("hw.ncpu", NULL, NULL, &args, 4), EPERM);
 }
 
 struct file {

@@ -7,7 +7,6 @@ use super::{Answer, DONE};
 use crate::block::rule::Rules;
 use crate::block::{self, inject};
 use crate::shared::NoMemory;
-use crate::user_memory::get_bytes;
 use abi::Errno;
 use alloc::string::String;
 use core::fmt::{self, Write};
@@ -60,17 +59,10 @@ pub fn devices(out: &Out) -> Answer {
 pub fn fail(out: &Out, new: New) -> Answer {
     let mut answer = Answering(String::new());
     write!(answer, "{}", inject::rules()).map_err(|_| NoMemory)?;
-    let rules = match new {
-        New { at: 0, .. } => None,
-        New { at, length } => {
-            let mut text = [0; RULES];
-            let length = usize::try_from(length).ok().filter(|&length| length <= RULES);
-            let text = &mut text[..length.ok_or(Errno::EINVAL)?];
-            get_bytes(text, at)?;
-            let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
-            let text = core::str::from_utf8(&text[..end]).map_err(|_| Errno::EINVAL)?;
-            Some(Rules::parse(text).ok_or(Errno::EINVAL)?)
-        }
+    let mut room = [0; RULES];
+    let rules = match new.text(&mut room)? {
+        Some(text) => Some(Rules::parse(text).ok_or(Errno::EINVAL)?),
+        None => None,
     };
     answer.give(out)?;
     if let Some(rules) = rules {

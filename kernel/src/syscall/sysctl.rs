@@ -1,7 +1,8 @@
 //! `sysctl`: what the kernel knows, by name or number.
 //!
 //! Owns: the values, and the way they are handed out. Does not own: which leaves exist
-//! (`abi::sysctl`), the counts of locks (`locks`), block devices (`block`). All other leaves are read only.
+//! (`abi::sysctl`), the counts of locks (`locks`), block devices (`block`). Root
+//! alone writes, and only leaves that `abi` says may be written.
 
 use super::{Answer, Call, DONE};
 use crate::clock;
@@ -17,7 +18,7 @@ use crate::user_memory::{Plain, get, get_bytes, put, put_bytes};
 use abi::Errno;
 use abi::proc::{KinfoProc, SRUN, SSLEEP, SZOMB};
 use abi::sysctl::{
-    CTL_KERN, CTL_MAXNAME, CTL_META, Id, KERN_PROC, KERN_PROC_ALL, KERN_PROC_PID, KERN_PROCARGS2,
+    CTL_KERN, CTL_MAXNAME, CTL_META, CTLFLAG_WR, Id, KERN_PROC, KERN_PROC_ALL, KERN_PROC_PID, KERN_PROCARGS2,
     LEAVES, Leaf, LoadAvg, META_NAME, META_NAME2OID, META_NEXT, META_OIDDESCR, META_OIDFMT, NODES,
     XswUsage, by_name, by_oid, next, oid_of,
 };
@@ -140,7 +141,7 @@ fn value(id: Id) -> Value {
         Id::OverGlobalLimit => Value::int(vm().counters().get(Event::OverGlobalLimit)),
         Id::OverUserLimit => Value::int(vm().counters().get(Event::OverUserLimit)),
         // They are more than a value; `leaf` has handed them out.
-        Id::BlockDevices | Id::BlockFail => Value::new(&[]),
+        Id::BlockDevices | Id::BlockFail | Id::Panic => Value::new(&[]),
         #[cfg(feature = "lock-statistics")]
         Id::LockStatistics => Value::new(&[]),
         Id::Machine => Value::text(format_args!("{}", arch::cpu::NAME)),
@@ -162,6 +163,20 @@ pub struct New {
     pub at: u64,
     /// Bytes.
     pub length: u64,
+}
+
+impl New {
+    /// The text, up to its NUL; `None` if nothing is written. `EINVAL`: it is longer than the room, or no text.
+    pub fn text(self, room: &mut [u8]) -> Result<Option<&str>, Errno> {
+        if self.at == 0 {
+            return Ok(None);
+        }
+        let length = usize::try_from(self.length).ok().filter(|&length| length <= room.len());
+        let bytes = &mut room[..length.ok_or(Errno::EINVAL)?];
+        get_bytes(bytes, self.at)?;
+        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        core::str::from_utf8(&bytes[..end]).map(Some).map_err(|_| Errno::EINVAL)
+    }
 }
 
 /// Where an answer goes: the program's buffer and the word with its length.
@@ -208,7 +223,7 @@ pub fn sysctl(call: &mut Call<'_>) -> Answer {
         [CTL_META, meta, ..] => describe(&out, meta, &oid[2..]),
         [CTL_KERN, KERN_PROC, flavor, ref rest @ ..] => processes(&out, flavor, rest.first().copied()),
         [CTL_KERN, KERN_PROCARGS2, pid] => arguments(&out, pid),
-        _ => leaf(&out, by_oid(oid), New { at: new, length: new_length }),
+        _ => leaf(call.task, &out, by_oid(oid), New { at: new, length: new_length }),
     }
 }
 
@@ -217,7 +232,7 @@ pub fn sysctlbyname(call: &mut Call<'_>) -> Answer {
     let [name, length, buffer, length_at, new, new_length, ..] = call.args;
     let mut bytes = [0; NAME];
     let name = read_name(&mut bytes, name, length)?;
-    leaf(&Out { buffer, length_at }, by_name(name), New { at: new, length: new_length })
+    leaf(call.task, &Out { buffer, length_at }, by_name(name), New { at: new, length: new_length })
 }
 
 fn read_name(into: &mut [u8; NAME], from: u64, length: u64) -> Result<&str, Errno> {
@@ -227,17 +242,30 @@ fn read_name(into: &mut [u8; NAME], from: u64, length: u64) -> Result<&str, Errn
     core::str::from_utf8(&into[..end]).map_err(|_| Errno::ENOENT)
 }
 
-fn leaf(out: &Out, leaf: Option<&'static Leaf>, new: New) -> Answer {
+/// Answers a leaf, then takes what is written into it. `EPERM`: it is read only, or who writes is not root.
+fn leaf(task: &Task, out: &Out, leaf: Option<&'static Leaf>, new: New) -> Answer {
     let leaf = leaf.ok_or(Errno::ENOENT)?;
+    if new.at != 0 && !(task.is_root() && leaf.kind & CTLFLAG_WR != 0) {
+        return Err(Errno::EPERM.into());
+    }
     match leaf.id {
         #[cfg(feature = "lock-statistics")]
         Id::LockStatistics => return super::locks::statistics(out, new.at),
         Id::BlockFail => return super::block::fail(out, new),
-        _ if new.at != 0 => return Err(Errno::EPERM.into()),
+        Id::Panic => return end(out, new),
         Id::BlockDevices => return super::block::devices(out),
         _ => {}
     }
     out.give(value(leaf.id).bytes())
+}
+
+/// `debug.panic`: for who wants to see, or to test, how the kernel ends.
+fn end(out: &Out, new: New) -> Answer {
+    let mut room = [0; NAME];
+    if let Some(why) = new.text(&mut room)? {
+        panic!("debug.panic: {why}");
+    }
+    out.give(b"\0")
 }
 
 fn name_to_oid(out: &Out, name: u64, length: u64) -> Answer {
