@@ -19,6 +19,7 @@ use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::Machine;
 use crate::object::copy::CopyStop;
+use crate::object::delayed::Part;
 use crate::object::shadow::DEPTH_LIMIT;
 use crate::object::{ObjRef, ObjectKind, Shadow};
 use crate::pageout::Relief;
@@ -30,7 +31,7 @@ pub(crate) enum Blocked<M: Machine> {
     /// Entries are missing, or it ends with a code.
     Stop(Stop),
     /// A busy page, and where to wait for it with no lock held.
-    Wait(ObjRef<M>, u64),
+    Wait(ObjRef<M>, Part),
 }
 
 impl<M: Machine> From<Stop> for Blocked<M> {
@@ -48,7 +49,7 @@ impl<M: Machine> From<KernReturn> for Blocked<M> {
 impl<M: Machine> From<CopyStop<M>> for Blocked<M> {
     fn from(stop: CopyStop<M>) -> Self {
         match stop {
-            CopyStop::Wait(object, index) => Self::Wait(object, index),
+            CopyStop::Wait(object, part) => Self::Wait(object, part),
             CopyStop::Code(code) => code.into(),
         }
     }
@@ -83,8 +84,8 @@ impl<M: Machine> Vm<M> {
             let done = self.with_spare(|spare| {
                 change(spare, &mut dropped, &mut batch).map_err(|blocked| match blocked {
                     Blocked::Stop(stop) => stop,
-                    Blocked::Wait(object, index) => {
-                        wait = Some((object, index));
+                    Blocked::Wait(object, part) => {
+                        wait = Some((object, part));
                         Stop::Code(KernReturn::ABORTED)
                     }
                 })
@@ -97,7 +98,7 @@ impl<M: Machine> Vm<M> {
                 None if done == Err(KernReturn::RESOURCE_SHORTAGE)
                     && self.relieve_within(&mut relief) => {}
                 None => return done,
-                Some((object, index)) => self.wait_page(&object, index)?,
+                Some((object, part)) => self.wait_part(&object, part, &mut relief)?,
             }
         }
     }

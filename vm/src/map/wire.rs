@@ -6,7 +6,7 @@
 //! Invariants: I-PAGE-3 (a wired page is never disconnected), I-WIRE-1 (the pages of a wired entry are
 //! in its top object, and each has one wiring for it).
 
-use super::clip::Stop;
+use super::clip::{Spare, Stop};
 use super::entry::{Entry, EntryFlags};
 use super::{Map, MapState};
 use crate::addr::{PageId, Range, VirtAddr};
@@ -35,39 +35,84 @@ impl<M: Machine> Vm<M> {
             return Ok(());
         };
         let (access, _) = sanitize::protection(prot, 0)?;
-        loop {
-            let (range, over) = {
-                let state = map.read();
-                let Some(range) = range.intersect(state.limits) else {
-                    return Ok(());
-                };
-                let range = state.whole(range);
-                self.check_wire(&state, range, access)?;
-                (range, state.tree.has_submaps())
+        match self.wire_once(map, range, access)? {
+            Some(_) => Ok(()),
+            None => self.wire_in_parts(map, range, access),
+        }
+    }
+
+    /// Brings all pages of a range in, then wires them. Answers what was wired, which is more where the range
+    /// cuts a superpage; `None`, and nothing is, if a page was thrown away again meanwhile.
+    fn wire_once(
+        &self,
+        map: &Map<M>,
+        range: Range,
+        access: Protection,
+    ) -> Result<Option<Range>, KernReturn> {
+        let (range, over) = {
+            let state = map.read();
+            let Some(range) = range.intersect(state.limits) else {
+                return Ok(Some(range));
             };
-            if over {
-                // Wired pages are the map's own.
-                self.copy_submap_up(map, range, access)?;
+            let range = state.whole(range);
+            self.check_wire(&state, range, access)?;
+            (range, state.tree.has_submaps())
+        };
+        if over {
+            // Wired pages are the map's own.
+            self.copy_submap_up(map, range, access)?;
+        }
+        self.bring_in(map, range)?;
+        self.with_spare(|spare| {
+            let mut state = map.write();
+            let range = state.whole(range);
+            self.check_wire(&state, range, access)?;
+            state.clip(self, map, range, spare)?;
+            let counted = self.count_wirings(map, &mut state, range);
+            if counted < range.end {
+                // What was counted counts no more.
+                self.drop_wirings(map, &mut state, Range::new(range.start, counted));
             }
-            self.bring_in(map, range)?;
-            let done = self.with_spare(|spare| {
-                let mut state = map.write();
-                let range = state.whole(range);
-                self.check_wire(&state, range, access)?;
-                state.clip(self, map, range, spare)?;
-                let counted = self.count_wirings(map, &mut state, range);
-                if counted < range.end {
-                    // A page that others may throw away is gone: what was counted counts no more.
-                    let undone = Range::new(range.start, counted);
-                    self.drop_wirings(map, &mut state, undone);
+            state.simplify_range(self, range);
+            Ok((counted == range.end).then_some(range))
+        })
+    }
+
+    /// Wires a range part by part, for its pages do not stay until all are there: memory is too short for what
+    /// is not wired, or somebody throws pages away. A part that has lost a page is tried again, half as long.
+    #[cold]
+    #[inline(never)]
+    fn wire_in_parts(
+        &self,
+        map: &Map<M>,
+        range: Range,
+        access: Protection,
+    ) -> Result<(), KernReturn> {
+        // What the way back may need.
+        let mut spare = Spare::new();
+        spare.fill(self, 2)?;
+        let mut done = Range::new(range.start, range.start);
+        let mut pages = range.len() >> M::PAGE_SHIFT;
+        while done.end < range.end {
+            let end = done.end.0.saturating_add(pages << M::PAGE_SHIFT);
+            let part = Range::new(done.end, VirtAddr(end).min(range.end));
+            match self.wire_once(map, part, access) {
+                Ok(Some(wired)) => {
+                    let start = done.start.min(wired.start);
+                    done = Range::new(start, wired.end.max(part.end));
                 }
-                state.simplify_range(self, range);
-                Ok(counted == range.end)
-            })?;
-            if done {
-                return Ok(());
+                Ok(None) => pages = pages.div_ceil(2),
+                Err(code) => {
+                    let mut state = map.write();
+                    if state.clip(self, map, done, &mut spare).is_ok() {
+                        self.drop_wirings(map, &mut state, done);
+                        state.simplify_range(self, done);
+                    }
+                    return Err(code);
+                }
             }
         }
+        Ok(())
     }
 
     /// `mach_vm_wire` without protection, `munlock`: takes one user wiring from each entry.

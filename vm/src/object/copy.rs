@@ -18,8 +18,9 @@ use abi::{KernReturn, Protection};
 
 /// Why a copy was given up; what was made of it is gone again.
 pub(crate) enum CopyStop<M: Machine> {
-    /// A page that is busy, or with its pager, and where to wait for it with no lock held.
-    Wait(ObjRef<M>, u64),
+    /// The first page of a part is busy, or with its pager, and where to wait for it with no lock held; the rest
+    /// is wanted next.
+    Wait(ObjRef<M>, Part),
     /// It ends with this code.
     Code(KernReturn),
 }
@@ -148,7 +149,8 @@ impl<M: Machine> Vm<M> {
                     new.read().slots.get(index.wrapping_sub(from)) == Slot::Empty
                 }) {
                     drop(state);
-                    return Err(waits(from_object, index));
+                    let pages = to.saturating_sub(index);
+                    return Err(waits(from_object, Part { from: index, pages }));
                 }
                 let Some((index, slot)) = state.slots.next(at).filter(|&(index, _)| index < to)
                 else {
@@ -160,7 +162,7 @@ impl<M: Machine> Vm<M> {
                 }
                 let Slot::Resident(page) = slot else {
                     drop(state);
-                    return Err(waits(from_object, index));
+                    return Err(waits(from_object, Part::one(index)));
                 };
                 state.slots.replace(index, Slot::Busy(page));
                 (index, page)
@@ -204,8 +206,8 @@ fn missing<M: Machine>(
     (at..next.min(to).min(state.size)).find(wanted)
 }
 
-fn waits<M: Machine>(object: &ObjRef<M>, index: u64) -> CopyStop<M> {
+fn waits<M: Machine>(object: &ObjRef<M>, part: Part) -> CopyStop<M> {
     let shortage = CopyStop::Code(KernReturn::RESOURCE_SHORTAGE);
     let object = object.try_ref();
-    object.map_or(shortage, |object| CopyStop::Wait(object, index))
+    object.map_or(shortage, |object| CopyStop::Wait(object, part))
 }

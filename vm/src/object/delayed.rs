@@ -49,6 +49,13 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    pub(crate) const fn one(index: u64) -> Self {
+        Self {
+            from: index,
+            pages: 1,
+        }
+    }
+
     pub(crate) const fn end(self) -> u64 {
         self.from.saturating_add(self.pages)
     }
@@ -352,7 +359,7 @@ impl<M: Machine> Vm<M> {
             };
             drop((state, front));
             if !matches!(slot, Slot::Resident(_)) {
-                return Err(CopyStop::Wait(source, index));
+                return Err(CopyStop::Wait(source, Part::one(index)));
             }
             self.push(&source, index).map_err(|NoMemory| shortage())?;
             at = index;

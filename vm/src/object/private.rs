@@ -64,7 +64,8 @@ impl<M: Machine> Vm<M> {
             Linked::Busy(unused, index) => {
                 let source = source.try_ref();
                 let shortage = CopyStop::Code(KernReturn::RESOURCE_SHORTAGE);
-                let wait = source.map_or(shortage, |source| CopyStop::Wait(source, index));
+                let wait =
+                    source.map_or(shortage, |source| CopyStop::Wait(source, Part::one(index)));
                 (Err(wait), Some(unused))
             }
         };
@@ -110,7 +111,7 @@ impl<M: Machine> Vm<M> {
                 Err(CopyStop::Code(KernReturn::RESOURCE_SHORTAGE))
                     if self.relieve_within(&mut relief) => {}
                 Err(CopyStop::Code(code)) => return Err(code),
-                Err(CopyStop::Wait(object, index)) => self.wait_page(&object, index)?,
+                Err(CopyStop::Wait(object, part)) => self.wait_part(&object, part, &mut relief)?,
             }
         }
     }

@@ -21,14 +21,43 @@ use sync::{Event, SpinLock};
 /// Pages that who needs memory takes at once: a run of read-ahead.
 const SOME: Pages = Pages(32);
 
-/// How often one operation may find memory by itself and still lack some: with less than it needs at once, it
-/// would bring a page in, and take it back for the next one, for ever.
-pub(crate) struct Relief(u32);
+/// How often one operation may find memory by itself and still lack some, and how often it may wait for pages to
+/// come: with less than it needs at once, it would bring a page in, and take it back for the next one, for ever.
+/// It begins anew each time, so each time twice as many pages go or come as before.
+pub(crate) struct Relief {
+    /// Times that memory was found.
+    found: u32,
+    /// Times that pages came.
+    came: u32,
+}
 
 impl Relief {
+    /// So often each.
+    const ROUNDS: u32 = 32;
+
     pub(crate) const fn new() -> Self {
-        Self(32)
+        Self { found: 0, came: 0 }
     }
+
+    /// How many pages are to be taken back now; `None`: the operation ends.
+    fn next(&mut self) -> Option<Pages> {
+        twice_as_many(&mut self.found)
+    }
+
+    /// How many pages are to be brought in now; `None`: the operation ends.
+    pub(crate) fn ahead(&mut self) -> Option<Pages> {
+        twice_as_many(&mut self.came)
+    }
+}
+
+/// One round more.
+fn twice_as_many(rounds: &mut u32) -> Option<Pages> {
+    if *rounds == Relief::ROUNDS {
+        return None;
+    }
+    let pages = SOME.0.saturating_mul(1 << *rounds);
+    *rounds = rounds.saturating_add(1);
+    Some(Pages(pages))
 }
 
 /// The free list says that it runs low.
@@ -62,8 +91,8 @@ pub(crate) struct Pageout<M: Machine> {
     runs: AtomicBool,
     /// Dirty pages are over the limit, and the thread is to write.
     flush: AtomicBool,
-    /// Somebody waits for a round.
-    asked: AtomicBool,
+    /// Somebody waits for a round that takes so many pages; 0: nobody does.
+    asked: AtomicU64,
     rounds: SpinLock<M, PageoutRank, Rounds>,
 }
 
@@ -80,7 +109,7 @@ impl<M: Machine> Pageout<M> {
         Self {
             runs: AtomicBool::new(false),
             flush: AtomicBool::new(false),
-            asked: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
             rounds: SpinLock::new(Rounds {
                 ended: 0,
                 taken: Pages(0),
@@ -100,7 +129,7 @@ impl<M: Machine> Vm<M> {
         low.asleep.store(true, SeqCst);
         let wanted = self.frames.queued() < self.targets().free_min
             || self.pageout.flush.load(SeqCst)
-            || self.pageout.asked.load(SeqCst)
+            || self.pageout.asked.load(SeqCst) != 0
             || self.has_news();
         if wanted {
             low.asleep.store(false, SeqCst);
@@ -114,14 +143,15 @@ impl<M: Machine> Vm<M> {
         !self.pageout.runs.load(SeqCst) || self.frames.low().asleep.load(SeqCst)
     }
 
-    /// One round: takes pages back until as many are free as should be, writes what is dirty over the limit,
-    /// tells pagers what there is to tell. Answers how many pages it took. No lock is held; it waits for
+    /// One round: takes pages back until as many are free as should be, and as many more as who waits has asked
+    /// for; writes what is dirty over the limit, tells pagers what there is to tell. Answers how many pages it took. No lock is held; it waits for
     /// pagers, and whoever waits for memory waits for it.
     pub fn pageout(&self) -> Pages {
-        self.pageout.asked.store(false, SeqCst);
+        let asked = self.pageout.asked.swap(0, SeqCst);
         self.tell_pagers();
         self.frames.gather();
-        let target = self.targets().free_target;
+        let asked = Pages(self.frames.free_count().0.saturating_add(asked));
+        let target = self.targets().free_target.max(asked);
         let mut taken = Pages(0);
         loop {
             let free = self.frames.free_count();
@@ -183,13 +213,7 @@ impl<M: Machine> Vm<M> {
     #[cold]
     #[inline(never)]
     pub(crate) fn relieve_within(&self, relief: &mut Relief) -> bool {
-        match relief.0.checked_sub(1) {
-            None => false,
-            Some(left) => {
-                relief.0 = left;
-                self.relieve()
-            }
-        }
+        relief.next().is_some_and(|wanted| self.find_memory(wanted))
     }
 
     /// Memory is short: finds some, by purging one volatile object, ripe or not, by taking back pages of
@@ -198,17 +222,21 @@ impl<M: Machine> Vm<M> {
     #[cold]
     #[inline(never)]
     pub(crate) fn relieve(&self) -> bool {
-        if self.purge_any() || self.take_back_clean(SOME).0 != 0 {
+        self.find_memory(SOME)
+    }
+
+    fn find_memory(&self, wanted: Pages) -> bool {
+        if self.purge_any() || self.take_back_clean(wanted).0 != 0 {
             return true;
         }
         if self.machine().is_privileged() || self.queues.counts().external.0 == 0 {
             return false;
         }
         if !self.pageout.runs.load(SeqCst) {
-            return self.take_back(SOME, Take::Dirty).0 != 0;
+            return self.take_back(wanted, Take::Dirty).0 != 0;
         }
         let begun = self.pageout.rounds.lock().ended;
-        self.pageout.asked.store(true, SeqCst);
+        self.pageout.asked.fetch_max(wanted.0, SeqCst);
         self.frames.low().wake::<M>();
         loop {
             let rounds = self.pageout.rounds.lock();

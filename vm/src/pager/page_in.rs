@@ -17,9 +17,11 @@ use crate::counters::Event;
 use crate::fault::FaultError;
 use crate::frames::Need;
 use crate::machine::{Machine, RefMod};
+use crate::object::delayed::Part;
 use crate::object::slot::Slot;
 use crate::object::{ObjRef, ObjectState};
 use crate::page::{Content, PageState};
+use crate::pageout::Relief;
 use crate::vm::Vm;
 
 /// Which pages are missing, and why.
@@ -128,6 +130,34 @@ impl<M: Machine> Vm<M> {
         }
         self.counters.count(Event::BusyWait);
         object.wait_busy(index);
+        Ok(())
+    }
+
+    /// The same, for an operation that needs all pages of a part at once and begins anew when the first has come:
+    /// more of them come, too.
+    ///
+    /// # Errors
+    /// As [`Vm::page_in`]; `Shortage` also if pages go as fast as they come.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn wait_part(
+        &self,
+        object: &ObjRef<M>,
+        part: Part,
+        relief: &mut Relief,
+    ) -> Result<(), FaultError> {
+        if !object.is_paged() || !is_missing(&object.read(), part.from) {
+            return self.wait_page(object, part.from);
+        }
+        let Some(most) = relief.ahead() else {
+            self.shortage();
+            return Err(FaultError::Shortage);
+        };
+        for index in part.from..part.end().min(part.from.saturating_add(most.0)) {
+            if is_missing(&object.read(), index) {
+                self.wait_page(object, index)?;
+            }
+        }
         Ok(())
     }
 

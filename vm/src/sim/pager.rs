@@ -10,6 +10,9 @@ use crate::vm::Vm;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// More requests than any test makes before it looks at them: pages go as fast as they come.
+const PATIENCE: usize = 1 << 18;
+
 /// What a pager was called for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Asked {
@@ -146,6 +149,10 @@ impl<const SHIFT: u32, const LEAF: u32> SimPager<SHIFT, LEAF> {
 
     fn begin(&self, asked: Asked) -> Result<bool, PagerError> {
         let mut file = self.file();
+        assert!(
+            file.asked.len() < PATIENCE,
+            "{PATIENCE} requests, and nobody looked: an operation goes on for ever"
+        );
         file.asked.push(asked);
         if file.gone {
             return Err(PagerError::Gone);

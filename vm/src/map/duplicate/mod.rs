@@ -24,7 +24,7 @@ use crate::counters::Event;
 use crate::frames::Frames;
 use crate::machine::Machine;
 use crate::object::copy::CopyStop;
-use crate::object::delayed::Linked;
+use crate::object::delayed::{Linked, Part};
 use crate::object::shadow::DEPTH_LIMIT;
 use crate::object::{CopyStrategy, ObjRef, ObjectKind, ObjectState};
 use crate::pageout::Relief;
@@ -67,7 +67,7 @@ enum Unplanned<M: Machine> {
     /// So many for splits.
     Splits(usize),
     /// A busy page stands in the way.
-    Wait(ObjRef<M>, u64),
+    Wait(ObjRef<M>, Part),
     /// Something has changed meanwhile: plan again.
     Again,
     /// A wired page, or too many copies, forbid that a copy is put off: plan again, and copy at once.
@@ -78,7 +78,7 @@ enum Unplanned<M: Machine> {
 impl<M: Machine> From<CopyStop<M>> for Unplanned<M> {
     fn from(stop: CopyStop<M>) -> Self {
         match stop {
-            CopyStop::Wait(object, index) => Self::Wait(object, index),
+            CopyStop::Wait(object, part) => Self::Wait(object, part),
             CopyStop::Code(code) => Self::Code(code),
         }
     }
@@ -151,7 +151,7 @@ impl<M: Machine> Vm<M> {
                 Err(Unplanned::Code(KernReturn::RESOURCE_SHORTAGE))
                     if self.relieve_within(&mut relief) => {}
                 Err(Unplanned::Code(code)) => return Err(code),
-                Err(Unplanned::Wait(object, index)) => self.wait_page(&object, index)?,
+                Err(Unplanned::Wait(object, part)) => self.wait_part(&object, part, &mut relief)?,
                 Err(Unplanned::Again) => self.counters.count(Event::Retry),
                 Err(Unplanned::AtOnce) => at_once = true,
                 Err(Unplanned::Splits(count)) => spare.fill(self, count)?,
@@ -397,7 +397,8 @@ impl<M: Machine> Vm<M> {
                     unused
                 }
                 Linked::Busy(unused, index) => {
-                    result = same(source).and_then(|source| Err(Unplanned::Wait(source, index)));
+                    result = same(source)
+                        .and_then(|source| Err(Unplanned::Wait(source, Part::one(index))));
                     unused
                 }
                 Linked::AtOnce(unused) => {

@@ -8,6 +8,7 @@ mod errors;
 mod held;
 mod marks;
 mod pageout;
+mod wired;
 
 use super::*;
 use crate::sim::{Asked, SimPager};
