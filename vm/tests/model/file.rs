@@ -174,24 +174,30 @@ impl<const SHIFT: u32> System<SHIFT> {
         })
     }
 
-    /// If a page of the file is in doubt, now it is known.
-    fn learn_file(&mut self, page: u64) -> Result<(), Failure> {
+    /// If a page of the file is in doubt, now it is known; unless there is no memory to look at it.
+    fn learn_file(&mut self, page: u64) -> Result<Outcome, Failure> {
         let Some(file) = &self.file else {
-            return Ok(());
+            return Ok(Outcome::Agreed);
         };
         let cell = file.cells.get(page as usize).cloned();
         let Some(cell) = cell.filter(|cell| self.is_doubted(cell)) else {
-            return Ok(());
+            return Ok(Outcome::Agreed);
         };
         let mut seen = vec![1; 1 << SHIFT];
         let read = self.vm.object_read(&file.object, page << SHIFT, &mut seen);
+        if read == Err(FaultError::Shortage) && self.setup.may_run_short {
+            return Ok(Outcome::Short);
+        }
         read.map_err(|error| format!("read: {error:?}"))?;
-        self.learn(&cell, &seen, None)
+        self.learn(&cell, &seen, None)?;
+        Ok(Outcome::Agreed)
     }
 
     /// Bytes are written into one page.
     pub fn write_file(&mut self, page: u64, from: u64, value: u8) -> Result<Outcome, Failure> {
-        self.learn_file(page)?;
+        if self.learn_file(page)? == Outcome::Short {
+            return Ok(Outcome::Short);
+        }
         let Some(file) = &self.file else {
             return Ok(Outcome::Agreed);
         };
@@ -218,7 +224,11 @@ impl<const SHIFT: u32> System<SHIFT> {
 
     /// All of the file, and what is beyond its end.
     pub fn read_file(&mut self) -> Result<Outcome, Failure> {
-        (0..LONGEST).try_for_each(|page| self.learn_file(page))?;
+        for page in 0..LONGEST {
+            if self.learn_file(page)? == Outcome::Short {
+                return Ok(Outcome::Short);
+            }
+        }
         let Some(file) = &self.file else {
             return Ok(Outcome::Agreed);
         };
