@@ -346,17 +346,26 @@ impl<M: Machine> Remover<'_, M> {
                 self.left = self.left.saturating_sub(1);
                 return;
             }
-            self.held = None;
-            let Some(queue) = queues.queue_of(state, shard) else {
+            // With that queue locked the loop checks the state again.
+            if !self.lock(state, shard) {
                 return;
-            };
-            // With this lock held the loop checks the state again.
-            self.left = ONE_LOCK;
-            self.held = Some(Held {
-                state,
-                shard,
-                queue: queue.lock(),
-            });
+            }
         }
+    }
+
+    /// Locks the queue of pages in this state, and no other. Answers whether there is one.
+    #[inline(never)]
+    fn lock(&mut self, state: PageState, shard: usize) -> bool {
+        self.held = None;
+        let Some(queue) = self.queues.queue_of(state, shard) else {
+            return false;
+        };
+        self.left = ONE_LOCK;
+        self.held = Some(Held {
+            state,
+            shard,
+            queue: queue.lock(),
+        });
+        true
     }
 }

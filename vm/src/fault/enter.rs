@@ -180,6 +180,18 @@ impl<M: Machine> Vm<M> {
         if object.kind != ObjectKind::Anonymous {
             return self.enter_apart(entry, page, on_top, object, this);
         }
+        self.enter_plain(entry, page, on_top, this)
+    }
+
+    /// Maps a page of plain memory, on the way of most faults.
+    #[inline(always)]
+    pub(super) fn enter_plain(
+        &self,
+        entry: &Entry<M>,
+        page: PageId,
+        on_top: OnTop,
+        this: &mut Try<'_, M>,
+    ) -> Step<M> {
         let mapping = self.mapping(entry, this.access, on_top, ObjectKind::Anonymous, page);
         if on_top == OnTop::No && mapping.account == Account::External {
             self.use_speculative(page);
@@ -190,7 +202,7 @@ impl<M: Machine> Vm<M> {
     /// Maps a page of an object that is not plain memory: a file's page notes that it is written, a
     /// page that is not cached reaches memory first.
     #[inline(never)]
-    fn enter_apart(
+    pub(super) fn enter_apart(
         &self,
         entry: &Entry<M>,
         page: PageId,

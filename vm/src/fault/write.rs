@@ -96,7 +96,7 @@ impl<M: Machine> Vm<M> {
         if object.kind != ObjectKind::Anonymous {
             return self.enter_written(entry, (top, object), (index, page), this);
         }
-        self.enter(entry, page, OnTop::Yes, object, this)
+        self.enter_plain(entry, page, OnTop::Yes, this)
     }
 
     /// The last step of a write for an object that is not plain memory: a file's page is dirty now.
@@ -111,6 +111,6 @@ impl<M: Machine> Vm<M> {
         if object.kind == ObjectKind::Named && this.access.contains(Protection::WRITE) {
             self.note_write(object, top, index, page);
         }
-        self.enter(entry, page, OnTop::Yes, object, this)
+        self.enter_apart(entry, page, OnTop::Yes, object, this)
     }
 }
