@@ -18,6 +18,8 @@ pub enum Event {
     CowFault,
     /// Pages filled with zeros for a program.
     ZeroFill,
+    /// Pages that were zeroed while another thread had the object locked.
+    ZeroAhead,
     /// Reads of never-written memory that got the shared zero frame.
     ZeroRead,
     /// Page lookups in objects.

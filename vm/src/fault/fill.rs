@@ -8,12 +8,13 @@ use super::FaultError;
 use super::{Step, Try, paged, wait};
 use crate::addr::PageId;
 use crate::counters::Event;
+use crate::frames::Need;
 use crate::machine::Machine;
 use crate::object::pages::NoMemory;
 use crate::object::shadow::Below;
 use crate::object::slot::Slot;
 use crate::object::tree::Slots;
-use crate::object::{ObjRef, ObjectState};
+use crate::object::{ObjRef, ObjectKind, ObjectState};
 use crate::page::Content;
 use crate::vm::Vm;
 
@@ -47,7 +48,7 @@ impl<M: Machine> Vm<M> {
             if object.is_paged() {
                 return Err(paged(object, index));
             }
-            let page = self.zero_fill(target)?;
+            let page = self.zero_fill(target, this)?;
             if copied {
                 self.frames.pages().get(page).set_owed();
             }
@@ -58,7 +59,7 @@ impl<M: Machine> Vm<M> {
         };
         let mut hidden = None;
         let page = self.look_below(shadow, index, |below| match below {
-            Below::Nothing => self.zero_fill(target),
+            Below::Nothing => self.zero_fill(target, this),
             Below::Beyond => Err(Step::Failed(FaultError::MemoryError)),
             Below::Busy(object, index) => Err(wait(object, index)),
             Below::Paged(object, index) => Err(paged(object, index)),
@@ -88,9 +89,23 @@ impl<M: Machine> Vm<M> {
         page
     }
 
+    /// The object is locked by somebody else: the page that it may need is zeroed meanwhile, and not while the
+    /// lock is held. Threads of one task fault in one object all the time.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn zero_ahead(&self, object: &ObjRef<M>, this: &mut Try<'_, M>) {
+        if object.kind == ObjectKind::Anonymous
+            && let Some(page) = self.frames.take(Need::Normal)
+        {
+            self.machine().zero_page(page);
+            self.counters.count(Event::ZeroAhead);
+            this.zeros = Some(page);
+        }
+    }
+
     /// A new page of zeros.
     #[inline]
-    fn zero_fill(&self, target: Target<'_, M>) -> Result<PageId, Step<M>> {
+    fn zero_fill(&self, target: Target<'_, M>, this: &mut Try<'_, M>) -> Result<PageId, Step<M>> {
         let Target {
             content,
             slots,
@@ -98,7 +113,15 @@ impl<M: Machine> Vm<M> {
             index,
         } = target;
         let zero = |machine: &M, page| machine.zero_page(page);
-        let page = self.add_page(content, slots, number, index, zero);
+        let page = match this.zeros {
+            None => self.add_page(content, slots, number, index, zero),
+            Some(page) => self
+                .add_filled(content, slots, number, index, page)
+                .map(|()| {
+                    this.zeros = None;
+                    page
+                }),
+        };
         let page = page.map_err(|NoMemory| self.fault_shortage())?;
         self.counters.count(Event::ZeroFill);
         Ok(page)

@@ -16,7 +16,7 @@ mod superpage;
 mod through;
 mod write;
 
-use crate::addr::{Range, VirtAddr};
+use crate::addr::{PageId, Range, VirtAddr};
 use crate::batch::TlbBatch;
 use crate::counters::Event;
 use crate::machine::{Machine, NotEntered};
@@ -137,6 +137,8 @@ struct Try<'a, M: Machine> {
     reserve: &'a mut M::Reserve,
     batch: TlbBatch<'a, M>,
     kept: &'a mut Kept,
+    /// A page of zeros that no slot has yet.
+    zeros: Option<PageId>,
     /// A page was copied.
     copied: bool,
     /// An object that a bypass cut off, to be given up without locks.
@@ -301,6 +303,7 @@ impl<M: Machine> Vm<M> {
             reserve,
             kept,
             batch: self.frames.batch(),
+            zeros: None,
             copied: false,
             released: None,
         };

@@ -61,6 +61,7 @@ impl<M: Machine> Vm<M> {
             reserve: &mut *this.reserve,
             kept: &mut *this.kept,
             batch: self.frames.batch(),
+            zeros: None,
             copied: this.copied,
             released: this.released.take(),
         };

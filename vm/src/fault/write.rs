@@ -25,9 +25,15 @@ impl<M: Machine> Vm<M> {
         index: u64,
         this: &mut Try<'_, M>,
     ) -> Step<M> {
+        if object.is_held() {
+            self.zero_ahead(object, this);
+        }
         let mut guard = object.write();
         let top = &mut *guard;
         let step = self.write_top(entry, object, top, index, this);
+        if let Some(unused) = this.zeros.take() {
+            self.frames.give_page(unused);
+        }
         if let Step::Done = step {
             if this.kept.worth == Worth::Trying {
                 this.kept.worth = Worth::Nothing;

@@ -194,6 +194,12 @@ impl<M: Machine> Object<M> {
         self.lock.write()
     }
 
+    /// Whether somebody has it locked at this moment: a hint.
+    #[inline]
+    pub(crate) fn is_held(&self) -> bool {
+        self.lock.is_held()
+    }
+
     /// Waits until the page at `index`, which was found busy, has changed. The caller holds no lock
     /// and looks everything up again.
     pub(crate) fn wait_busy(&self, index: u64) {

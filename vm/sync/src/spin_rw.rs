@@ -135,6 +135,12 @@ impl<P: Platform, R: Rank, T: ?Sized> SpinRwLock<P, R, T> {
         })
     }
 
+    /// Whether anybody holds the lock at this moment: a hint, for work that can be done before it is waited for.
+    #[inline]
+    pub fn is_held(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & !WANTED != 0
+    }
+
     /// The value, through the only reference to the lock.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()

@@ -96,6 +96,19 @@ fn a_guard_turns_preemption_off() {
 }
 
 #[test]
+fn a_spin_lock_is_held_by_readers_and_by_a_writer() {
+    let lock = SpinRwLock::<Host, Zone, u32>::new(3);
+    assert!(!lock.is_held());
+    let reader = lock.read();
+    assert!(lock.is_held());
+    drop(reader);
+    let writer = lock.write();
+    assert!(lock.is_held());
+    drop(writer);
+    assert!(!lock.is_held());
+}
+
+#[test]
 fn a_writer_keeps_everyone_out_and_a_reader_writers() {
     let lock = SleepRwLock::<Host, Map, u32>::new(3);
     let reader = lock.read();

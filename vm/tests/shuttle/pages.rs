@@ -53,6 +53,30 @@ mod busy {
     }
 }
 
+mod zeros {
+    use super::*;
+
+    explored! {
+        /// Three fault in one new object: who finds it locked has its zeros ready, and gives them back where
+        /// another one was first.
+        fn two_pages_are_filled_by_three(bench) needs [Event::ZeroFill, Event::ZeroAhead] {
+            let task = bench.task();
+            let at = bench.allocate(&task, 3);
+            bench.write(0, &task, at, 1);
+            let page = Bench::<SHIFT>::PAGE;
+            bench.at_once(&[
+                &|cpu| bench.write(cpu, &task, at + page, 2),
+                &|cpu| bench.write(cpu, &task, at + page + 1, 3),
+                &|cpu| bench.write(cpu, &task, at + 2 * page, 4),
+            ]);
+            let seen = [0, page, page + 1, page + 2, 2 * page].map(|place| bench.read(0, &task, at + place));
+            assert_eq!(seen, [1, 2, 3, 0, 4]);
+            bench.audit();
+            bench.end(task);
+        }
+    }
+}
+
 mod page {
     use super::*;
 
