@@ -1,8 +1,9 @@
 /*
- * smpbench.c -- what several CPUs gain: `smpbench [BENCHMARK…]`, all of them without arguments.
+ * smpbench.c -- what several CPUs gain: `smpbench [ROUNDS] [BENCHMARK…]`, five rounds of all benchmarks if nothing is said.
  *
- * Each benchmark is the same work by one worker and by as many as there are CPUs, in turn, five rounds of
- * several slices each, so that what slows the host for a moment slows both; a worker is a thread of this task or a task of its own. A round prints
+ * Each benchmark is the same work by one worker and by as many as there are CPUs. A round has several slices of
+ * all benchmarks in turn, so that what slows the host for a moment slows them all alike. A worker is a thread of
+ * this task or a task of its own. Each round prints, by the middle one of its slices,
  *     smp NAME WORKERS OPERATIONS_PER_SECOND
  * over all workers, from the first one's start to the last one's end in wall time. The work for each worker is
  * always the same, so with perfect scaling the figure grows as the workers do. In kernels that count their
@@ -24,9 +25,10 @@
 #include <vellum.h>
 
 #define ROUNDS 5
-#define SLICES 4		/* of a round */
+#define SLICES 24		/* of a round */
 #define WORKERS 8		/* the most */
 #define FAULT_PAGES 8192	/* of each worker in a slice, at most */
+#define TURN 20000		/* operations of the loop between two system calls */
 #define SPINS 1000		/* before a worker that waits lets others run */
 #define LOCKS "debug.lock_statistics"
 
@@ -66,11 +68,18 @@ static char *loop_before(void)
 	return memory;
 }
 /* aligned: the emulator goes the long way round a loop that lies in two pages */
-__attribute__((aligned(128))) static void loop(char *memory, long operations)
+__attribute__((aligned(128), noinline)) static void turn(volatile uint64_t *words)
 {
-	volatile uint64_t *words = (volatile uint64_t *)memory;
-	for (long i = 0; i < operations; i++)
+	for (long i = 0; i < TURN; i++)
 		words[i & 255] = words[(i * 7) & 255] * 5 + 1;
+}
+/* in turns: where the emulator has just translated a loop, it may run at half its speed until it is left */
+static void loop(char *memory, long operations)
+{
+	for (; operations > 0; operations -= TURN) {
+		turn((volatile uint64_t *)memory);
+		getppid();
+	}
 }
 static void loop_after(char *memory) { munmap(memory, page); }
 
@@ -109,7 +118,7 @@ static void map_unmap(char *memory, long operations)
 }
 
 static const struct benchmark benchmarks[] = {
-	{ "loop", 7500000, 0, loop_before, loop, loop_after },
+	{ "loop", 400 * TURN, 0, loop_before, loop, loop_after },
 	{ "fault_threads", 0, 0, fault_before, fault, fault_after },
 	{ "fault_tasks", 0, 1, fault_before, fault, fault_after },
 	{ "fork_exit_wait", 100, 1, nothing_before, fork_exit_wait, nothing_after },
@@ -253,28 +262,48 @@ static double measure(const struct benchmark *b, int workers)
 	return (double)(last - first) * base.numer / base.denom / 1e9;
 }
 
-/* every wanted benchmark with one worker and with all: what disturbs the host disturbs both */
-static void rounds(int cpus, int argc, char **argv)
+/* the seconds that each slice of a round took: one worker's, and all workers' */
+static double alone[BENCHMARKS][SLICES], together[BENCHMARKS][SLICES];
+
+/* slices of every wanted benchmark in turn, with one worker and with all: what disturbs the host disturbs them all */
+static void slices(int cpus, int argc, char **argv)
 {
-	for (int round = 0; round <= ROUNDS; round++) {
-		if (round == 1)
-			locks_forget();
+	for (int slice = 0; slice < SLICES; slice++)
 		for (size_t i = 0; i < BENCHMARKS; i++) {
-			const struct benchmark *b = &benchmarks[i];
-			if (!wanted(b->name, argc, argv))
+			if (!wanted(benchmarks[i].name, argc, argv))
 				continue;
-			double alone = 0, together = 0;
-			for (int slice = 0; slice < SLICES; slice++) {
-				alone += measure(b, 1);
-				if (cpus > 1)
-					together += measure(b, cpus);
-			}
-			double all = (double)operations(b) * SLICES;
-			if (!round)	/* it warms up */
-				continue;
-			printf("smp %s 1 %.3f\n", b->name, all / alone);
+			alone[i][slice] = measure(&benchmarks[i], 1);
 			if (cpus > 1)
-				printf("smp %s %d %.3f\n", b->name, cpus, all * cpus / together);
+				together[i][slice] = measure(&benchmarks[i], cpus);
+		}
+}
+
+static int by_length(const void *one, const void *other)
+{
+	double a = *(const double *)one, b = *(const double *)other;
+	return (a > b) - (a < b);
+}
+
+/* operations a second, by the middle one of a round's slices */
+static void tell(const struct benchmark *b, int workers, double *seconds)
+{
+	qsort(seconds, SLICES, sizeof *seconds, by_length);
+	double middle = (seconds[(SLICES - 1) / 2] + seconds[SLICES / 2]) / 2;
+	printf("smp %s %d %.3f\n", b->name, workers, (double)operations(b) * workers / middle);
+}
+
+static void rounds(int count, int cpus, int argc, char **argv)
+{
+	slices(cpus, argc, argv);	/* they warm up */
+	locks_forget();
+	for (int round = 0; round < count; round++) {
+		slices(cpus, argc, argv);
+		for (size_t i = 0; i < BENCHMARKS; i++) {
+			if (!wanted(benchmarks[i].name, argc, argv))
+				continue;
+			tell(&benchmarks[i], 1, alone[i]);
+			if (cpus > 1)
+				tell(&benchmarks[i], cpus, together[i]);
 		}
 		fflush(stdout);
 	}
@@ -285,6 +314,12 @@ int main(int argc, char **argv)
 	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN), known = 0;
 	uint64_t memory;
 
+	int count = argc > 1 ? atoi(argv[1]) : 0;
+	if (count > 0) {
+		argc--;
+		argv++;
+	} else
+		count = ROUNDS;
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	for (size_t i = 0; i < BENCHMARKS; i++)
 		known += wanted(benchmarks[i].name, argc, argv);
@@ -299,7 +334,7 @@ int main(int argc, char **argv)
 	if (fault_pages > FAULT_PAGES)
 		fault_pages = FAULT_PAGES;
 	course = (struct course *)anonymous(sizeof *course, MAP_SHARED);
-	rounds(cpus, argc, argv);
+	rounds(count, cpus, argc, argv);
 	locks_print();
 	return 0;
 }

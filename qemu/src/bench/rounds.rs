@@ -49,8 +49,18 @@ impl Spread {
 impl Rounds {
     /// By what the work of all exceeds the work of one, round by round; `None` where there is one CPU.
     pub fn speedup(&self) -> Option<Spread> {
-        let ratios = self.all.iter().zip(&self.one).map(|(all, one)| all / one);
-        Spread::of(&ratios.collect::<Vec<_>>())
+        Spread::of(&self.speedups())
+    }
+
+    /// Which share of another benchmark's speed-up this one has in the same round; `None` where there is one CPU.
+    pub fn share_of(&self, other: &Self) -> Option<Spread> {
+        let both = self.speedups().into_iter().zip(other.speedups());
+        Spread::of(&both.map(|(own, other)| own / other).collect::<Vec<_>>())
+    }
+
+    fn speedups(&self) -> Vec<f64> {
+        let both = self.all.iter().zip(&self.one);
+        both.map(|(all, one)| all / one).collect()
     }
 }
 
@@ -126,9 +136,22 @@ mod tests {
     }
 
     #[test]
+    fn a_share_is_the_median_of_the_rounds_own() {
+        let text = lines("loop", 1, &[1.0; 5])
+            + &lines("loop", 2, &[2.0, 1.0, 2.0, 1.5, 2.0])
+            + &lines("fault_threads", 1, &[1.0; 5])
+            + &lines("fault_threads", 2, &[1.8, 0.8, 1.0, 1.5, 1.9]);
+        let rounds = read(&text, 2).unwrap();
+        // 0.9, 0.8, 0.5, 1.0, 0.95: what slowed the host in the second round slowed both.
+        let share = rounds[1].share_of(&rounds[0]).unwrap();
+        assert_eq!((share.min, share.median, share.max), (0.5, 0.9, 1.0));
+    }
+
+    #[test]
     fn one_cpu_has_no_speed_up() {
         let rounds = read(&lines("loop", 1, &[1.0; 5]), 1).unwrap();
         assert_eq!(rounds[0].speedup(), None);
+        assert_eq!(rounds[0].share_of(&rounds[0]), None);
     }
 
     #[test]

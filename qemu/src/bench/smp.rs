@@ -90,22 +90,20 @@ fn print_table(arch: Arch, cpus: u32, rounds: &[Rounds]) {
             "speed-up"
         );
     }
-    let of_loop = rounds
-        .iter()
-        .find(|rounds| rounds.name == LOOP)
-        .and_then(Rounds::speedup);
+    let of_loop = rounds.iter().find(|rounds| rounds.name == LOOP);
     let median =
         |rates: &[f64]| Spread::of(rates).map_or("-".into(), |spread| shown(spread.median));
     for rounds in rounds {
         let head = format!("{:<24} {:>14}", rounds.name, median(&rounds.one));
-        match (rounds.speedup(), of_loop) {
-            (Some(speedup), Some(of_loop)) => println!(
+        let share = of_loop.and_then(|of_loop| rounds.share_of(of_loop));
+        match (rounds.speedup(), share) {
+            (Some(speedup), Some(share)) => println!(
                 "{head} {:>14} {:>9.2} ({:.2} – {:.2}) {:>14.2}",
                 median(&rounds.all),
                 speedup.median,
                 speedup.min,
                 speedup.max,
-                speedup.median / of_loop.median
+                share.median
             ),
             _ => println!("{head}"),
         }
