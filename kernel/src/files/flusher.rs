@@ -1,16 +1,16 @@
 //! The flusher: what was written to files goes to the disks after some seconds, without anybody asking.
 //!
 //! Owns: one thread, and when it looks. Does not own: how things are written (`vfs`), what pressure of memory
-//! demands (`vm`). It also lets vnodes go that nobody looks up any more.
+//! demands (`vm`). It also lets vnodes go that nobody looks up any more, and takes the samples of the load.
 
 use super::tree;
 use crate::clock::SECOND;
 use crate::sched::queues::{Interruptible, Priority};
-use crate::sched::{Thread, Work, run};
+use crate::sched::{Thread, Work, load, run};
 use crate::shared::NoMemory;
 
 /// Nanoseconds between two looks: what is written survives a power cut after twice that.
-const PERIOD: u64 = 5 * SECOND;
+const PERIOD: u64 = load::PERIOD * SECOND;
 /// Looks between two sweeps.
 const SWEEP: u32 = 12;
 
@@ -40,6 +40,7 @@ fn flush() {
         run::assert_wait(&raw const EVENT as usize, Some(deadline), Interruptible::No);
         run::block();
         looks = looks.wrapping_add(1);
+        load::sample();
         tree().each(|mount| {
             // The pager and the disk have said what failed; it stays dirty, and is tried again.
             let _ = mount.sync();

@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "none")]
 pub mod cpus;
+pub mod load;
 pub mod queues;
 #[cfg(target_os = "none")]
 pub mod run;

@@ -194,6 +194,17 @@ impl Queues {
         (slot.state == State::Waiting).then_some(slot.event)
     }
 
+    /// How many threads run or could, idle ones apart. Looks at every slot.
+    pub fn ready_count(&self) -> usize {
+        let ready = |slot: &&Slot| {
+            matches!(
+                slot.state,
+                State::Running | State::Asserted | State::Runnable
+            ) && slot.base != Priority::IDLE
+        };
+        self.slots.iter().filter(ready).count()
+    }
+
     /// How the last wait ended.
     pub fn result(&self, id: ThreadId) -> WaitResult {
         self.slot(id).result

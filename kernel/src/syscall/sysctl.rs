@@ -9,7 +9,7 @@ use crate::clock;
 use crate::files::MAXIMUM_FILES;
 use crate::memory::vm;
 use crate::sched::queues::State;
-use crate::sched::{run, thread};
+use crate::sched::{load, run, thread};
 use crate::shared::{NoMemory, Shared};
 use crate::task::life;
 use crate::task::table::{Life, MAXIMUM_PROCESSES, Pid};
@@ -111,7 +111,8 @@ fn value(id: Id) -> Value {
         Id::LogLines => Value::quad(crate::console::output::logged()),
         Id::LoadAverage => Value::new(
             LoadAvg {
-                fscale: 2048,
+                ldavg: load::averages(),
+                fscale: load::SCALE.into(),
                 ..LoadAvg::default()
             }
             .bytes(),

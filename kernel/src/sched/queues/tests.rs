@@ -27,6 +27,20 @@ fn the_most_important_runs_first_and_equals_take_turns() {
 }
 
 #[test]
+fn ready_are_those_that_run_or_could() {
+    let mut queues = Box::new(Queues::new());
+    running(&mut queues, 0);
+    let ids: Vec<_> = (0..4).map(|_| running(&mut queues, 31)).collect();
+    assert_eq!(queues.ready_count(), 4);
+    queues.requeue(ids[0], Place::Back);
+    queues.assert_wait(ids[1], 7, None, Interruptible::No);
+    assert_eq!(queues.ready_count(), 4, "about to sleep is not asleep");
+    assert!(queues.sleep(ids[1]));
+    queues.kill(ids[2]);
+    assert_eq!(queues.ready_count(), 2);
+}
+
+#[test]
 fn a_preempted_thread_keeps_its_turn() {
     let mut queues = Box::new(Queues::new());
     let first = running(&mut queues, 31);
