@@ -40,6 +40,16 @@ impl<const SHIFT: u32> Rig<SHIFT> {
         pages: u64,
         copy: CopyMode,
     ) -> u64 {
+        self.try_map_paged(task, file, pages, copy).expect("room")
+    }
+
+    pub(crate) fn try_map_paged(
+        &self,
+        task: &Task<SHIFT>,
+        file: &File<SHIFT>,
+        pages: u64,
+        copy: CopyMode,
+    ) -> Result<u64, KernReturn> {
         let attributes = Attributes {
             protection: Protection::DEFAULT,
             max: Protection::ALL,
@@ -57,7 +67,7 @@ impl<const SHIFT: u32> Rig<SHIFT> {
             pages * Self::PAGE,
             &what,
         );
-        at.expect("room").0
+        at.map(|at| at.0)
     }
 
     pub(crate) fn read_file(&self, file: &File<SHIFT>, at: u64, count: usize) -> Vec<u8> {

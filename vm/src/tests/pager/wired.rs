@@ -11,33 +11,6 @@ fn hoarder<const SHIFT: u32>(rig: &Rig<SHIFT>) -> Task<SHIFT> {
     task
 }
 
-/// Maps all of a file of so many pages privately.
-fn private<const SHIFT: u32>(
-    rig: &Rig<SHIFT>,
-    task: &Task<SHIFT>,
-    file: &File<SHIFT>,
-    pages: u64,
-) -> Result<u64, KernReturn> {
-    let attributes = Attributes {
-        protection: Protection::DEFAULT,
-        max: Protection::ALL,
-        ..Attributes::default()
-    };
-    let what = EnterObject {
-        object: Some(file),
-        offset: 0,
-        attributes,
-        copy: CopyMode::Private,
-    };
-    let entered = rig.vm.enter_object(
-        task,
-        Placement::Anywhere(VirtAddr(MIN)),
-        pages << SHIFT,
-        &what,
-    );
-    entered.map(|at| at.0)
-}
-
 /// How many pages a pager was asked for.
 fn read<const SHIFT: u32>(pager: &SimPager<SHIFT, 0>) -> u64 {
     let (read, _) = moved::<SHIFT>(&pager.asked());
@@ -77,7 +50,8 @@ both! {
         assert_eq!(rig.vm.wire(&task, UserAddr(wired), UserSize(1), UserProt(1)), Ok(()));
         let short = Err(KernReturn::RESOURCE_SHORTAGE);
         assert_eq!(remap(&rig, (&task, at), 160, (&task, CopyMode::Private)).map(|_| ()), short);
-        assert_eq!(private(&rig, &task, &file, 160).map(|_| ()), short);
+        let private = rig.try_map_paged(&task, &file, 160, CopyMode::Private);
+        assert_eq!(private.map(|_| ()), short);
         let pages = read(&pager);
         assert!(pages < 80 * 160, "{pages} pages were read");
         rig.audit();
@@ -120,7 +94,7 @@ both! {
         let task = rig.task();
         let wired = rig.map_paged(&task, &file, 1, CopyMode::Shared);
         assert_eq!(rig.vm.wire(&task, UserAddr(wired), UserSize(1), UserProt(1)), Ok(()));
-        let copy = private(&rig, &task, &file, 1000).expect("room");
+        let copy = rig.map_paged(&task, &file, 1000, CopyMode::Private);
         assert!(rig.events(Event::ForkCopy) < 10, "{} copies", rig.events(Event::ForkCopy));
         assert_eq!(read(&pager), 1000);
         rig.write(&task, wired, 99);
