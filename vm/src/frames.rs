@@ -144,14 +144,14 @@ impl<M: Machine> Frames<M> {
     #[cold]
     #[inline(never)]
     fn refill(&self, shard: &SpinLock<M, MagazineRank, PageList>, need: Need) -> Option<PageId> {
-        {
+        let keep = if need == Need::Normal && !self.machine.is_privileged() {
+            self.reserve
+        } else {
+            0
+        };
+        loop {
             let mut local = shard.lock();
             let mut queue = self.queue.lock();
-            let keep = if need == Need::Normal && !self.machine.is_privileged() {
-                self.reserve
-            } else {
-                0
-            };
             let count = queue.len().saturating_sub(keep).min(EXCHANGE);
             for _ in 0..count {
                 let Some(page) = queue.pop_head(self.pages) else {
@@ -162,14 +162,16 @@ impl<M: Machine> Frames<M> {
             }
             self.low.notice::<M>(queue.len());
             drop(queue);
-            if let Some(page) = local.pop(self.pages) {
-                return Some(page);
+            let page = local.pop(self.pages);
+            drop(local);
+            // The others' magazines hold what is left.
+            let mut others = self.magazines.iter();
+            let page = page.or_else(|| others.find_map(|other| other.0.lock().pop(self.pages)));
+            // Who gathers the magazines may have emptied them into the queue after it was looked at.
+            if page.is_some() || self.queue.lock().len() <= keep {
+                return page;
             }
         }
-        // The others' magazines hold what is left.
-        self.magazines
-            .iter()
-            .find_map(|other| other.0.lock().pop(self.pages))
     }
 
     /// Gives a frame back. Nothing maps it and no TLB holds it.

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `bench` | a machine with programs on several CPUs, and the exploration of one |
 //! | `pages` | a busy page; references that come and go |
+//! | `paging` | pages of files that come and leave while programs use them |
 //! | `chains` | collapse against fault, fork against fault |
 //! | `maps` | changes of a map against fault |
 //! | `ends` | the end of a task against everything on shared memory |
@@ -20,3 +21,4 @@ mod copies;
 mod ends;
 mod maps;
 mod pages;
+mod paging;
