@@ -144,14 +144,16 @@ impl<M: Machine> Vm<M> {
     }
 
     /// One round: takes pages back until as many are free as should be, and as many more as who waits has asked
-    /// for; writes what is dirty over the limit, tells pagers what there is to tell. Answers how many pages it took. No lock is held; it waits for
-    /// pagers, and whoever waits for memory waits for it.
+    /// for; writes what is dirty over the limit, tells pagers what there is to tell. Answers how many pages it
+    /// took. No lock is held; it waits for pagers, and whoever waits for memory waits for it.
     pub fn pageout(&self) -> Pages {
         let asked = self.pageout.asked.swap(0, SeqCst);
         self.tell_pagers();
         self.frames.gather();
-        let asked = Pages(self.frames.free_count().0.saturating_add(asked));
-        let target = self.targets().free_target.max(asked);
+        let mut target = self.targets().free_target;
+        if asked != 0 {
+            target = target.max(Pages(self.frames.free_count().0.saturating_add(asked)));
+        }
         let mut taken = Pages(0);
         loop {
             let free = self.frames.free_count();
